@@ -1,0 +1,363 @@
+"""Lifetimes, in-place reuse, and offsets in the arenas.
+
+Two stages. `assign_storages` walks the schedule once and decides which entries share bytes: views alias their input, an operator that
+declared it may take over an input that nobody reads afterwards. `pack` then gives every storage, and every workspace, an offset in an arena.
+"""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+__all__ = ["MemoryPlan", "StepUse", "Storage", "assign_storages", "max_live", "pack", "plan_memory"]
+
+FOREVER = 1 << 60
+
+
+@dataclass(frozen=True)
+class StepUse:
+    """What the planner must know about a step; entries are numbers, -1 an output that nobody wants."""
+
+    name: str
+    lane: int
+    ins: tuple[int, ...]
+    outs: tuple[int, ...]
+    inplace: tuple[tuple[int, int], ...] = ()
+    views: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    accumulates: frozenset[int] = frozenset()
+    mutated: frozenset[int] = frozenset()
+    temps: Mapping[int, int] = field(default_factory=dict)
+
+
+@dataclass
+class Storage:
+    """A stretch of memory that one or more entries occupy, one after the other or as views.
+
+    Attributes
+    ----------
+    nbytes : int
+    lane : int
+        Device slot.
+    external : str or None
+        Key of the array that the caller provides; None: in the arena.
+    first, last : int
+        Steps between which its bytes matter.
+    chunk, offset : int
+        Place in the arena; -1 where external.
+    """
+
+    nbytes: int
+    lane: int
+    external: str | None
+    first: int
+    last: int
+    takeable: bool = True
+    label: str = ""
+    chunk: int = -1
+    offset: int = -1
+
+
+@dataclass(frozen=True)
+class MemoryPlan:
+    """Where every entry lives.
+
+    Attributes
+    ----------
+    storages : tuple of Storage
+        Tensors first, then one for each workspace.
+    entry : tuple of (int, int) or None
+        Entry number to (storage, byte offset in it); None for an unwanted output.
+    temps : dict of (int, int) to int
+        (step, workspace number) to storage.
+    inplace : tuple of (int, int, int)
+        (step, output position, input position) of every take-over.
+    aliased : frozenset of int
+        Steps all of whose outputs are views: nothing is launched for them.
+    arenas : dict of int to tuple of int
+        Device slot to the bytes of each chunk.
+    naive_bytes, bound_bytes : int
+        Sum of all intermediates, outputs of the graph included; and the largest sum alive at once, aligned.
+    workspace_bytes : int
+        The largest workspace of a step.
+    """
+
+    storages: tuple[Storage, ...]
+    entry: tuple[tuple[int, int] | None, ...]
+    temps: Mapping[tuple[int, int], int]
+    inplace: tuple[tuple[int, int, int], ...]
+    aliased: frozenset[int]
+    arenas: Mapping[int, tuple[int, ...]]
+    naive_bytes: int
+    bound_bytes: int
+    workspace_bytes: int
+
+    @property
+    def arena_bytes(self) -> int:
+        """Bytes of all arenas."""
+        return sum(sum(chunks) for chunks in self.arenas.values())
+
+
+def _round(n: int, alignment: int) -> int:
+    return -(-n // alignment) * alignment
+
+
+class _Assigner:
+    def __init__(
+        self,
+        steps: Sequence[StepUse],
+        nbytes: Sequence[int],
+        external: Mapping[int, str],
+        donated: frozenset[int],
+        pinned: frozenset[int],
+        alignment: int,
+        reuse: bool,
+    ) -> None:
+        self.steps, self.nbytes, self.external, self.pinned = steps, nbytes, external, pinned
+        self.alignment, self.reuse = alignment, reuse
+        self.storages: list[Storage] = []
+        self.entry: list[tuple[int, int] | None] = [None] * len(nbytes)
+        self.inplace: list[tuple[int, int, int]] = []
+        self.aliased: set[int] = set()
+        self.last_read = [-1] * len(nbytes)
+        for s, step in enumerate(steps):
+            for e in step.ins:
+                self.last_read[e] = s
+        for e in pinned:
+            self.last_read[e] = FOREVER
+        produced = {e for step in steps for e in step.outs}
+        for e, key in external.items():
+            if e not in produced:
+                self.new(e, -1, 0, key, takeable=e in donated)
+
+    def new(self, e: int, step: int, lane: int, key: str | None, takeable: bool = True) -> None:
+        self.storages.append(Storage(self.nbytes[e], lane, key, step, max(step, self.last_read[e]), takeable, str(e)))
+        self.entry[e] = (len(self.storages) - 1, 0)
+
+    def can_alias(self, step: StepUse, position: int) -> bool:
+        """Whether an output may be a view of its input's memory."""
+        source, offset = step.views[position]
+        out = step.outs[position]
+        place = self.entry[step.ins[source]]
+        assert place is not None
+        storage = self.storages[place[0]]
+        offset += place[1]
+        if position in step.accumulates or offset % self.alignment or offset + self.nbytes[out] > storage.nbytes:
+            return False
+        if out not in self.external:
+            return True
+        # the caller's array can hold the input as well, if it is no other array of the caller's and has the same size
+        return storage.external is None and not offset and storage.nbytes == self.nbytes[out] and storage.lane == step.lane
+
+    def alias(self, step: StepUse) -> bool:
+        """Make all wanted outputs of a step views, so that nothing needs to run; all or none."""
+        wanted = [k for k, e in enumerate(step.outs) if e >= 0]
+        if not self.reuse or not wanted or not all(k in step.views and self.can_alias(step, k) for k in wanted):
+            return False
+        if len({self.external[step.outs[k]] for k in wanted if step.outs[k] in self.external}) > 1:
+            return False
+        for k in wanted:
+            source, offset = step.views[k]
+            place = self.entry[step.ins[source]]
+            assert place is not None
+            storage = self.storages[place[0]]
+            storage.external = self.external.get(step.outs[k], storage.external)
+            storage.last = max(storage.last, self.last_read[step.outs[k]])
+            self.entry[step.outs[k]] = (place[0], place[1] + offset)
+        return True
+
+    def take_over(self, s: int, step: StepUse, position: int, taken: set[int]) -> bool:
+        """Write an output over an input that dies here, if one was declared."""
+        out = step.outs[position]
+        if not self.reuse or position in step.accumulates:
+            return False
+        candidates = [i for o, i in step.inplace if o == position]
+        for i in candidates:
+            place = self.entry[step.ins[i]]
+            assert place is not None
+            number, offset = place
+            storage = self.storages[number]
+            if offset or storage.nbytes != self.nbytes[out] or storage.last != s or not storage.takeable or number in taken:
+                continue
+            if storage.lane != step.lane and storage.external is None:
+                continue
+            key = self.external.get(out)
+            if key is not None and storage.external is not None:
+                continue
+            same = [j for j, e in enumerate(step.ins) if (p := self.entry[e]) is not None and p[0] == number]
+            if any(j not in candidates or j in step.mutated for j in same):
+                continue
+            if key is not None:
+                storage.external = key
+            self.entry[out] = (number, 0)
+            storage.last = max(s, self.last_read[out])
+            taken.add(number)
+            self.inplace.append((s, position, i))
+            return True
+        return False
+
+    def run(self) -> None:
+        for s, step in enumerate(self.steps):
+            if self.alias(step):
+                self.aliased.add(s)
+                continue
+            taken: set[int] = set()
+            for k, e in enumerate(step.outs):
+                if e >= 0 and not self.take_over(s, step, k, taken):
+                    self.new(e, s, step.lane, self.external.get(e))
+
+
+def assign_storages(
+    steps: Sequence[StepUse],
+    nbytes: Sequence[int],
+    external: Mapping[int, str],
+    donated: frozenset[int],
+    pinned: frozenset[int],
+    alignment: int,
+    reuse: bool,
+) -> _Assigner:
+    """Decide which entries share memory; see `plan_memory` for the arguments."""
+    worker = _Assigner(steps, nbytes, external, donated, pinned, alignment, reuse)
+    worker.run()
+    return worker
+
+
+def max_live(intervals: Sequence[tuple[int, int, int]]) -> int:
+    """The largest sum of sizes alive at one step; intervals are (first, last, size), both ends included."""
+    events: dict[int, int] = {}
+    for first, last, size in intervals:
+        events[first] = events.get(first, 0) + size
+        events[last + 1] = events.get(last + 1, 0) - size
+    live = peak = 0
+    for step in sorted(events):
+        live += events[step]
+        peak = max(peak, live)
+    return peak
+
+
+def _place(order: Sequence[int], intervals: Sequence[tuple[int, int, int]], limit: int) -> tuple[list[tuple[int, int]], list[int]]:
+    """Put each interval, in the given order, into the tightest gap that fits among those placed before it that are alive with it."""
+    where: list[tuple[int, int]] = [(-1, -1)] * len(intervals)
+    chunks: list[list[tuple[int, int, int, int]]] = []  # (offset, size, first, last), sorted
+    heights: list[int] = []
+    for i in order:
+        first, last, size = intervals[i]
+        if size == 0:
+            where[i] = (0, 0)
+            continue
+        for c in range(len(chunks) + 1):
+            if c == len(chunks):
+                chunks.append([])
+                heights.append(0)
+            best, best_gap, top = -1, FOREVER, 0
+            for offset, other, f, l_ in chunks[c]:
+                if f > last or l_ < first:
+                    continue
+                gap = offset - top
+                if gap >= size and gap < best_gap:
+                    best, best_gap = top, gap
+                top = max(top, offset + other)
+            if best < 0:
+                best = top
+            if best + size <= limit or not chunks[c]:
+                where[i] = (c, best)
+                bisect.insort(chunks[c], (best, size, first, last))
+                heights[c] = max(heights[c], best + size)
+                break
+    return where, heights
+
+
+_SWEEP_ONLY = 3000
+"""Above so many intervals, the quadratic orders are left out."""
+
+
+def pack(intervals: Sequence[tuple[int, int, int]], limit: int) -> tuple[list[tuple[int, int]], list[int]]:
+    """Offsets for intervals (first, last, size): a list of (chunk, offset), and the height of each chunk.
+
+    The best of several greedy orders, stopping at the first that reaches the bound.
+    """
+    n = range(len(intervals))
+    bound = max_live(intervals)
+    orders = [
+        sorted(n, key=lambda i: (-intervals[i][2], intervals[i][0])),
+        sorted(n, key=lambda i: (-intervals[i][2] * (min(intervals[i][1], 1 << 30) - intervals[i][0] + 1), intervals[i][0])),
+        sorted(n, key=lambda i: (intervals[i][0], -intervals[i][2])),
+        sorted(n, key=lambda i: (intervals[i][0] - min(intervals[i][1], 1 << 30), -intervals[i][2])),
+    ]
+    if len(intervals) > _SWEEP_ONLY:
+        orders = orders[:1]
+    best: tuple[list[tuple[int, int]], list[int]] | None = None
+    for order in orders:
+        found = _place(order, intervals, limit)
+        if best is None or sum(found[1]) < sum(best[1]):
+            best = found
+        if sum(best[1]) <= bound:
+            break
+    assert best is not None
+    return best
+
+
+def plan_memory(
+    steps: Sequence[StepUse],
+    nbytes: Sequence[int],
+    external: Mapping[int, str],
+    *,
+    donated: frozenset[int] = frozenset(),
+    pinned: frozenset[int] = frozenset(),
+    alignment: int = 128,
+    limits: Mapping[int, int] | None = None,
+    reuse: bool = True,
+) -> MemoryPlan:
+    """Plan the memory of a schedule.
+
+    Parameters
+    ----------
+    steps : sequence of StepUse
+    nbytes : sequence of int
+        Bytes of each entry.
+    external : dict of int to str
+        Entries that live in the caller's arrays: arguments, auxiliary states, outputs, gradients.
+    donated : set of int
+        Arguments that may be overwritten once nobody reads them any more.
+    pinned : set of int
+        Entries whose bytes must survive to the end.
+    alignment : int
+        Of every offset, in bytes.
+    limits : dict of int to int
+        Device slot to the largest single allocation.
+    reuse : bool
+        False: no views, no in-place, every entry its own bytes (to compare with).
+    """
+    worker = assign_storages(steps, nbytes, external, donated, pinned, alignment, reuse)
+    storages = worker.storages
+    temps: dict[tuple[int, int], int] = {}
+    for s, step in enumerate(steps):
+        for index, size in step.temps.items():
+            temps[(s, index)] = len(storages)
+            storages.append(Storage(size, step.lane, None, s, s, label=f"workspace {index} of {step.name}"))
+    arenas: dict[int, tuple[int, ...]] = {}
+    bound = 0
+    end = len(steps)
+    for lane in sorted({st.lane for st in storages if st.external is None}):
+        mine = [st for st in storages if st.lane == lane and st.external is None]
+        intervals = [(st.first, min(st.last, end) if reuse else end, _round(st.nbytes, alignment)) for st in mine]
+        if not reuse:
+            intervals = [(0, end, size) for _, _, size in intervals]
+        limit = (limits or {}).get(lane, FOREVER)
+        where, heights = pack(intervals, limit // alignment * alignment if limit < FOREVER else limit)
+        for st, (chunk, offset) in zip(mine, where, strict=True):
+            st.chunk, st.offset = chunk, offset
+        arenas[lane] = tuple(heights)
+        bound += max_live(intervals)
+    produced = [e for step in steps for e in step.outs if e >= 0]
+    return MemoryPlan(
+        storages=tuple(storages),
+        entry=tuple(worker.entry),
+        temps=temps,
+        inplace=tuple(worker.inplace),
+        aliased=frozenset(worker.aliased),
+        arenas=arenas,
+        naive_bytes=sum(nbytes[e] for e in produced),
+        bound_bytes=bound,
+        workspace_bytes=max((sum(step.temps.values()) for step in steps), default=0),
+    )

@@ -1,0 +1,505 @@
+"""The contract of an operator, and the registry.
+
+An operator is one object that tells the compiler everything it may need to know: names of inputs and outputs, typed parameters, how shapes and
+types follow, the gradient as graph nodes, which outputs may take an input's memory, and how it becomes kernel launches on a device with given
+traits. Nothing here touches OpenCL: a `KernelCall` is data.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from ..base import MXNetError
+from ..params import Field, Params, parse_params
+from .traits import DeviceTraits
+
+if TYPE_CHECKING:
+    from .ir import Entry, Node
+
+__all__ = [
+    "In", "KernelCall", "Local", "LowerContext", "Op", "Out", "Rng", "Scalar", "ShapeError", "Temp", "TensorSpec",
+    "all_ops", "ctype", "compute_type", "defines_for", "find_op", "grid", "register", "unify_shape",
+]  # fmt: skip
+
+Shape = tuple[int, ...]
+"""A shape; -1 is an unknown extent, and None instead of a tuple is an unknown number of dimensions."""
+
+PartialShape = Shape | None
+
+
+class ShapeError(MXNetError):
+    """Shapes (or element types) contradict one another; the inference pass adds the node's name."""
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """The shape and element type of a tensor, both fully known."""
+
+    shape: Shape
+    dtype: str = "float32"
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return math.prod(self.shape)
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of one element."""
+        return int(np.dtype(self.dtype).itemsize)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all elements."""
+        return self.size * self.itemsize
+
+    @property
+    def ndim(self) -> int:
+        """Number of dimensions."""
+        return len(self.shape)
+
+
+# ---------------------------------------------------------------------------------------------------------------- kernel calls
+
+
+@dataclass(frozen=True)
+class In:
+    """The buffer of the node's input `index`."""
+
+    index: int
+
+
+@dataclass(frozen=True)
+class Out:
+    """The buffer of the node's output `index`."""
+
+    index: int
+
+
+@dataclass(frozen=True)
+class Temp:
+    """A workspace of `nbytes`, planned with the tensors; the same `index` in the calls of one node is the same memory."""
+
+    index: int
+    nbytes: int
+
+
+@dataclass(frozen=True)
+class Local:
+    """Local memory of `nbytes`, sized at launch."""
+
+    nbytes: int
+
+
+@dataclass(frozen=True)
+class Rng:
+    """The four words (uint) of random state: key low, key high, counter low, counter high. The counter is new in every forward."""
+
+
+@dataclass(frozen=True)
+class Scalar:
+    """A value argument; `ctype` is an OpenCL C type: int, uint, long, ulong, float, double, int8 (the vector), long8, float4 ..."""
+
+    ctype: str
+    value: Any
+
+
+Arg = In | Out | Temp | Local | Rng | Scalar
+
+
+@dataclass(frozen=True)
+class KernelCall:
+    """One launch of one kernel.
+
+    Attributes
+    ----------
+    source : str
+        File in ``kernels/``.
+    entry : str
+        The kernel function.
+    args : tuple of Arg
+        In the order of the kernel's parameters.
+    defines : tuple of (str, value)
+        Written as ``#define`` lines above the source; never holds text from a user.
+    global_size, local_size : tuple of int
+        Work-items, and work-items a group. ``local_size=None`` lets the runtime choose: 1 on a CPU.
+    """
+
+    source: str
+    entry: str
+    args: tuple[Arg, ...]
+    defines: tuple[tuple[str, str | int], ...]
+    global_size: tuple[int, ...]
+    local_size: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True)
+class LowerContext:
+    """What a lowering may depend on beside the parameters and the tensors.
+
+    Attributes
+    ----------
+    traits : DeviceTraits
+        The device that the node was placed on.
+    reqs : tuple of {'write', 'add', 'null'}
+        A store mode an output: overwrite, add to what is there, or not wanted (then nothing need be computed for it,
+        but its buffer may be missing and must not appear among the arguments).
+    train : bool
+        Whether the plan is one for training.
+    stream : int
+        A number unique to this node within its graph, for random draws.
+    """
+
+    traits: DeviceTraits
+    reqs: tuple[str, ...] = ("write",)
+    train: bool = False
+    stream: int = 0
+
+
+# ------------------------------------------------------------------------------------------------------- types inside a kernel
+
+_CTYPES = {
+    "float32": "float", "float64": "double", "float16": "half", "uint8": "uchar", "int32": "int", "int8": "char", "int64": "long", "bool": "bool8",
+}  # fmt: skip
+_COMPUTE = {
+    "float32": "float", "float64": "double", "float16": "float", "uint8": "int", "int32": "int", "int8": "int", "int64": "long", "bool": "int",
+}  # fmt: skip
+_REQ = {"null": 0, "write": 1, "add": 2}
+
+
+def ctype(dtype: str) -> str:
+    """The storage type in a kernel: ``float``, ``half``, ``uchar`` ... (``bool8`` is a uchar that stores 0 or 1)."""
+    return _CTYPES[dtype]
+
+
+def compute_type(dtype: str) -> str:
+    """The type that a kernel computes in: float for float16, int for the small integers."""
+    return _COMPUTE[dtype]
+
+
+def defines_for(dtype: str, req: str = "write", **more: str | int) -> tuple[tuple[str, str | int], ...]:
+    """The defines every kernel needs: ``T`` (storage), ``CT`` (compute), ``REQ`` (store mode), ``IS_FLOAT``; and `more`."""
+    return (
+        ("T", _CTYPES[dtype]),
+        ("CT", _COMPUTE[dtype]),
+        ("IS_FLOAT", int(dtype.startswith("float"))),
+        ("REQ", _REQ[req]),
+        *more.items(),
+    )
+
+
+def req_code(req: str) -> int:
+    """The number that a store mode has in a kernel: null 0, write 1, add 2."""
+    return _REQ[req]
+
+
+def grid(n: int, traits: DeviceTraits, per_item: int = 4096, local: int = 256) -> tuple[tuple[int], tuple[int]]:
+    """Global and local size for a kernel whose body is ``FOR_EACH(i, n)``.
+
+    On a CPU a few chunks a core, no smaller than `per_item` elements, each one work-item; elsewhere a grid-stride loop of full work-groups.
+    """
+    if traits.is_cpu:
+        return (max(1, min(-(-n // per_item), 8 * traits.compute_units)),), (1,)
+    local = min(local, traits.max_work_group_size)
+    groups = max(1, min(-(-n // local), 32 * traits.compute_units))
+    return (groups * local,), (local,)
+
+
+# --------------------------------------------------------------------------------------------------------------- shape algebra
+
+
+def unify_shape(a: PartialShape, b: PartialShape) -> PartialShape:
+    """The shape that both partial shapes describe.
+
+    Raises
+    ------
+    ShapeError
+        They contradict one another.
+
+    >>> unify_shape((2, -1), (-1, 3)), unify_shape(None, (4,))
+    ((2, 3), (4,))
+    """
+    if a is None or a == b:
+        return b
+    if b is None:
+        return a
+    if len(a) != len(b) or any(x != y and x >= 0 and y >= 0 for x, y in zip(a, b, strict=True)):
+        raise ShapeError(f"expected {show_shape(a)}, got {show_shape(b)}")
+    return tuple(y if x < 0 else x for x, y in zip(a, b, strict=True))
+
+
+def known(shape: PartialShape) -> bool:
+    """Whether every extent is known."""
+    return shape is not None and all(d >= 0 for d in shape)
+
+
+def show_shape(shape: PartialShape) -> str:
+    """A partial shape as text, with ``?`` for unknown extents."""
+    if shape is None:
+        return "(unknown)"
+    return "(" + ", ".join("?" if d < 0 else str(d) for d in shape) + ("," if len(shape) == 1 else "") + ")"
+
+
+def same_shape(ins: Sequence[PartialShape], outs: Sequence[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
+    """The rule of element-wise operators: all shapes equal, known in both directions."""
+    shape: PartialShape = None
+    for i, s in enumerate((*ins, *outs)):
+        try:
+            shape = unify_shape(shape, s)
+        except ShapeError as exc:
+            place = f"input {i}" if i < len(ins) else f"output {i - len(ins)}"
+            raise ShapeError(f"{place}: {exc}") from exc
+    return [shape] * len(ins), [shape] * len(outs)
+
+
+# ----------------------------------------------------------------------------------------------------------------- the contract
+
+
+class Op:
+    """An operator. Subclass it, or make instances of a subclass for a family of tiny operators, and `register` it.
+
+    The class docstring is the user's documentation (numpydoc: what it computes with the formula, shapes, errors, source).
+
+    Class attributes
+    ----------------
+    name : str
+        The name that graph files hold.
+    aliases : tuple of str
+        Other names it answers to, in graph files and as ``mx.sym.<alias>`` and ``mx.nd.<alias>``.
+    params : dict of str to Field
+        Its parameters in MXNet's order.
+    inputs : tuple of str
+        Names of its inputs, auxiliary states last. Override `input_names` where they depend on the parameters.
+    aux : tuple of str
+        Which of the inputs are auxiliary states.
+    outputs : tuple of str
+        Names of its outputs. Override `output_names` where they depend on the parameters.
+    variadic : str
+        The parameter that counts the inputs (``'num_args'``), filled in from the call; the inputs are arg0, arg1, ...
+    random : bool
+        Whether it draws random numbers (takes `Rng`).
+    is_loss : bool
+        Whether its gradient ignores the head gradient, so that ``backward()`` needs none.
+    hidden : bool
+        Not a user's function (gradient operators).
+    hint : str
+        Stem of automatic names where it isn't the lower-cased name.
+    variable_attrs : dict of str to (dict of str to str)
+        Attributes that a variable gets by being this input, unless it has them: ``{'gamma': {'__init__': '["one", {}]'}}``.
+    """
+
+    name: str = ""
+    aliases: tuple[str, ...] = ()
+    params: Mapping[str, Field] = {}
+    inputs: tuple[str, ...] = ("data",)
+    aux: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ("output",)
+    variadic: str = ""
+    random: bool = False
+    is_loss: bool = False
+    hidden: bool = False
+    hint: str = ""
+    variable_attrs: Mapping[str, Mapping[str, str]] = {}
+
+    # ------------------------------------------------------------------ names and arity
+
+    def input_names(self, p: Params) -> tuple[str, ...]:
+        """Names of the inputs, auxiliary states last."""
+        if self.variadic:
+            return tuple(f"arg{i}" for i in range(getattr(p, self.variadic)))
+        return self.inputs
+
+    def aux_names(self, p: Params) -> tuple[str, ...]:
+        """Which of the inputs are auxiliary states."""
+        return self.aux
+
+    def output_names(self, p: Params) -> tuple[str, ...]:
+        """Names of all outputs, hidden ones last."""
+        return self.outputs
+
+    def num_visible(self, p: Params) -> int:
+        """How many of the outputs a user sees."""
+        return len(self.output_names(p))
+
+    def json_outputs(self, p: Params) -> int:
+        """How many outputs MXNet counts in a graph file's ``node_row_ptr``."""
+        return len(self.output_names(p))
+
+    def parse(self, given: Mapping[str, Any], node_name: str = "") -> Params:
+        """Typed parameters from a user's values or a graph file's text."""
+        return parse_params(self.name, self.params, given, node_name)
+
+    # ------------------------------------------------------------------ inference
+
+    def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
+        """What is known of the shapes of inputs and outputs, from what was known; called again until nothing changes.
+
+        The default: all the same. Raise `ShapeError` on a contradiction between inputs; contradictions between what this
+        returns and what was given are found by the caller.
+        """
+        return same_shape(ins, outs)
+
+    def infer_type(self, p: Params, ins: list[str | None], outs: list[str | None]) -> tuple[list[str | None], list[str | None]]:
+        """The same for element types (None: unknown). The default: all the same."""
+        found = next((t for t in (*ins, *outs) if t is not None), None)
+        return [t or found for t in ins], [t or found for t in outs]
+
+    # ------------------------------------------------------------------ gradient
+
+    def gradient(self, g: Gradient) -> Sequence[Entry | None]:
+        """Gradient of every input as graph nodes, from those of the outputs; None where it is zero or does not exist.
+
+        The default raises: an operator without a gradient says so, one whose gradient is zero returns Nones.
+        """
+        raise MXNetError(f"operator {self.name} (node {g.node.name!r}) has no gradient; put mx.sym.BlockGrad around its input or output")
+
+    # ------------------------------------------------------------------ memory
+
+    def inplace(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Sequence[tuple[int, int]]:
+        """Pairs (output, input): the output may be written over that input's memory, if nobody reads it afterwards.
+
+        Only where every element of the input is read before, or in the same work-item as, the element of the output that covers its bytes.
+        Sizes in bytes must be equal; the planner checks that.
+        """
+        return ()
+
+    def view(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Mapping[int, tuple[int, int]]:
+        """Outputs that are a stretch of an input's memory as it stands: ``{output: (input, offset in bytes)}``. Then no kernel runs."""
+        return {}
+
+    def mutates(self, p: Params, train: bool) -> Sequence[int]:
+        """Inputs (auxiliary states) that the kernels write as well as read."""
+        return ()
+
+    # ------------------------------------------------------------------ code
+
+    def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
+        """The launches that compute the outputs. Called only with known shapes; outputs of size zero never get here."""
+        raise NotImplementedError(self.name)
+
+    def cost(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> tuple[int, int]:
+        """(floating-point operations, bytes moved); the default counts one operation an output element."""
+        return sum(o.size for o in outs), sum(t.nbytes for t in (*ins, *outs))
+
+    # ------------------------------------------------------------------ documentation
+
+    def doc(self) -> str:
+        """The documentation of this operator, for the generated functions."""
+        return inspect.getdoc(type(self)) or self.name
+
+    def __repr__(self) -> str:
+        return f"<Op {self.name}>"
+
+
+@dataclass
+class Gradient:
+    """What `Op.gradient` works with.
+
+    Attributes
+    ----------
+    node : Node
+        The node to differentiate.
+    ograds : list of Entry or None
+        Gradient of each output; None: zero.
+    ins, outs : list of TensorSpec
+        Of the node.
+    needed : list of bool
+        Which inputs' gradients are wanted; the others may be returned as None.
+    """
+
+    node: Node
+    ograds: list[Entry | None]
+    ins: list[TensorSpec]
+    outs: list[TensorSpec]
+    needed: list[bool]
+    make: Callable[[str, Sequence[Entry], Mapping[str, Any], str], Node] = field(repr=False, default=None)  # type: ignore[assignment]
+
+    @property
+    def p(self) -> Params:
+        """Typed parameters of the node."""
+        return self.node.params
+
+    def input(self, i: int) -> Entry:
+        """The node's input."""
+        return self.node.inputs[i]
+
+    def output(self, i: int = 0) -> Entry:
+        """The node's output."""
+        return self.node.out(i)
+
+    def ograd(self, i: int = 0) -> Entry:
+        """Gradient of output `i`, as zeros where it has none."""
+        found = self.ograds[i]
+        if found is None:
+            spec = self.outs[i]
+            found = self.apply("_zeros", shape=spec.shape, dtype=spec.dtype)
+        return found
+
+    def apply(self, op: str, *inputs: Entry, **params: Any) -> Entry:
+        """Output 0 of a new node; parameters are typed values."""
+        return self.node_of(op, *inputs, **params).out(0)
+
+    def node_of(self, op: str, *inputs: Entry, **params: Any) -> Node:
+        """A new node, named after the one that is differentiated."""
+        return self.make(op, inputs, params, self.node.name)
+
+
+# ----------------------------------------------------------------------------------------------------------------- the registry
+
+_REGISTRY: dict[str, Op] = {}
+_NAMES: dict[str, Op] = {}
+T = TypeVar("T")
+
+
+def register(op: T) -> T:
+    """Register an operator: a subclass of `Op` (as a decorator) or an instance."""
+    instance = op() if isinstance(op, type) else op
+    if not isinstance(instance, Op) or not instance.name:
+        raise TypeError(f"{op!r} is not a named Op")
+    for name in (instance.name, *instance.aliases):
+        if name in _NAMES:
+            raise ValueError(f"operator name {name!r} is registered twice: by {_NAMES[name]!r} and {instance!r}")
+        _NAMES[name] = instance
+    _REGISTRY[instance.name] = instance
+    return op
+
+
+def find_op(name: str, where: str = "") -> Op:
+    """The operator of that name or alias.
+
+    Raises
+    ------
+    MXNetError
+        There is none; close names are offered.
+    """
+    op = _NAMES.get(name)
+    if op is None:
+        close = difflib.get_close_matches(name, _NAMES, 3)
+        hint = f" Close names: {', '.join(close)}." if close else ""
+        raise MXNetError(
+            f"Operator {name} is not registered{where}.{hint} clsym does not implement it (yet): "
+            "replace the node, or register one with clsym.graph.op.register."
+        )
+    return op
+
+
+def has_op(name: str) -> bool:
+    """Whether an operator answers to that name."""
+    return name in _NAMES
+
+
+def all_ops() -> dict[str, Op]:
+    """Canonical name to operator."""
+    return dict(_REGISTRY)
+
+
+def all_names() -> dict[str, Op]:
+    """Every name and alias to its operator."""
+    return dict(_NAMES)

@@ -1,0 +1,409 @@
+"""compile_plan(): runs the passes and returns a `Plan`, plain data that says which kernel runs when, where, and at which bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ..base import MXNetError
+from ..context import Context
+from .gradient import differentiate
+from .infer import infer_specs
+from .ir import Entry, Node, topological
+from .memory import MemoryPlan, StepUse, plan_memory
+from .op import KernelCall, LowerContext, Rng, Temp, TensorSpec, find_op, show_shape
+from .place import CROSS_COPY, place
+from .schedule import schedule
+from .sync import Waits, find_waits
+from .traits import DeviceTraits
+
+__all__ = ["Binding", "Plan", "Step", "compile_plan"]
+
+Key = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One operator in the plan.
+
+    Attributes
+    ----------
+    name, op : str
+        Of the node.
+    lane : int
+        Device slot.
+    ins, outs : tuple of int
+        Entry numbers; -1 an output that nobody wants.
+    reqs : tuple of str
+        Store mode of each output.
+    calls : tuple of KernelCall
+        Empty for a view, for a copy between devices, and where nothing is to be computed.
+    copy : bool
+        Whether it copies its input from another device.
+    mutates : tuple of int
+        Inputs that it writes.
+    """
+
+    name: str
+    op: str
+    lane: int
+    ins: tuple[int, ...]
+    outs: tuple[int, ...]
+    reqs: tuple[str, ...]
+    calls: tuple[KernelCall, ...]
+    copy: bool = False
+    mutates: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A compiled graph: no OpenCL object, nothing allocated.
+
+    Attributes
+    ----------
+    steps : tuple of Step
+        The forward part first.
+    forward : int
+        How many steps it has.
+    names : tuple of str
+        Of the entries.
+    specs : tuple of TensorSpec
+        Of the entries.
+    memory : MemoryPlan
+    waits : Waits
+    contexts : tuple of Context
+        One a lane.
+    externals : dict of str to int
+        Key of each of the caller's arrays to the entry it holds: ``var:3``, ``out:0``, ``grad:3``, ``head:0``.
+    entry_of : dict
+        (node identity, output index) to entry number, for looking up internals.
+    uses_rng : bool
+    train : bool
+    """
+
+    steps: tuple[Step, ...]
+    forward: int
+    names: tuple[str, ...]
+    specs: tuple[TensorSpec, ...]
+    memory: MemoryPlan
+    waits: Waits
+    contexts: tuple[Context, ...]
+    externals: Mapping[str, int]
+    uses_rng: bool
+    train: bool
+
+    def dump(self) -> str:
+        """A step a line: device, what it computes with shapes, where its outputs live, and what they took over in place."""
+        taken = {(s, o): i for s, o, i in self.memory.inplace}
+        lines = []
+        for s, step in enumerate(self.steps):
+            if s == self.forward:
+                lines.append("-- backward")
+            ins = ", ".join(self.names[e] for e in step.ins)
+            outs = []
+            for k, e in enumerate(step.outs):
+                if e < 0:
+                    continue
+                spec = self.specs[e]
+                text = f"{self.names[e]} {spec.dtype}{show_shape(spec.shape)} {self._where(e)}"
+                if step.reqs[k] == "add":
+                    text += " +="
+                if (s, k) in taken:
+                    text += f" in place of {self.names[step.ins[taken[s, k]]]}"
+                outs.append(text)
+            how = "view" if s in self.memory.aliased else "copy" if step.copy else f"{len(step.calls)} launches"
+            waits = f" waits for {list(self.waits.before[s])}" if self.waits.before[s] else ""
+            lines.append(f"{s:4d} {self.contexts[step.lane]} {step.op}({ins}) -> {'; '.join(outs) or 'nothing'} [{how}]{waits}")
+        m = self.memory
+        lines.append(
+            f"arena {m.arena_bytes} bytes, bound {m.bound_bytes}, naive {m.naive_bytes}, {len(m.inplace)} in place, {len(m.aliased)} views, "
+            f"largest workspace {m.workspace_bytes}"
+        )
+        return "\n".join(lines)
+
+    def _where(self, e: int) -> str:
+        place_ = self.memory.entry[e]
+        if place_ is None:
+            return "nowhere"
+        st = self.memory.storages[place_[0]]
+        if st.external is not None:
+            return f"@{st.external}+{place_[1]}"
+        return f"@arena{st.lane}.{st.chunk}+{st.offset + place_[1]}"
+
+
+@dataclass(frozen=True)
+class Binding:
+    """What the caller's arrays are, for `compile_plan`.
+
+    Attributes
+    ----------
+    variables : list of Node
+        In a fixed order; number i is external ``var:i``.
+    specs : list of TensorSpec
+        Of the variables.
+    contexts : list of Context
+        Where their arrays lie.
+    reqs : list of str
+        What is wanted of the gradient of each: write, add or null.
+    donated : set of int
+        Numbers of variables whose arrays may be overwritten.
+    """
+
+    variables: Sequence[Node]
+    specs: Sequence[TensorSpec]
+    contexts: Sequence[Context]
+    reqs: Sequence[str]
+    donated: frozenset[int] = frozenset()
+
+
+class _Compiler:
+    def __init__(self, heads: Sequence[Entry], binding: Binding, train: bool) -> None:
+        self.heads = list(heads)
+        self.binding = binding
+        self.train = train
+        self.number = {id(v): i for i, v in enumerate(binding.variables)}
+        self.claimed: set[Key] = set()
+        self.head_vars: list[Node] = []
+        self.origin: dict[int, int] = {}
+
+    def private(self, entry: Entry, stem: str, readers: Mapping[Key, int], accumulate: bool = False) -> Entry:
+        """An entry that may be stored in an array of the caller's; behind a copy where it can't be the original."""
+        k = (id(entry.node), entry.index)
+        if entry.node.is_variable or k in self.claimed or (accumulate and readers.get(k, 0) > 0):
+            op = find_op("_copy")
+            node = Node(op, f"{stem}_copy", op.parse({}), {a: v for a, v in entry.node.attrs.items() if a == "__ctx_group__"}, (entry,))
+            if id(entry.node) in self.origin:
+                self.origin[id(node)] = self.origin[id(entry.node)]
+            entry = node.out(0)
+            k = (id(node), 0)
+        self.claimed.add(k)
+        return entry
+
+    def gradients(self, specs: dict[Key, TensorSpec]) -> list[tuple[int, str, Entry]]:
+        """(variable number, store mode, entry) of every gradient wanted."""
+        wanted = [i for i, req in enumerate(self.binding.reqs) if req != "null"]
+        if not (self.train and wanted):
+            return []
+        self.head_vars = [Node(None, f"_head_grad_{k}") for k in range(len(self.heads))]
+        result = differentiate(self.heads, [v.out(0) for v in self.head_vars], [self.binding.variables[i] for i in wanted], specs)
+        self.origin = result.origin
+        found: list[tuple[int, str, Entry]] = []
+        for i, entry in zip(wanted, result.grads, strict=True):
+            req = self.binding.reqs[i]
+            if entry is None:
+                if req == "add":
+                    continue
+                spec = self.binding.specs[i]
+                op = find_op("_zeros")
+                node = Node(op, f"{self.binding.variables[i].name}_zero_grad", op.parse({"shape": spec.shape, "dtype": spec.dtype}))
+                entry = node.out(0)
+            found.append((i, req, entry))
+        return found
+
+
+def compile_plan(
+    heads: Sequence[Entry],
+    binding: Binding,
+    *,
+    train: bool,
+    default: Context,
+    group2ctx: Mapping[str, Context] | None = None,
+    traits: Callable[[Context], DeviceTraits],
+    reuse: bool = True,
+    positions: Mapping[int, int] | None = None,
+) -> Plan:
+    """Run the passes: infer, gradient, place, schedule, lower, memory, sync.
+
+    Parameters
+    ----------
+    heads : list of Entry
+        The outputs of the graph.
+    binding : Binding
+    train : bool
+        Training plan: training behaviour of the operators, and the backward part for every gradient wanted.
+    default : Context
+        Where nodes without a ``ctx_group`` run.
+    group2ctx : dict of str to Context
+    traits : callable
+        Context to `DeviceTraits`.
+    reuse : bool
+        False: no memory is shared between intermediates (to compare with).
+    positions : dict of int to int
+        A number for every node, by identity, which its random draws depend on; default: its place in this graph. Give the numbers of
+        the whole graph when compiling a part of it, so that the part draws what the whole draws.
+
+    Raises
+    ------
+    MXNetError
+        Shapes contradict, an operator is unknown or lacks a gradient, a variable was not bound.
+    """
+    work = _Compiler(heads, binding, train)
+    known = {(id(v), 0): s for v, s in zip(binding.variables, binding.specs, strict=True)}
+    forward_order = topological(work.heads)
+    for node in forward_order:
+        if node.is_variable and id(node) not in work.number:
+            raise MXNetError(f"variable {node.name!r} is not bound to an array; give it in args, or its shape to simple_bind")
+    specs = infer_specs(forward_order, known)
+
+    grads = work.gradients(specs)
+    readers: dict[Key, int] = {}
+    for node in topological([*work.heads, *(g for _, _, g in grads)]):
+        for e in node.inputs:
+            readers[(id(e.node), e.index)] = readers.get((id(e.node), e.index), 0) + 1
+    final_heads = [work.private(h, h.name, readers) for h in work.heads]
+    final_grads = [(i, req, work.private(g, binding.variables[i].name + "_grad", readers, req == "add")) for i, req, g in grads]
+
+    numbered = positions if positions is not None else {id(node): i for i, node in enumerate(forward_order)}
+    work.origin.update({id(node): numbered[id(node)] for node in forward_order if id(node) in numbered})
+
+    where = {id(v): c for v, c in zip(binding.variables, binding.contexts, strict=True)}
+    for v, h in zip(work.head_vars, final_heads, strict=False):
+        where[id(v)] = _context_of(h.node, where, default, group2ctx or {})
+    everything = [*final_heads, *(g for _, _, g in final_grads)]
+    placed, placement, origin = place(everything, default, group2ctx or {}, where, work.origin)
+    n = len(final_heads)
+    placed_grads = [
+        _bring_home(entry, binding.contexts[i], placement.contexts, placement.device, origin)
+        for (i, _, _), entry in zip(final_grads, placed[n:], strict=True)
+    ]
+    head_entries = placed[:n]
+
+    order = topological([*head_entries, *placed_grads])
+    for v, h in zip(work.head_vars, work.heads, strict=False):
+        known[(id(v), 0)] = specs[(id(h.node), h.index)]
+    specs = infer_specs(order, {**specs, **known})
+    plan_order = schedule(head_entries, placed_grads, origin, placement)
+
+    # ------------------------------------------------------------------------------------------------- number the entries
+    number: dict[Key, int] = {}
+    names: list[str] = []
+    entry_specs: list[TensorSpec] = []
+
+    def entry_number(k: Key, name: str) -> int:
+        found = number.get(k)
+        if found is None:
+            found = number[k] = len(names)
+            names.append(name)
+            entry_specs.append(specs[k])
+        return found
+
+    external: dict[int, str] = {}
+    for node in order:
+        if node.is_variable and id(node) in work.number:
+            external[entry_number((id(node), 0), node.name)] = f"var:{work.number[id(node)]}"
+    for k, v in enumerate(work.head_vars):
+        if (id(v), 0) in specs and any(node is v for node in order):
+            external[entry_number((id(v), 0), v.name)] = f"head:{k}"
+    used: set[Key] = {(id(e.node), e.index) for node in order for e in node.inputs}
+    store: dict[Key, str] = {}
+    outputs: dict[Key, str] = {}
+    for k, h in enumerate(head_entries):
+        outputs[(id(h.node), h.index)] = f"out:{k}"
+    for (i, req, _), g in zip(final_grads, placed_grads, strict=True):
+        if specs[(id(g.node), g.index)] != binding.specs[i]:
+            raise MXNetError(
+                f"the gradient of {binding.variables[i].name!r} has {specs[(id(g.node), g.index)]}, the variable {binding.specs[i]}: "
+                f"operator {g.node.op.name if g.node.op else 'variable'} is defective"
+            )
+        outputs[(id(g.node), g.index)] = f"grad:{i}"
+        store[(id(g.node), g.index)] = req
+
+    # --------------------------------------------------------------------------------------------------------- lower
+    steps: list[Step] = []
+    uses: list[StepUse] = []
+    pinned: set[int] = set()
+    uses_rng = False
+    lane_traits = [traits(c) for c in placement.contexts]
+    for s, node in enumerate(plan_order.steps):
+        op, lane = node.op, plan_order.lanes[s]
+        assert op is not None
+        ins = tuple(entry_number((id(e.node), e.index), e.name) for e in node.inputs)
+        outs: list[int] = []
+        reqs: list[str] = []
+        for i in range(node.num_outputs):
+            k2 = (id(node), i)
+            wanted = (k2 in used or k2 in outputs) and specs[k2].size > 0
+            if k2 in used or k2 in outputs:
+                e = entry_number(k2, node.output_name(i))
+                if k2 in outputs:
+                    external[e] = outputs[k2]
+                    pinned.add(e)
+                outs.append(e)
+            else:
+                outs.append(-1)
+            reqs.append(store.get(k2, "write") if wanted else "null")
+        in_specs = [entry_specs[e] for e in ins]
+        out_specs = [specs[(id(node), i)] for i in range(node.num_outputs)]
+        mutated = tuple(op.mutates(node.params, train))
+        calls: tuple[KernelCall, ...] = ()
+        if node.op is not CROSS_COPY and (any(r != "null" for r in reqs) or mutated):
+            stream = origin.get(id(node), s) if s < plan_order.forward else len(forward_order) + s
+            ctx = LowerContext(lane_traits[lane], tuple(reqs), train, stream)
+            try:
+                calls = tuple(op.lower(node.params, in_specs, out_specs, ctx))
+            except MXNetError as exc:
+                raise MXNetError(f"node {node.name!r} ({op.name}) cannot run on {placement.contexts[lane]}: {exc}") from exc
+        temps: dict[int, int] = {}
+        for call in calls:
+            for arg in call.args:
+                if isinstance(arg, Temp):
+                    temps[arg.index] = max(temps.get(arg.index, 0), arg.nbytes)
+                elif isinstance(arg, Rng):
+                    uses_rng = True
+        is_copy = node.op is CROSS_COPY
+        steps.append(Step(node.name, op.name, lane, ins, tuple(outs), tuple(reqs), calls, is_copy, mutated))
+        uses.append(
+            StepUse(
+                name=node.name,
+                lane=lane,
+                ins=ins,
+                outs=tuple(outs),
+                inplace=tuple(op.inplace(node.params, in_specs, out_specs)),
+                views=dict(op.view(node.params, in_specs, out_specs)),
+                accumulates=frozenset(i for i, r in enumerate(reqs) if r == "add"),
+                mutated=frozenset(mutated),
+                temps=temps,
+            )
+        )
+
+    donated = frozenset(e for e, key in external.items() if key.startswith("var:") and int(key[4:]) in binding.donated)
+    memory = plan_memory(
+        uses,
+        [spec.nbytes for spec in entry_specs],
+        external,
+        donated=donated,
+        pinned=frozenset(pinned),
+        alignment=max(t.alignment for t in lane_traits),
+        limits={lane: t.max_alloc for lane, t in enumerate(lane_traits)},
+        reuse=reuse,
+    )
+    return Plan(
+        steps=tuple(steps),
+        forward=plan_order.forward,
+        names=tuple(names),
+        specs=tuple(entry_specs),
+        memory=memory,
+        waits=find_waits(uses, memory),
+        contexts=placement.contexts,
+        externals={key: e for e, key in external.items()},
+        uses_rng=uses_rng,
+        train=train,
+    )
+
+
+def _context_of(node: Node, where: Mapping[int, Context], default: Context, group2ctx: Mapping[str, Context]) -> Context:
+    from_attrs = node.attrs.get("__ctx_group__", node.attrs.get("ctx_group"))
+    if node.is_variable:
+        return where.get(id(node), default)
+    return group2ctx.get(from_attrs, default) if from_attrs else default
+
+
+def _bring_home(entry: Entry, home: Context, contexts: Sequence[Context], device: Mapping[int, int], origin: dict[int, int]) -> Entry:
+    """A gradient lies where its variable lies: copied there if it was computed elsewhere."""
+    if contexts[device.get(id(entry.node), 0)] == home or home not in contexts:
+        return entry
+    node = Node(CROSS_COPY, f"{entry.name}_home", inputs=(entry,))
+    device[id(node)] = list(contexts).index(home)  # type: ignore[index]
+    if id(entry.node) in origin:
+        origin[id(node)] = origin[id(entry.node)]
+    return node.out(0)

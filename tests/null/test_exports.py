@@ -1,0 +1,28 @@
+"""The public names, pinned."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import clsym
+
+
+def test_public_names() -> None:
+    assert sorted(clsym.__all__) == [
+        "AttrScope", "Context", "DeviceNotFoundError", "MXNetError", "OutOfDeviceMemoryError", "__version__", "attribute", "base", "cl", "context",
+        "cpu", "cpu_pinned", "current_context", "executor", "gpu", "gpu_memory_info", "name", "nd", "ndarray", "num_gpus", "random", "rnd", "sym",
+        "symbol", "waitall",
+    ]  # fmt: skip
+    assert all(hasattr(clsym, name) for name in clsym.__all__)
+
+
+def test_import_opens_no_device() -> None:
+    code = (
+        "import clsym, pyopencl\n"
+        "from clsym.runtime import topology, device, program\n"
+        "assert topology._found is None and not device._resolved and not program._programs\n"
+        "for name in ('mako', 'matplotlib', 'onnx', 'torch', 'mxnet'):\n"
+        "    import sys; assert name not in sys.modules, name\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,109 @@
+"""Shapes and types through a Symbol: what is known, what is not, what contradicts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import clsym as mx
+from clsym.base import MXNetError
+
+
+@pytest.fixture
+def net():
+    hidden = mx.sym.relu(mx.sym.FullyConnected(mx.sym.var("data"), num_hidden=3, name="f"))
+    return mx.sym.FullyConnected(hidden, num_hidden=4, name="g")
+
+
+def test_by_name_and_by_position(net):
+    expected = ([(2, 5), (3, 5), (3,), (4, 3), (4,)], [(2, 4)], [])
+    assert net.infer_shape(data=(2, 5)) == expected
+    assert net.infer_shape((2, 5)) == expected
+    assert net.infer_shape((2, 5), None, (3,)) == expected
+
+
+def test_partial_knowledge_warns_and_gives_none(net):
+    with pytest.warns(UserWarning, match=r"(?s)Cannot decide shape.*\tdata: \(\)"):
+        assert net.infer_shape() == (None, None, None)
+    with pytest.warns(UserWarning, match=r"\tdata: \(0, 5\)"):
+        assert net.infer_shape(data=(0, 5)) == (None, None, None)
+    assert net.infer_shape_partial(data=(0, 5)) == ([(0, 5), (3, 5), (3,), (4, 3), (4,)], [(0, 4)], [])
+    assert net.infer_shape_partial(data=(-1, 5)) == net.infer_shape_partial(data=(0, 5))
+
+
+def test_backwards(net):
+    with pytest.warns(UserWarning, match="Cannot decide"):
+        assert net.infer_shape(f_weight=(3, 7)) == (None, None, None)
+    a, b = mx.sym.var("a"), mx.sym.var("b")
+    assert (a + b).infer_shape(b=(2, 3)) == ([(2, 3), (2, 3)], [(2, 3)], [])
+    assert (a + b).infer_shape(a=(2, 0), b=(0, 3)) == ([(2, 3), (2, 3)], [(2, 3)], [])
+
+
+def test_contradictions_name_node_and_argument(net):
+    with pytest.raises(MXNetError, match=r"operator f .*weight"):
+        net.infer_shape(data=(2, 5), f_weight=(3, 6))
+    with pytest.raises(MXNetError, match=r"operator g .*bias"):
+        net.infer_shape(data=(2, 5), g_bias=(9,))
+    with pytest.raises(MXNetError, match=r"operator _plus\d+ \(elemwise_add\)"):
+        (mx.sym.var("a") + mx.sym.var("b")).infer_shape(a=(2, 3), b=(2, 4))
+
+
+def test_wrong_arguments(net):
+    with pytest.raises(MXNetError, match=r"(?s)foo not found.*\[0\]data"):
+        net.infer_shape(foo=(2,))
+    with pytest.raises(TypeError, match="shapes \\(tuple\\)"):
+        net.infer_shape(data=3)
+    with pytest.raises(TypeError, match="shapes \\(tuple\\)"):
+        net.infer_shape(data=[2, 3])
+    with pytest.raises(TypeError):
+        net.infer_shape(data=(2, "a"))
+    with pytest.raises(TypeError):
+        net.infer_shape(data=(2, 3.0))
+    with pytest.raises(ValueError, match="either by positional or kwargs"):
+        net.infer_shape((2, 3), data=(2, 3))
+    with pytest.raises(MXNetError, match="9 shapes are given"):
+        net.infer_shape(*[(2, 3)] * 9)
+    with pytest.raises(MXNetError, match="too large"):
+        net.infer_shape(data=(2**70, 3))
+
+
+def test_auxiliary_states():
+    bn = mx.sym.BatchNorm(mx.sym.var("data"), name="b")
+    assert bn.infer_shape(data=(2, 3, 4, 4)) == ([(2, 3, 4, 4), (3,), (3,)], [(2, 3, 4, 4)], [(3,), (3,)])
+    assert bn.infer_shape(data=(2, 0, 4, 4), b_moving_mean=(3,))[1] == [(2, 3, 4, 4)]
+    half, single = np.float16, np.float32
+    assert bn.infer_type(data="float16") == ([half, single, single], [half], [single, single])
+
+
+def test_declared_shapes_and_types():
+    net = mx.sym.FullyConnected(mx.sym.var("v", shape=(0, 3), dtype="float16"), num_hidden=2, name="h")
+    assert net.infer_shape_partial() == ([(0, 3), (2, 3), (2,)], [(0, 2)], [])
+    assert net.infer_shape(v=(5, 3)) == ([(5, 3), (2, 3), (2,)], [(5, 2)], [])
+    assert net.infer_shape(v=(5, 4))[0][1] == (2, 4)  # what is given counts more than what was declared
+    assert net.infer_type()[1] == [np.float16]
+    assert net.infer_type(v="float32")[1] == [np.float32]
+
+
+def test_types(net):
+    assert net.infer_type(data=np.float16) == ([np.float16] * 5, [np.float16], [])
+    assert net.infer_type("float64") == ([np.float64] * 5, [np.float64], [])
+    with pytest.warns(UserWarning, match="Cannot decide type"):
+        assert net.infer_type() == (None, None, None)
+    assert net.infer_type_partial() == ([None] * 5, [None], [])
+    with pytest.raises(MXNetError, match=r"operator f .*argument 'weight' \(f_weight\): expected float16, got float32"):
+        net.infer_type(data="float16", f_weight="float32")
+    with pytest.raises(MXNetError, match="foo not found"):
+        net.infer_type(foo="float16")
+    with pytest.raises(TypeError):
+        net.infer_type(data="float33")
+
+
+def test_a_variable_and_groups():
+    x = mx.sym.var("x")
+    assert x.infer_shape(x=(2,)) == ([(2,)], [(2,)], [])
+    assert mx.sym.Group([x, x + 1]).infer_shape(x=(2,)) == ([(2,)], [(2,), (2,)], [])
+
+
+def test_constants_take_the_shape_they_are_used_with():
+    state = mx.sym.zeros((0, 4)) + mx.sym.var("x")
+    assert state.infer_shape(x=(3, 4)) == ([(3, 4)], [(3, 4)], [])

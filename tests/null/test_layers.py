@@ -1,0 +1,93 @@
+"""Who imports whom: strictly downward, and no OpenCL outside `clsym.runtime`."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import clsym
+
+ROOT = Path(clsym.__file__).parent
+# a module may import those of lower layers and, within a package, its siblings
+LAYERS = {
+    "base": 0, "params": 1, "context": 1, "naming": 1, "version": 0,
+    "graph": 2,
+    "ops": 3, "runtime": 3, "opfunctions": 3,
+    "ndarray": 4,
+    "random": 5, "executor": 5,
+    "symbol": 6,
+    "report": 7, "data": 7, "__init__": 8, "demo": 9, "cli": 10, "__main__": 11,
+}  # fmt: skip
+ORDER_INSIDE_1 = ["base", "params", "context", "naming"]
+
+
+def _modules() -> list[Path]:
+    return sorted(p for p in ROOT.rglob("*.py"))
+
+
+def _unit(path: Path) -> str:
+    part = path.relative_to(ROOT).parts[0]
+    return part.removesuffix(".py")
+
+
+def _imports(path: Path) -> list[tuple[str, int]]:
+    """(absolute dotted name, line) of every import, those inside functions and TYPE_CHECKING blocks included."""
+    package = ["clsym", *path.relative_to(ROOT).parts[:-1]]
+    found = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found += [(a.name, node.lineno) for a in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            stem = package[: len(package) - node.level + 1] if node.level else []
+            base = ".".join([*stem, *([node.module] if node.module else [])])
+            found += [(f"{base}.{a.name}" if base == "clsym" else base, node.lineno) for a in node.names]
+    return found
+
+
+@pytest.mark.parametrize("path", _modules(), ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_go_down(path: Path) -> None:
+    mine = _unit(path)
+    assert mine in LAYERS, f"{path}: give the new top-level module {mine!r} a layer here"
+    for name, line in _imports(path):
+        if name.split(".")[0] != "clsym":
+            continue
+        parts = name.split(".")
+        target = parts[1] if len(parts) > 1 else "__init__"
+        if target not in LAYERS:  # a public name of clsym/__init__
+            target = "__init__"
+        if target == mine:
+            continue
+        assert LAYERS[target] < LAYERS[mine], f"{path.relative_to(ROOT)}:{line} imports {name}: {mine} may not see {target}"
+
+
+@pytest.mark.parametrize("path", _modules(), ids=lambda p: str(p.relative_to(ROOT)))
+def test_only_runtime_and_ndarray_import_opencl(path: Path) -> None:
+    users = {name for name, _ in _imports(path) if name.split(".")[0] == "pyopencl"}
+    assert not users or _unit(path) in ("runtime", "report"), f"{path.relative_to(ROOT)} imports {sorted(users)}"
+
+
+def test_passes_name_no_operator() -> None:
+    """The compiler knows operators by their data; the few it inserts itself are listed here."""
+    inserted = {"_grad_add", "_zeros", "_copy", "_CrossDeviceCopy"}
+    from clsym.graph.op import all_names
+
+    names = {n for n in all_names() if len(n) > 3} - inserted
+    for path in (ROOT / "graph").glob("*.py"):
+        if path.name in ("serialize.py", "deserialize.py"):  # old graph files are mended by operator
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Compare):
+                texts = {n.value for n in ast.walk(node) if isinstance(n, ast.Constant) and isinstance(n.value, str)}
+                assert not texts & names, f"{path.name}:{node.lineno} compares with {texts & names}"
+
+
+def test_every_kernel_file_is_used_and_documented() -> None:
+    kernels = ROOT.parent / "kernels"
+    if not kernels.is_dir():
+        pytest.skip("not a checkout")
+    sources = "\n".join(p.read_text(encoding="utf-8") for p in _modules())
+    for path in kernels.glob("*.cl"):
+        assert path.read_text(encoding="utf-8").startswith("/*"), f"{path.name} must open with what it computes"
+        assert f'"{path.name}"' in sources, f"{path.name} is used by no module"
