@@ -1,0 +1,326 @@
+"""A plan bound to devices: arenas, sub-buffers, kernel objects with their arguments set, and the loop of enqueues."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import pyopencl as cl
+
+from ..base import MXNetError
+from ..graph.op import In, Out, Rng, Temp
+from ..graph.plan import Plan, Step
+from .buffer import allocate, sub_buffer
+from .device import Device, check_fork
+from .launch import Launch
+
+__all__ = ["Arena", "BoundPlan", "External"]
+
+
+class External(Protocol):
+    """An array of the caller's: a stretch of a buffer."""
+
+    _root: Any
+    _offset: int
+
+    @property
+    def nbytes(self) -> int: ...
+
+
+class Arena:
+    """The memory that the plans of one executor (and of executors that share with it) use one after the other.
+
+    It grows to the largest that any of them needs; `version` changes when it does, and plans bind their kernels anew.
+    """
+
+    def __init__(self) -> None:
+        self.buffers: dict[tuple[str, int], cl.Buffer] = {}
+        self.version = 0
+        self.tenant: object = None  # whose training state it holds; executors that share it must not read each other's
+
+    def need(self, device: Device, chunk: int, nbytes: int, what: str) -> None:
+        """Make a chunk at least `nbytes` large."""
+        key = (device.selector, chunk)
+        have = self.buffers.get(key)
+        if have is None or have.size < nbytes:
+            self.buffers[key] = have = None  # type: ignore[assignment]  # free the old one first
+            self.buffers[key] = allocate(device, nbytes, what)
+            self.version += 1
+
+    def chunk(self, device: Device, chunk: int) -> cl.Buffer:
+        """The buffer of a chunk."""
+        return self.buffers[(device.selector, chunk)]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        return sum(int(b.size) for b in self.buffers.values())
+
+
+class BoundPlan:
+    """A plan with memory and kernels.
+
+    Parameters
+    ----------
+    plan : Plan
+    devices : list of Device
+        One a lane.
+    externals : dict of str to External
+        The caller's arrays by key.
+    arena : Arena
+        Where intermediates go; may be shared with plans that never run at the same time.
+    """
+
+    def __init__(self, plan: Plan, devices: Sequence[Device], externals: Mapping[str, External], arena: Arena) -> None:
+        self.plan = plan
+        self.devices = list(devices)
+        self.externals = dict(externals)
+        self.arena = arena
+        self._subs: dict[tuple[int, int, int], Any] = {}
+        self._staging: dict[str, tuple[cl.Buffer, External]] = {}
+        self._launches: list[list[Launch]] | None = None
+        self._version = -1
+        self._rng: dict[int, cl.Buffer] = {}
+        self._loops: dict[bool, list[tuple[cl.CommandQueue, cl.Kernel, Any, Any]]] = {}
+        self._events: dict[int, cl.Event] = {}
+        for lane, heights in plan.memory.arenas.items():
+            for chunk, height in enumerate(heights):
+                arena.need(self.devices[lane], chunk, height, f"the arena of the graph's intermediates (chunk {chunk})")
+        self._lane: dict[int, int] = {}  # entry to the lane that writes it, or for a variable the first that reads it in a kernel
+        for step in plan.steps:
+            for e in step.outs:
+                self._lane[e] = step.lane
+            if not step.copy:
+                for e in step.ins:
+                    self._lane.setdefault(e, step.lane)
+        for key, e in plan.externals.items():
+            if e not in self._lane:  # only copied to another device: it stays where its array is
+                home = getattr(self.externals.get(key), "_device", None)
+                self._lane[e] = next((i for i, d in enumerate(self.devices) if d is home), 0)
+        self._written = {e for step in plan.steps for e in step.outs if e >= 0} | {step.ins[i] for step in plan.steps for i in step.mutates}
+
+    # ------------------------------------------------------------------------------------------------------------ where things are
+
+    def external(self, key: str) -> tuple[Any, int]:
+        """Buffer and byte offset of one of the caller's arrays; a staging copy where it is not aligned for a kernel."""
+        array = self.externals[key]
+        entry = self.plan.externals[key]
+        lane = self._lane_of(key)
+        if array._offset % self.devices[lane].traits.alignment == 0:
+            return array._root, array._offset
+        if key not in self._staging:
+            self._staging[key] = (allocate(self.devices[lane], self.plan.specs[entry].nbytes, f"aligned copy of {key}"), array)
+        return self._staging[key][0], 0
+
+    def _lane_of(self, key: str) -> int:
+        return self._lane[self.plan.externals[key]]
+
+    def location(self, entry: int) -> tuple[Any, int, int]:
+        """(root buffer, byte offset, bytes) of an entry."""
+        place = self.plan.memory.entry[entry]
+        if place is None:
+            raise MXNetError(f"entry {self.plan.names[entry]!r} has no memory in this plan")
+        st = self.plan.memory.storages[place[0]]
+        nbytes = self.plan.specs[entry].nbytes
+        if st.external is not None:
+            root, offset = self.external(st.external)
+            return root, offset + place[1], nbytes
+        return self.arena.chunk(self.devices[st.lane], st.chunk), st.offset + place[1], nbytes
+
+    def _sub(self, root: Any, offset: int, nbytes: int) -> Any:
+        if offset == 0 and root.size <= nbytes:
+            return root
+        k = (root.int_ptr, offset, nbytes)
+        found = self._subs.get(k)
+        if found is None:
+            found = self._subs[k] = sub_buffer(root, offset, min(max(nbytes, 1), root.size - offset))
+        return found
+
+    def buffer_of(self, entry: int) -> Any:
+        """What a kernel takes for an entry."""
+        return self._sub(*self.location(entry))
+
+    def temp_of(self, s: int, index: int) -> Any:
+        """What a kernel takes for a workspace."""
+        st = self.plan.memory.storages[self.plan.memory.temps[(s, index)]]
+        return self._sub(self.arena.chunk(self.devices[st.lane], st.chunk), st.offset, st.nbytes)
+
+    def rng_of(self, lane: int) -> cl.Buffer:
+        """The random state of a lane."""
+        if lane not in self._rng:
+            self._rng[lane] = allocate(self.devices[lane], 16, "random state")
+        return self._rng[lane]
+
+    # ------------------------------------------------------------------------------------------------------------------- binding
+
+    def finder(self, s: int, step: Step) -> Callable[[Any], Any]:
+        """The function from a buffer argument of a step to its buffer."""
+
+        def find(arg: Any) -> Any:
+            if isinstance(arg, In):
+                return self.buffer_of(step.ins[arg.index])
+            if isinstance(arg, Out):
+                return self.buffer_of(step.outs[arg.index])
+            if isinstance(arg, Temp):
+                return self.temp_of(s, arg.index)
+            assert isinstance(arg, Rng)
+            return self.rng_of(step.lane)
+
+        return find
+
+    def _bind(self) -> None:
+        if self._launches is None:
+            self._launches = [
+                [] if s in self.plan.memory.aliased else [Launch(self.devices[step.lane], call) for call in step.calls]
+                for s, step in enumerate(self.plan.steps)
+            ]
+        self._subs.clear()
+        for s, (step, launches) in enumerate(zip(self.plan.steps, self._launches, strict=True)):
+            find = self.finder(s, step)
+            for launch in launches:
+                launch.set_buffers(find)
+        self._loops.clear()
+        self._version = self.arena.version
+
+    @property
+    def launches(self) -> list[list[Launch]]:
+        """Kernel objects of each step, bound to the present memory."""
+        if self._version != self.arena.version or self._launches is None:
+            self._bind()
+        assert self._launches is not None
+        return self._launches
+
+    # ------------------------------------------------------------------------------------------------------------------- running
+
+    def _part(self, backward: bool) -> range:
+        return range(self.plan.forward, len(self.plan.steps)) if backward else range(self.plan.forward)
+
+    def _loop(self, backward: bool) -> list[tuple[cl.CommandQueue, cl.Kernel, Any, Any]]:
+        launches = self.launches
+        loop = self._loops.get(backward)
+        if loop is None:
+            queue = self.devices[0].queue
+            loop = self._loops[backward] = [
+                (queue, launch.kernel, launch.global_size, launch.local_size) for s in self._part(backward) for launch in launches[s]
+            ]
+        return loop
+
+    def write_rng(self, words: np.ndarray[Any, Any]) -> None:
+        """Give the random operators of the next run their state."""
+        for lane in {step.lane for step in self.plan.steps}:
+            cl.enqueue_copy(self.devices[lane].queue, self.rng_of(lane), words, is_blocking=False)
+
+    def stage_in(self) -> None:
+        """Bring the present values of unaligned arrays into their aligned copies."""
+        for key, (buffer, array) in self._staging.items():
+            queue = self.devices[self._lane_of(key)].queue
+            cl.enqueue_copy(queue, buffer, array._root, byte_count=array.nbytes, src_offset=array._offset, dst_offset=0)
+
+    def stage_out(self) -> None:
+        """Bring what was written into aligned copies back into the caller's arrays."""
+        for key, (buffer, array) in self._staging.items():
+            if self.plan.externals[key] in self._written:
+                queue = self.devices[self._lane_of(key)].queue
+                cl.enqueue_copy(queue, array._root, buffer, byte_count=array.nbytes, src_offset=0, dst_offset=array._offset)
+
+    def run(self, backward: bool) -> None:
+        """Enqueue the forward or the backward part; returns without waiting for the devices."""
+        check_fork()
+        if len(self.devices) > 1:
+            self.run_steps(backward)
+            return
+        loop = self._loop(backward)
+        if self._staging:
+            self.stage_in()
+        enqueue = cl.enqueue_nd_range_kernel
+        for queue, kernel, global_size, local_size in loop:
+            enqueue(queue, kernel, global_size, local_size)
+        if self._staging:
+            self.stage_out()
+
+    def run_steps(self, backward: bool, after: Callable[[int, Step], None] | None = None) -> None:
+        """The same a step at a time: over several lanes, or to look at every step with `after(number, step)`."""
+        launches = self.launches
+        if self._staging:
+            self.stage_in()
+        if len(self.devices) > 1:
+            self._meet()
+        sources = self.plan.waits.sources
+        for s in self._part(backward):
+            step = self.plan.steps[s]
+            queue = self.devices[step.lane].queue
+            waits = [self._events[w] for w in self.plan.waits.before[s] if w in self._events]
+            last: cl.Event | None = None
+            if step.copy and s not in self.plan.memory.aliased:
+                last = self._copy(s, step, waits)
+            elif launches[s]:
+                foreign = self._same_context(waits, step.lane)
+                for launch in launches[s]:
+                    last = cl.enqueue_nd_range_kernel(queue, launch.kernel, launch.global_size, launch.local_size, wait_for=foreign)
+                    foreign = None
+            if s in sources and last is not None:
+                self._events[s] = last
+                queue.flush()
+            if after is not None:
+                after(s, step)
+        if len(self.devices) > 1:
+            self._meet()
+        if self._staging:
+            self.stage_out()
+
+    def _meet(self) -> None:
+        """Let every lane wait for what the others were given before: a run may still read what the caller, or the next run, writes."""
+        self._events.clear()
+        queues = {device.selector: device.queue for device in self.devices}
+        for a, device in {d.selector: d for d in self.devices}.items():
+            markers = []
+            for other in {d.selector: d for d in self.devices}.values():
+                if other.selector == a:
+                    continue
+                if other.group is device.group:
+                    markers.append(cl.enqueue_marker(other.queue))
+                    other.queue.flush()
+                else:
+                    other.queue.finish()
+            if markers:
+                cl.enqueue_barrier(queues[a], wait_for=markers)
+
+    def _same_context(self, events: list[cl.Event], lane: int) -> list[cl.Event] | None:
+        """Those events that a lane's queue can wait for; the others are waited for here, on the host."""
+        context = self.devices[lane].cl_context
+        usable = []
+        for event in events:
+            if event.context == context:
+                usable.append(event)
+            else:
+                event.wait()
+        return usable or None
+
+    def _copy(self, s: int, step: Step, waits: list[cl.Event]) -> cl.Event | None:
+        """Bring an entry from another lane's device."""
+        source, src_offset, nbytes = self.location(step.ins[0])
+        target, dst_offset, _ = self.location(step.outs[0])
+        if nbytes == 0:
+            return None
+        here = self.devices[step.lane]
+        there = self._lane_device(step.ins[0])
+        if here.group is there.group:
+            foreign = self._same_context(waits, step.lane)
+            if foreign is None and there is not here:
+                foreign = [cl.enqueue_marker(there.queue)]  # a variable: whatever wrote it last
+                there.queue.flush()
+            return cl.enqueue_copy(here.queue, target, source, byte_count=nbytes, src_offset=src_offset, dst_offset=dst_offset, wait_for=foreign)
+        host = np.empty(nbytes, np.uint8)
+        cl.enqueue_copy(there.queue, host, source, src_offset=src_offset)
+        self._same_context(waits, step.lane)
+        return cl.enqueue_copy(here.queue, target, host, dst_offset=dst_offset, is_blocking=False)
+
+    def _lane_device(self, entry: int) -> Device:
+        """The device on whose queue an entry is written."""
+        return self.devices[self._lane[entry]]
+
+    def finish(self) -> None:
+        """Wait for every lane."""
+        for device in self.devices:
+            device.queue.finish()

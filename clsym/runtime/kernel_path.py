@@ -1,0 +1,93 @@
+"""Finding the OpenCL C sources, and reading them with their own headers inlined.
+
+A source is handed to the driver as one text: no ``-I`` option, so that a driver that caches programs by text sees every
+change, and so that sources work from a zip or a wheel where a header may have no path at all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib.resources
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from clsym.base import MXNetError, env
+
+if TYPE_CHECKING:  # importlib.resources.abc came with Python 3.11
+    from importlib.resources.abc import Traversable
+
+__all__ = ["kernel_folders", "kernel_source"]
+
+_NAME = re.compile(r"[\w-]+(/[\w-]+)*\.(cl|h)")
+_INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]+"([^"\n]+)"[^\n]*$', re.MULTILINE)
+
+
+def kernel_source(name: str) -> str:
+    """The text of a kernel file, each of our headers inlined where it is first included.
+
+    Headers are found beside the kernels or in ``include/``. An ``#include "..."`` must not stand inside an ``#if``, since
+    it is replaced without running the preprocessor; ``#line`` keeps the compiler's messages pointing at the right file.
+
+    Parameters
+    ----------
+    name : str
+        A file such as ``'convolution.cl'``.
+
+    Raises
+    ------
+    MXNetError
+        If there is no such file; the message names the folders searched.
+    """
+    return _inlined(name, env("CLSYM_KERNEL_PATH"))
+
+
+def kernel_folders() -> list[Traversable]:
+    """Where kernels are looked for, in order; only folders that exist."""
+    return list(_folders(env("CLSYM_KERNEL_PATH")))
+
+
+@functools.cache
+def _inlined(name: str, override: str) -> str:
+    return _expand(name, override, set())
+
+
+def _expand(name: str, override: str, seen: set[str]) -> str:
+    seen.add(name)
+    text = _read(name, override)
+    parts, end = [f'#line 1 "{name}"\n'], 0
+    for match in _INCLUDE.finditer(text):
+        parts.append(text[end : match.start()])
+        if match[1] not in seen:
+            line = text.count("\n", 0, match.end()) + 2  # of what follows the directive
+            parts.append(_expand(match[1], override, seen) + f'\n#line {line} "{name}"')
+        end = match.end()
+    return "".join([*parts, text[end:]])
+
+
+def _read(name: str, override: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise MXNetError(f"{name!r} is not the name of a kernel file, such as 'convolution.cl'")
+    folders = _folders(override)
+    for folder in folders:
+        for path in (folder.joinpath(name), folder.joinpath(f"include/{name}")):
+            if path.is_file():
+                return path.read_text(encoding="utf-8")
+    where = ", ".join(str(f) for f in folders) or "no folder at all: this installation holds no kernels"
+    raise MXNetError(f"kernel file {name!r} was not found; looked in {where}. Reinstall clsym, or set CLSYM_KERNEL_PATH")
+
+
+@functools.cache
+def _folders(override: str) -> tuple[Traversable, ...]:
+    found: list[Traversable] = []
+    if override:
+        if not Path(override).is_dir():
+            raise MXNetError(f"CLSYM_KERNEL_PATH={override} is not a directory; correct it or unset it")
+        found.append(Path(override))
+    with contextlib.suppress(ModuleNotFoundError):  # in an editable install or a bare checkout
+        found.append(importlib.resources.files("clsym.kernels"))
+    sibling = Path(__file__).resolve().parents[2] / "kernels"
+    if sibling.is_dir():
+        found.append(sibling)
+    return tuple(found)

@@ -1,0 +1,82 @@
+"""Programs and kernels: source and defines in, kernel objects out.
+
+A program is built once a process for each (context, source, defines); the driver keeps its own cache on disk (PoCL in ``POCL_CACHE_DIR`` or the
+user's cache folder, NVIDIA in ``~/.nv``), and pyopencl keeps one for the drivers that have none, so nothing is compiled twice across processes.
+"""
+
+from __future__ import annotations
+
+import threading
+import warnings
+
+import numpy as np
+import pyopencl as cl
+
+from ..base import MXNetError
+from ..graph.op import KernelCall, Scalar
+from .device import Device
+from .kernel_path import kernel_source
+
+__all__ = ["new_kernel", "pack_scalar", "program_count"]
+
+_lock = threading.Lock()
+_programs: dict[tuple[object, ...], cl.Program] = {}
+
+_SCALARS = {
+    "int": np.int32, "uint": np.uint32, "long": np.int64, "ulong": np.uint64, "float": np.float32, "double": np.float64,
+}  # fmt: skip
+
+
+def pack_scalar(arg: Scalar) -> object:
+    """The value of a scalar argument as pyopencl takes it; vector types (``int8``, ``long8``, ``float4``) as packed arrays."""
+    dtype = _SCALARS.get(arg.ctype)
+    if dtype is not None:
+        return dtype(arg.value)
+    stem = arg.ctype.rstrip("0123456789")
+    width = int(arg.ctype[len(stem) :])
+    values = np.zeros(width, _SCALARS[stem])
+    values[: len(arg.value)] = arg.value
+    return values
+
+
+def _text(call: KernelCall, device: Device) -> str:
+    kind = "#define DEVICE_CPU 1\n#define DEVICE_GPU 0\n" if device.traits.is_cpu else "#define DEVICE_CPU 0\n#define DEVICE_GPU 1\n"
+    lines = "".join(f"#define {name} {value}\n" for name, value in call.defines)
+    return kind + lines + kernel_source(call.source)
+
+
+def get_program(device: Device, call: KernelCall) -> cl.Program:
+    """The built program of a call."""
+    key = (device.selector, call.source, call.defines)
+    program = _programs.get(key)
+    if program is not None:
+        return program
+    with _lock:
+        program = _programs.get(key)
+        if program is not None:
+            return program
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", cl.CompilerWarning)
+                program = cl.Program(device.cl_context, _text(call, device)).build(devices=[device.cl_device], cache_dir=None)
+        except cl.Error as exc:
+            raise MXNetError(
+                f"kernel file {call.source} does not build on {device.name} with {dict(call.defines)}: {exc}\n"
+                "This is a defect of clsym or of the device's compiler; `clsym doctor` shows the versions to report."
+            ) from exc
+        _programs[key] = program
+        return program
+
+
+def new_kernel(device: Device, call: KernelCall) -> cl.Kernel:
+    """A kernel object of its own (arguments are state of the object), with scalar and local arguments set."""
+    kernel = cl.Kernel(get_program(device, call), call.entry)
+    for i, arg in enumerate(call.args):
+        if isinstance(arg, Scalar):
+            kernel.set_arg(i, pack_scalar(arg))
+    return kernel
+
+
+def program_count() -> int:
+    """How many distinct programs this process has built."""
+    return len(_programs)

@@ -1,0 +1,86 @@
+"""Reading `DeviceTraits` off an OpenCL device."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pyopencl as cl
+
+from clsym.base import MXNetError, env
+from clsym.graph.traits import DeviceTraits
+
+__all__ = ["read_traits"]
+
+
+_AVX512_NAMES = re.compile(r"(avx512|icelake-\w+|tigerlake|rocketlake|cascadelake|cooperlake|cannonlake|sapphirerapids|x86-64-v4)$")
+
+
+def read_traits(device: cl.Device, platform_name: str, llvm_cpu: str = "") -> DeviceTraits:
+    """What the compiler may know about the device; ``CLSYM_TRAITS`` is applied.
+
+    Parameters
+    ----------
+    device : pyopencl.Device
+    platform_name : str
+    llvm_cpu : str
+        The name that `repair_pocl_cpu` gave the device.
+
+    Raises
+    ------
+    MXNetError
+        If ``CLSYM_TRAITS`` is neither ``'cpu'`` nor ``'gpu'``.
+    """
+    extensions = frozenset(str(device.extensions).split())
+    kind = "cpu" if device.type & cl.device_type.CPU else "gpu" if device.type & cl.device_type.GPU else "accelerator"
+    traits = DeviceTraits(
+        kind=kind,
+        name=str(device.name).strip(),
+        platform=platform_name,
+        compute_units=int(device.max_compute_units),
+        vector_width=_vector_width(device, llvm_cpu) if kind == "cpu" else max(1, int(device.native_vector_width_float)),
+        max_work_group_size=int(device.max_work_group_size),
+        max_work_item_sizes=tuple(int(n) for n in device.max_work_item_sizes[:3]),
+        local_mem=int(device.local_mem_size),
+        alignment=max(1, int(device.mem_base_addr_align) // 8),  # OpenCL gives bits
+        max_alloc=int(device.max_mem_alloc_size),
+        global_mem=int(device.global_mem_size),
+        fp64="cl_khr_fp64" in extensions,
+        fp16="cl_khr_fp16" in extensions,
+        extensions=extensions,
+    )
+    return _overridden(traits, env("CLSYM_TRAITS").strip().lower())
+
+
+def _vector_width(device: cl.Device, llvm_cpu: str) -> int:
+    """Lanes of float32 that pay on a CPU: 4, 8 or 16.
+
+    PoCL on LLVM 14 and older reports 16 wherever the CPU has AVX-512. When it compiles for a name without AVX-512, as for
+    AMD's, a float16 is split badly: half the rate of float8, and compiler crashes.
+    """
+    width = min(16, max(4, int(device.native_vector_width_float)))
+    llvm = re.search(r"PoCL.*LLVM (\d+)", str(device.platform.version))
+    if llvm is None or int(llvm[1]) >= 15 or _AVX512_NAMES.search(llvm_cpu or str(device.version)):
+        return width
+    return min(width, 8)
+
+
+def _overridden(traits: DeviceTraits, kind: str) -> DeviceTraits:
+    if kind in ("", traits.kind):
+        return traits
+    if kind == "gpu":
+        # A GPU that any kernel for GPUs must fit: PoCL's own limits (work-groups of 4096, a local memory of megabytes)
+        # would let mistakes pass that a real GPU refuses.
+        group = min(256, traits.max_work_group_size)
+        sizes = tuple(min(group, n) for n in traits.max_work_item_sizes)
+        return replace(
+            traits,
+            kind="gpu",
+            vector_width=1,
+            max_work_group_size=group,
+            max_work_item_sizes=(sizes[0], sizes[1], sizes[2]),
+            local_mem=min(32768, traits.local_mem),
+        )
+    if kind == "cpu":
+        return replace(traits, kind="cpu", vector_width=max(4, traits.vector_width))
+    raise MXNetError(f"CLSYM_TRAITS={kind!r} is not a kind of device; use 'cpu' or 'gpu', or unset it")

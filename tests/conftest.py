@@ -1,0 +1,65 @@
+"""Devices and seeds of the test session.
+
+PoCL shows two devices (``POCL_DEVICES``, set before any OpenCL library loads), so that everything runs on at least two. ``CLSYM_TEST`` names the
+devices to test on, comma-separated selectors as `mx.cl` takes them; empty: both of PoCL's, or every device where there is no PoCL.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("POCL_DEVICES", "pthread pthread")
+sys.path.insert(0, str(Path(__file__).parent / "device" / "ops"))
+
+import numpy as np  # noqa: E402
+
+
+def _contexts() -> list[str]:
+    chosen = os.environ.get("CLSYM_TEST", "")
+    if chosen:
+        return [c.strip() for c in chosen.split(",") if c.strip()]
+    from clsym.runtime.device import all_devices
+
+    devices = [d for d in all_devices() if d.rank.automatic]
+    pocl = [d.selector for d in devices if "Portable Computing Language" in d.platform_name]
+    return pocl or [d.selector for d in devices]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    for name in ("device", "ctx"):
+        if name in metafunc.fixturenames:
+            metafunc.parametrize(name, _contexts(), indirect=True)
+
+
+@pytest.fixture
+def ctx(request: pytest.FixtureRequest):  # type: ignore[no-untyped-def]
+    """A context of the session."""
+    from clsym.context import cl
+
+    return cl(request.param)
+
+
+@pytest.fixture
+def device(request: pytest.FixtureRequest):  # type: ignore[no-untyped-def]
+    """A device of the session."""
+    from clsym.context import cl
+    from clsym.runtime.device import resolve
+
+    return resolve(cl(request.param))
+
+
+@pytest.fixture(autouse=True)
+def seed(request: pytest.FixtureRequest):  # type: ignore[no-untyped-def]
+    """Seed numpy and random from the test's name (or CLSYM_SEED), and print the seed for a failing test's report."""
+    import zlib
+
+    value = int(os.environ.get("CLSYM_SEED", zlib.crc32(request.node.nodeid.encode()) & 0x7FFFFFFF))
+    print(f"seed {value} (CLSYM_SEED={value} repeats it)")
+    np.random.seed(value)
+    random.seed(value)
+    return value
