@@ -61,7 +61,7 @@ def fill_inputs(op: Op, names: Sequence[str], node_name: str, attrs: Mapping[str
     """
     if len(given) > len(names):
         raise MXNetError(
-            f"node {node_name!r} ({op.name}) is given {len(given)} inputs, but with its parameters it takes {len(names)}: {', '.join(names)}"
+            f"node {node_name!r} ({op.name}) is given {len(given)} inputs, but takes {len(names)} with its parameters: {', '.join(names)}"
         )
     inputs: list[Entry] = []
     for position, name in enumerate(names):

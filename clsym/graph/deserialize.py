@@ -119,7 +119,9 @@ def _order(records: list[_Record]) -> list[int]:
                 continue
             child = inputs[i][0]
             if state[child] == 1:
-                _fail(f"{records[index].where}: its input node {child} ({records[child].name[:100]!r}) depends on it: the graph has a cycle")
+                _fail(
+                    f"{records[index].where}: its input node {child} ({records[child].name[:100]!r}) depends on it: the graph has a cycle"
+                )
             stack += [(index, i), (child, 0)]
     return order
 
@@ -158,7 +160,7 @@ def _operator(record: _Record, made: dict[int, Node], version: int) -> Node:
     for position, (source, output, _) in enumerate(record.inputs):
         node = made[source]
         if output >= node.num_outputs:
-            _fail(f"{record.where}: input {position} asks for output {output} of node {source} ({node.name[:100]!r}), which has {node.num_outputs}")
+            _fail(f"{record.where}: input {position} asks for output {output} of {node.name[:100]!r}, which has {node.num_outputs}")
         given.append(node.out(output))
     node = Node(op, record.name, params, record.attrs, fill_inputs(op, names, record.name, record.attrs, given))
     node.versions = (*(v for _, _, v in record.inputs), *(0 for _ in names[len(record.inputs) :]))

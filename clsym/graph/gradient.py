@@ -117,7 +117,9 @@ def differentiate(
         except MXNetError as exc:
             raise MXNetError(f"gradient of node {node.name!r} ({node.op.name}): {exc}") from exc
         if len(grads) != len(node.inputs):
-            raise MXNetError(f"operator {node.op.name} returned {len(grads)} gradients for {len(node.inputs)} inputs; this is a defect of clsym")
+            raise MXNetError(
+                f"operator {node.op.name} returned {len(grads)} gradients for {len(node.inputs)} inputs; this is a defect of clsym"
+            )
         for entry, grad_entry, need in zip(node.inputs, grads, needed, strict=True):
             if need and grad_entry is not None:
                 contribute(entry, grad_entry)

@@ -155,7 +155,7 @@ def infer_types(order: Sequence[Node], types: dict[Key, str | None]) -> dict[Key
 
 
 def infer_specs(order: Sequence[Node], known_specs: Mapping[Key, TensorSpec]) -> dict[Key, TensorSpec]:
-    """The full specs of every entry, from those of some.
+    """The full specs of every entry of `order`, from those of some; what is known is kept.
 
     Raises
     ------
@@ -166,7 +166,7 @@ def infer_specs(order: Sequence[Node], known_specs: Mapping[Key, TensorSpec]) ->
     types: dict[Key, str | None] = {k: s.dtype for k, s in known_specs.items()}
     infer_shapes(order, shapes)
     infer_types(order, types)
-    specs: dict[Key, TensorSpec] = {}
+    specs: dict[Key, TensorSpec] = dict(known_specs)
     for node in order:
         for i in range(node.num_outputs):
             k = (id(node), i)

@@ -17,7 +17,7 @@ class Entry(NamedTuple):
     """One output of one node."""
 
     node: Node
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple.index
 
     @property
     def name(self) -> str:
@@ -46,7 +46,9 @@ class Node:
     __slots__ = ("attrs", "inputs", "name", "op", "params", "versions")
     versions: tuple[int, ...] | None
 
-    def __init__(self, op: Op | None, name: str, params: Params = NO_PARAMS, attrs: dict[str, str] | None = None, inputs: Sequence[Entry] = ()):
+    def __init__(
+        self, op: Op | None, name: str, params: Params = NO_PARAMS, attrs: dict[str, str] | None = None, inputs: Sequence[Entry] = ()
+    ):
         self.op = op
         self.name = name
         self.params = params

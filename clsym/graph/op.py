@@ -347,9 +347,11 @@ class Op:
         return same_shape(ins, outs)
 
     def infer_type(self, p: Params, ins: list[str | None], outs: list[str | None]) -> tuple[list[str | None], list[str | None]]:
-        """The same for element types (None: unknown). The default: all the same."""
+        """The same for element types (None: unknown). The default: all the same (for gradient operators, those that are not known)."""
         found = next((t for t in (*ins, *outs) if t is not None), None)
-        return [t or found for t in ins], [t or found for t in outs]
+        if self.hidden:
+            return [t or found for t in ins], [t or found for t in outs]
+        return [found] * len(ins), [found] * len(outs)
 
     # ------------------------------------------------------------------ gradient
 

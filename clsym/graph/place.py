@@ -117,5 +117,3 @@ def place(
     del keep
     new_heads = [Entry(rewritten[id(h.node)], h.index) for h in heads]
     return new_heads, Placement(tuple(contexts), device), new_origin
-
-

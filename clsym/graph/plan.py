@@ -10,8 +10,9 @@ from ..context import Context
 from .gradient import differentiate
 from .infer import infer_specs
 from .ir import Entry, Node, topological
-from .memory import MemoryPlan, StepUse, plan_memory
-from .op import KernelCall, LowerContext, Rng, Temp, TensorSpec, find_op, show_shape
+from .lower import Step, lower_steps
+from .memory import MemoryPlan, plan_memory
+from .op import TensorSpec, find_op, show_shape
 from .place import CROSS_COPY, place
 from .schedule import schedule
 from .sync import Waits, find_waits
@@ -20,39 +21,6 @@ from .traits import DeviceTraits
 __all__ = ["Binding", "Plan", "Step", "compile_plan"]
 
 Key = tuple[int, int]
-
-
-@dataclass(frozen=True)
-class Step:
-    """One operator in the plan.
-
-    Attributes
-    ----------
-    name, op : str
-        Of the node.
-    lane : int
-        Device slot.
-    ins, outs : tuple of int
-        Entry numbers; -1 an output that nobody wants.
-    reqs : tuple of str
-        Store mode of each output.
-    calls : tuple of KernelCall
-        Empty for a view, for a copy between devices, and where nothing is to be computed.
-    copy : bool
-        Whether it copies its input from another device.
-    mutates : tuple of int
-        Inputs that it writes.
-    """
-
-    name: str
-    op: str
-    lane: int
-    ins: tuple[int, ...]
-    outs: tuple[int, ...]
-    reqs: tuple[str, ...]
-    calls: tuple[KernelCall, ...]
-    copy: bool = False
-    mutates: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -211,6 +179,7 @@ def compile_plan(
     traits: Callable[[Context], DeviceTraits],
     reuse: bool = True,
     positions: Mapping[int, int] | None = None,
+    specs: Mapping[Key, TensorSpec] | None = None,
 ) -> Plan:
     """Run the passes: infer, gradient, place, schedule, lower, memory, sync.
 
@@ -231,6 +200,8 @@ def compile_plan(
     positions : dict of int to int
         A number for every node, by identity, which its random draws depend on; default: its place in this graph. Give the numbers of
         the whole graph when compiling a part of it, so that the part draws what the whole draws.
+    specs : dict
+        Of every entry of the graph, where the caller has inferred it already.
 
     Raises
     ------
@@ -243,9 +214,9 @@ def compile_plan(
     for node in forward_order:
         if node.is_variable and id(node) not in work.number:
             raise MXNetError(f"variable {node.name!r} is not bound to an array; give it in args, or its shape to simple_bind")
-    specs = infer_specs(forward_order, known)
+    all_specs: dict[Key, TensorSpec] = dict(specs) if specs is not None else infer_specs(forward_order, known)
 
-    grads = work.gradients(specs)
+    grads = work.gradients(all_specs)
     readers: dict[Key, int] = {}
     for node in topological([*work.heads, *(g for _, _, g in grads)]):
         for e in node.inputs:
@@ -270,123 +241,41 @@ def compile_plan(
 
     order = topological([*head_entries, *placed_grads])
     for v, h in zip(work.head_vars, work.heads, strict=False):
-        known[(id(v), 0)] = specs[(id(h.node), h.index)]
-    specs = infer_specs(order, {**specs, **known})
+        all_specs[(id(v), 0)] = all_specs[(id(h.node), h.index)]
+    added = [node for node in order if (id(node), 0) not in all_specs]  # what the passes made, and forward nodes that place() wrote anew
+    all_specs = infer_specs(added, all_specs)
     plan_order = schedule(head_entries, placed_grads, origin, placement)
-
-    # ------------------------------------------------------------------------------------------------- number the entries
-    number: dict[Key, int] = {}
-    names: list[str] = []
-    entry_specs: list[TensorSpec] = []
-
-    def entry_number(k: Key, name: str) -> int:
-        found = number.get(k)
-        if found is None:
-            found = number[k] = len(names)
-            names.append(name)
-            entry_specs.append(specs[k])
-        return found
-
-    external: dict[int, str] = {}
-    for node in order:
-        if node.is_variable and id(node) in work.number:
-            external[entry_number((id(node), 0), node.name)] = f"var:{work.number[id(node)]}"
-    for k, v in enumerate(work.head_vars):
-        if (id(v), 0) in specs and any(node is v for node in order):
-            external[entry_number((id(v), 0), v.name)] = f"head:{k}"
-    used: set[Key] = {(id(e.node), e.index) for node in order for e in node.inputs}
-    store: dict[Key, str] = {}
-    outputs: dict[Key, str] = {}
-    for k, h in enumerate(head_entries):
-        outputs[(id(h.node), h.index)] = f"out:{k}"
+    wanted: dict[Key, tuple[str, str]] = {(id(h.node), h.index): (f"out:{k}", "write") for k, h in enumerate(head_entries)}
     for (i, req, _), g in zip(final_grads, placed_grads, strict=True):
-        if specs[(id(g.node), g.index)] != binding.specs[i]:
+        if all_specs[(id(g.node), g.index)] != binding.specs[i]:
             raise MXNetError(
-                f"the gradient of {binding.variables[i].name!r} has {specs[(id(g.node), g.index)]}, the variable {binding.specs[i]}: "
+                f"the gradient of {binding.variables[i].name!r} has {all_specs[(id(g.node), g.index)]}, the variable {binding.specs[i]}: "
                 f"operator {g.node.op.name if g.node.op else 'variable'} is defective"
             )
-        outputs[(id(g.node), g.index)] = f"grad:{i}"
-        store[(id(g.node), g.index)] = req
-
-    # --------------------------------------------------------------------------------------------------------- lower
-    steps: list[Step] = []
-    uses: list[StepUse] = []
-    pinned: set[int] = set()
-    uses_rng = False
+        wanted[(id(g.node), g.index)] = (f"grad:{i}", req)
+    given = {id(v): f"var:{i}" for i, v in enumerate(binding.variables)} | {id(v): f"head:{k}" for k, v in enumerate(work.head_vars)}
     lane_traits = [traits(c) for c in placement.contexts]
-    for s, node in enumerate(plan_order.steps):
-        op, lane = node.op, plan_order.lanes[s]
-        assert op is not None
-        ins = tuple(entry_number((id(e.node), e.index), e.name) for e in node.inputs)
-        outs: list[int] = []
-        reqs: list[str] = []
-        for i in range(node.num_outputs):
-            k2 = (id(node), i)
-            wanted = (k2 in used or k2 in outputs) and specs[k2].size > 0
-            if k2 in used or k2 in outputs:
-                e = entry_number(k2, node.output_name(i))
-                if k2 in outputs:
-                    external[e] = outputs[k2]
-                    pinned.add(e)
-                outs.append(e)
-            else:
-                outs.append(-1)
-            reqs.append(store.get(k2, "write") if wanted else "null")
-        in_specs = [entry_specs[e] for e in ins]
-        out_specs = [specs[(id(node), i)] for i in range(node.num_outputs)]
-        mutated = tuple(op.mutates(node.params, train))
-        calls: tuple[KernelCall, ...] = ()
-        if node.op is not CROSS_COPY and (any(r != "null" for r in reqs) or mutated):
-            stream = origin.get(id(node), s) if s < plan_order.forward else len(forward_order) + s
-            ctx = LowerContext(lane_traits[lane], tuple(reqs), train, stream)
-            try:
-                calls = tuple(op.lower(node.params, in_specs, out_specs, ctx))
-            except MXNetError as exc:
-                raise MXNetError(f"node {node.name!r} ({op.name}) cannot run on {placement.contexts[lane]}: {exc}") from exc
-        temps: dict[int, int] = {}
-        for call in calls:
-            for arg in call.args:
-                if isinstance(arg, Temp):
-                    temps[arg.index] = max(temps.get(arg.index, 0), arg.nbytes)
-                elif isinstance(arg, Rng):
-                    uses_rng = True
-        is_copy = node.op is CROSS_COPY
-        steps.append(Step(node.name, op.name, lane, ins, tuple(outs), tuple(reqs), calls, is_copy, mutated))
-        uses.append(
-            StepUse(
-                name=node.name,
-                lane=lane,
-                ins=ins,
-                outs=tuple(outs),
-                inplace=tuple(op.inplace(node.params, in_specs, out_specs)),
-                views=dict(op.view(node.params, in_specs, out_specs)),
-                accumulates=frozenset(i for i, r in enumerate(reqs) if r == "add"),
-                mutated=frozenset(mutated),
-                temps=temps,
-            )
-        )
-
-    donated = frozenset(e for e, key in external.items() if key.startswith("var:") and int(key[4:]) in binding.donated)
+    lowered = lower_steps(order, plan_order, all_specs, given, wanted, origin, lane_traits, train)
     memory = plan_memory(
-        uses,
-        [spec.nbytes for spec in entry_specs],
-        external,
-        donated=donated,
-        pinned=frozenset(pinned),
+        lowered.uses,
+        [spec.nbytes for spec in lowered.specs],
+        lowered.external,
+        donated=frozenset(e for e, key in lowered.external.items() if key.startswith("var:") and int(key[4:]) in binding.donated),
+        pinned=frozenset(e for e, key in lowered.external.items() if key.startswith(("out:", "grad:"))),
         alignment=max(t.alignment for t in lane_traits),
         limits={lane: t.max_alloc for lane, t in enumerate(lane_traits)},
         reuse=reuse,
     )
     return Plan(
-        steps=tuple(steps),
+        steps=tuple(lowered.steps),
         forward=plan_order.forward,
-        names=tuple(names),
-        specs=tuple(entry_specs),
+        names=tuple(lowered.names),
+        specs=tuple(lowered.specs),
         memory=memory,
-        waits=find_waits(uses, memory),
+        waits=find_waits(lowered.uses, memory),
         contexts=placement.contexts,
-        externals={key: e for e, key in external.items()},
-        uses_rng=uses_rng,
+        externals={key: e for e, key in lowered.external.items()},
+        uses_rng=lowered.uses_rng,
         train=train,
     )
 

@@ -42,8 +42,8 @@ def _dict(items: Mapping[str, str], indent: str) -> str:
 def entry_versions(order: Iterable[Node]) -> tuple[dict[int, tuple[int, ...]], dict[int, int]]:
     """The version number of every input of every node, and that of every variable that was written, by the identity of the node.
 
-    A variable's version counts the operators that have written it as their auxiliary state; other entries have version 0. Nodes that were read
-    from a file keep the numbers that stood there, and don't count.
+    A variable's version counts the operators that have written it as their auxiliary state; other entries have version 0. Nodes that were
+    read from a file keep the numbers that stood there, and don't count.
 
     Parameters
     ----------

@@ -10,7 +10,8 @@ import pyopencl as cl
 
 from ..base import MXNetError
 from ..graph.op import In, Out, Rng, Temp
-from ..graph.plan import Plan, Step
+from ..graph.lower import Step
+from ..graph.plan import Plan
 from .buffer import allocate, sub_buffer
 from .device import Device, check_fork
 from .launch import Launch
@@ -286,7 +287,7 @@ class BoundPlan:
             if markers:
                 cl.enqueue_barrier(queues[a], wait_for=markers)
 
-    def _same_context(self, events: list[cl.Event], lane: int) -> list[cl.Event] | None:
+    def _same_context(self, events: list[Any], lane: int) -> list[cl.Event] | None:
         """Those events that a lane's queue can wait for; the others are waited for here, on the host."""
         context = self.devices[lane].cl_context
         usable = []
@@ -310,7 +311,9 @@ class BoundPlan:
             if foreign is None and there is not here:
                 foreign = [cl.enqueue_marker(there.queue)]  # a variable: whatever wrote it last
                 there.queue.flush()
-            return cl.enqueue_copy(here.queue, target, source, byte_count=nbytes, src_offset=src_offset, dst_offset=dst_offset, wait_for=foreign)
+            return cl.enqueue_copy(
+                here.queue, target, source, byte_count=nbytes, src_offset=src_offset, dst_offset=dst_offset, wait_for=foreign
+            )
         host = np.empty(nbytes, np.uint8)
         cl.enqueue_copy(there.queue, host, source, src_offset=src_offset)
         self._same_context(waits, step.lane)

@@ -96,7 +96,8 @@ def sub_buffer(parent: Any, origin: int, nbytes: int) -> cl.Buffer:
     """A stretch of a buffer; `origin` is a multiple of the device's alignment."""
     if not isinstance(parent, cl.Buffer):  # a pooled buffer has no get_sub_region of its own
         parent = cl.Buffer.from_int_ptr(parent.int_ptr)
-    return parent.get_sub_region(origin, max(nbytes, 1))
+    region: cl.Buffer = parent.get_sub_region(origin, max(nbytes, 1))
+    return region
 
 
 def free_pool(device: Device) -> None:

@@ -9,10 +9,10 @@ import pyopencl as cl
 
 from ..base import MXNetError
 from ..graph.op import In, Out, Temp
-from ..graph.plan import Step
+from ..graph.lower import Step
 from .bound import BoundPlan
 from .buffer import allocate
-from .launch import Launch
+from .launch import Launch, temp_sizes
 
 __all__ = ["check_run", "find_nan"]
 
@@ -59,16 +59,13 @@ def _apart(bound: BoundPlan, s: int, step: Step) -> dict[int, np.ndarray[Any, An
         own[In(i)] = allocate(device, nbytes, f"check of input {i} of {step.name}")
         cl.enqueue_copy(queue, own[In(i)], root, byte_count=nbytes, src_offset=offset, dst_offset=0)
     usual = bound.finder(s, step)
+    for index, nbytes in temp_sizes(step.calls).items():
+        own[index] = allocate(device, nbytes, f"check of workspace {index} of {step.name}")
+
+    def find(arg: Any) -> Any:
+        return own[arg.index] if isinstance(arg, Temp) else own.get(arg) or usual(arg)
+
     for call in step.calls:
-
-        def find(arg: Any) -> Any:
-            if isinstance(arg, Temp):
-                key = Temp(arg.index, 0)
-                if key not in own or own[key].size < arg.nbytes:
-                    own[key] = allocate(device, arg.nbytes, f"check of workspace {arg.index} of {step.name}")
-                return own[key]
-            return own.get(arg) or usual(arg)
-
         launch = Launch(device, call)
         launch.set_buffers(find)
         launch.enqueue(queue)
@@ -129,7 +126,9 @@ def check_run(bound: BoundPlan, backward: bool) -> None:
                 )
         for e, want in before.items():
             if not np.array_equal(_read(bound, e), want):
-                raise MXNetError(f"CLSYM_CHECK: step {s}, node {step.name!r} ({step.op}) changed its input {plan.names[e]!r} without declaring it")
+                raise MXNetError(
+                    f"CLSYM_CHECK: step {s}, node {step.name!r} ({step.op}) changed its input {plan.names[e]!r} without declaring it"
+                )
         for number in dying.get(s, ()):
             _poison(bound, number)
 

@@ -11,15 +11,13 @@ import functools
 import importlib.resources
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from clsym.base import MXNetError, env
 
-if TYPE_CHECKING:  # importlib.resources.abc came with Python 3.11
-    from importlib.resources.abc import Traversable
-
 __all__ = ["kernel_folders", "kernel_source"]
 
+Traversable = Any  # a folder; importlib.resources.abc, which has the type, came with Python 3.11
 _NAME = re.compile(r"[\w-]+(/[\w-]+)*\.(cl|h)")
 _INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]+"([^"\n]+)"[^\n]*$', re.MULTILINE)
 
@@ -73,7 +71,8 @@ def _read(name: str, override: str) -> str:
     for folder in folders:
         for path in (folder.joinpath(name), folder.joinpath(f"include/{name}")):
             if path.is_file():
-                return path.read_text(encoding="utf-8")
+                text: str = path.read_text(encoding="utf-8")
+                return text
     where = ", ".join(str(f) for f in folders) or "no folder at all: this installation holds no kernels"
     raise MXNetError(f"kernel file {name!r} was not found; looked in {where}. Reinstall clsym, or set CLSYM_KERNEL_PATH")
 

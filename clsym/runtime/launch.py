@@ -67,7 +67,7 @@ class Launch:
         self.slots: list[tuple[int, Any]] = []
         for i, arg in enumerate(call.args):
             if isinstance(arg, Local):
-                self.kernel.set_arg(i, cl.LocalMemory(max(arg.nbytes, 1)))
+                self.kernel.set_arg(i, cl.LocalMemory(max(arg.nbytes, 1)))  # type: ignore[arg-type]  # the stub forgets it
             elif not isinstance(arg, Scalar):
                 self.slots.append((i, arg))
 

@@ -1,13 +1,12 @@
 """One kernel object for all imperative calls of a kernel, its arguments set anew for each.
 
-Making a kernel object costs pyopencl some 60 microseconds, setting an argument 0.1: calls that differ in a scalar or a shape share the object.
+Making a kernel object costs pyopencl some 60 microseconds, setting an argument 0.1: calls that differ in scalars or shapes share one.
 An executor's steps have objects of their own, with arguments set once (`clsym.runtime.launch.Launch`).
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,16 +15,13 @@ import pyopencl as cl
 from ..base import MXNetError
 from ..graph.op import KernelCall, Local, Scalar
 from .device import Device
-from .program import get_program, pack_scalar
+from .program import get_program, pack_scalar, value_setter
 from .topology import on_fork_clear
 
-__all__ = ["SharedKernel", "shared_kernel", "value_setter", "work_group"]
+__all__ = ["SharedKernel", "constants", "enqueue", "shared_kernel", "work_group"]
 
-
-def value_setter(kernel: cl.Kernel) -> Callable[[int, Any], None]:
-    """The quickest way to set an argument by value: pyopencl's public `set_arg` tries every kind of object first, 6 microseconds of it."""
-    setter: Callable[[int, Any], None] = getattr(kernel, "_set_arg_buf", kernel.set_arg)
-    return setter
+enqueue = cl.enqueue_nd_range_kernel
+"""``enqueue(queue, kernel object, global size, local size)``, without another call between."""
 
 
 class SharedKernel:

@@ -122,9 +122,7 @@ def fill(device: Device, buffer: Any, offset: int, nbytes: int, value: HostArray
         cl.enqueue_fill_buffer(device.queue, buffer, value, offset, nbytes)
 
 
-def copy_bytes(
-    src: Any, src_offset: int, src_device: Device, dst: Any, dst_offset: int, dst_device: Device, nbytes: int
-) -> None:
+def copy_bytes(src: Any, src_offset: int, src_device: Device, dst: Any, dst_offset: int, dst_device: Device, nbytes: int) -> None:
     """Copy bytes between buffers, on one device or across.
 
     Ordered with both devices' queues: after all that either had enqueued, before all that either enqueues later. On one device and between

@@ -1,0 +1,168 @@
+"""bind and simple_bind: from a graph and what the caller gives to an `Executor`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..base import MXNetError, dtype_name
+from ..context import Context
+from ..graph.infer import infer_shapes, infer_types
+from ..graph.ir import Entry, Node, topological
+from ..graph.op import known, show_shape
+from ..graph.place import group_context
+from ..ndarray import NDArray
+from ..ndarray import zeros as nd_zeros
+from .executor import Executor
+from .inputs import apply_declared_shapes, declared_type, graph_inputs
+
+__all__ = ["bind", "simple_bind"]
+
+_REQS = ("null", "write", "add")
+
+
+def _by_argument(given: Any, names: Sequence[str], what: str, allow_missing: bool, length_error: str) -> list[Any]:
+    """A list or dict of arrays in the order of `names`."""
+    if given is None:
+        given = {}
+    if isinstance(given, Mapping):
+        missing = [n for n in names if n not in given]
+        if missing and not allow_missing:
+            raise ValueError(f"key `{missing[0]}` is missing in `{what}`; it must have all of {list(names)}")
+        result = [given.get(n) for n in names]
+    elif isinstance(given, (list, tuple)):
+        if len(given) != len(names):
+            raise ValueError(
+                f"Length of {length_error} does not match the number of arguments: got {len(given)}, expected {len(names)} ({list(names)})"
+            )
+        result = list(given)
+    else:
+        raise TypeError(f"{what} must be a list or a dict of NDArray, not {type(given).__name__}")
+    for name, value in zip(names, result, strict=True):
+        if value is not None and not isinstance(value, NDArray):
+            raise TypeError(f"{what}[{name!r}] must be an NDArray, not {type(value).__name__}; wrap it with mx.nd.array()")
+        if value is None and not allow_missing:
+            raise ValueError(f"{what}[{name!r}] is None; an NDArray is needed")
+    return result
+
+
+def _grad_reqs(grad_req: Any, names: Sequence[str]) -> list[str]:
+    """grad_req by string, list or dict, as a list."""
+    if isinstance(grad_req, str):
+        reqs = [grad_req] * len(names)
+    elif isinstance(grad_req, (list, tuple)):
+        reqs = list(grad_req)
+        if len(reqs) != len(names):
+            raise ValueError(f"grad_req has {len(reqs)} items, there are {len(names)} arguments: {list(names)}")
+    elif isinstance(grad_req, Mapping):
+        reqs = [grad_req.get(n, "null") for n in names]
+    else:
+        raise TypeError(f"grad_req must be a string, a list or a dict, not {type(grad_req).__name__}")
+    for r in reqs:
+        if r not in _REQS:
+            raise ValueError(f"grad_req must be in {{'null', 'write', 'add'}}, not {r!r}")
+    return reqs
+
+
+def bind(
+    heads: Sequence[Entry],
+    ctx: Context,
+    args: Any,
+    args_grad: Any = None,
+    grad_req: Any = "write",
+    aux_states: Any = None,
+    group2ctx: Mapping[str, Context] | None = None,
+    shared_exec: Executor | None = None,
+    donate: Sequence[str] = (),
+) -> Executor:
+    """Bind a graph to arrays; see `Symbol.bind`."""
+    if not isinstance(ctx, Context):
+        raise TypeError(f"Context type error: {ctx!r} is not a Context; use mx.cpu(), mx.gpu(i) or mx.cl('...')")
+    arg_nodes, aux_nodes = graph_inputs(heads)
+    names, aux_names = [n.name for n in arg_nodes], [n.name for n in aux_nodes]
+    arrays = _by_argument(args, names, "args", False, "args")
+    grads = _by_argument(args_grad, names, "args_grad", True, "args_grad")
+    states = _by_argument(aux_states if aux_states is not None else [], aux_names, "aux_states", False, "aux_states")
+    reqs = _grad_reqs(grad_req, names)
+    return Executor(heads, ctx, arrays, grads, reqs, states, group2ctx, shared_exec, donate)
+
+
+def simple_bind(
+    heads: Sequence[Entry],
+    ctx: Context,
+    grad_req: Any = "write",
+    type_dict: Mapping[str, Any] | None = None,
+    stype_dict: Mapping[str, str] | None = None,
+    group2ctx: Mapping[str, Context] | None = None,
+    shared_arg_names: Sequence[str] | None = None,
+    shared_exec: Executor | None = None,
+    shared_buffer: dict[str, NDArray] | None = None,
+    **shapes: Sequence[int],
+) -> Executor:
+    """Infer all shapes and allocate all arrays; see `Symbol.simple_bind`."""
+    if not isinstance(ctx, Context):
+        raise TypeError(f"Context type error: {ctx!r} is not a Context; use mx.cpu(), mx.gpu(i) or mx.cl('...')")
+    if any(s not in ("default", None) for s in (stype_dict or {}).values()):
+        raise MXNetError("simple_bind: sparse storage types are not supported; leave stype_dict out")
+    arg_nodes, aux_nodes = graph_inputs(heads)
+    nodes = [*arg_nodes, *aux_nodes]
+    order = topological(heads)
+    found: dict[tuple[int, int], Any] = {}
+    types: dict[tuple[int, int], str | None] = {}
+    given = "".join(f"\n{n}: {tuple(s)}" for n, s in shapes.items())
+    for node in nodes:
+        if node.name in shapes:
+            found[(id(node), 0)] = tuple(-1 if int(d) <= 0 else int(d) for d in shapes[node.name])
+        if type_dict and node.name in type_dict:
+            types[(id(node), 0)] = dtype_name(type_dict[node.name])
+        elif node.attrs.get("__dtype__"):
+            types[(id(node), 0)] = declared_type(node)
+    try:
+        apply_declared_shapes(nodes, found)
+        infer_shapes(order, found)
+        infer_types(order, types)
+    except MXNetError as exc:
+        raise type(exc)(f"simple_bind error. Arguments:{given}\n{exc}") from exc
+    missing = [n for n in nodes if not known(found.get((id(n), 0)))]
+    if missing:
+        listing = ", ".join(f"{n.name}: {show_shape(found.get((id(n), 0)))}" for n in missing)
+        raise MXNetError(
+            f"simple_bind error. Arguments:{given}\nInferShape pass cannot decide shapes for the following arguments "
+            f"(? means unknown dimensions). Please consider providing them as inputs:\n{listing}"
+        )
+    reqs = _grad_reqs(grad_req, [n.name for n in arg_nodes])
+    groups = dict(group2ctx or {})
+    shared_args = shared_exec.arg_dict if shared_exec is not None else {}
+    shared_grads = shared_exec.grad_dict if shared_exec is not None else {}
+    shared_aux = shared_exec.aux_dict if shared_exec is not None else {}
+
+    def make(node: Node, pool: Mapping[str, NDArray | None], may_share: bool) -> NDArray:
+        shape = found[(id(node), 0)]
+        dtype = types.get((id(node), 0)) or "float32"
+        where = group_context(node, ctx, groups)
+        have = pool.get(node.name)
+        if (
+            may_share
+            and have is not None
+            and tuple(have.shape) == tuple(shape)
+            and dtype_name(have.dtype) == dtype
+            and have.context == where
+        ):
+            return have
+        if shared_buffer is not None and may_share and pool is shared_args:
+            size, stored = int(np.prod(shape)), shared_buffer.get(node.name)
+            if stored is not None and dtype_name(stored.dtype) == dtype and stored.size >= size and stored.context == where:
+                return stored.reshape((-1,))[:size].reshape(shape)
+            fresh = nd_zeros(shape, ctx=where, dtype=dtype)
+            shared_buffer[node.name] = fresh
+            return fresh
+        return nd_zeros(shape, ctx=where, dtype=dtype)
+
+    names = set(shared_arg_names) if shared_arg_names is not None else {n.name for n in arg_nodes} if shared_exec is not None else set()
+    share_all = shared_buffer is not None
+    args = [make(n, shared_args, share_all or n.name in names) for n in arg_nodes]
+    grads = [make(n, shared_grads, n.name in names) if r != "null" else None for n, r in zip(arg_nodes, reqs, strict=True)]
+    aux = [make(n, shared_aux, shared_exec is not None) for n in aux_nodes]
+    return Executor(heads, ctx, args, grads, reqs, aux, groups, shared_exec)

@@ -1,0 +1,464 @@
+"""The executor: compiles two plans on first use, inference and training, and then only enqueues."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..base import MXNetError, dtype_name, env
+from ..context import Context
+from ..graph.infer import InferenceError, infer_shapes, infer_types
+from ..graph.ir import Entry, Node, topological
+from ..graph.op import TensorSpec, known, show_shape
+from ..graph.place import group_context
+from ..graph.plan import Binding, Plan, compile_plan
+from ..ndarray import NDArray
+from ..ndarray import array as nd_array
+from ..ndarray import zeros as nd_zeros
+from ..runtime.bound import Arena, BoundPlan
+from ..runtime.check import check_run, find_nan, read_entry
+from ..runtime.device import resolve
+from ..runtime.launch import random_state
+from .inputs import apply_declared_shapes, graph_inputs, traits_of
+from .internals import Internals
+
+__all__ = ["Executor"]
+
+
+class Executor:
+    """A graph with arrays for its inputs and outputs; made by `Symbol.bind` or `Symbol.simple_bind`.
+
+    Attributes
+    ----------
+    arg_dict, grad_dict, aux_dict, output_dict : dict of str to NDArray
+        By name; a gradient that is not wanted is None.
+    arg_arrays, grad_arrays, aux_arrays, outputs : list of NDArray
+        The same in the order of ``list_arguments()``, ``list_auxiliary_states()`` and ``list_outputs()``. The outputs are the same arrays
+        from one forward to the next: a later forward overwrites them; ``copy()`` what is to stay.
+    internals : Mapping
+        Any internal value by name (``ex.internals['relu1_output']``), without binding again; see `Internals`.
+    """
+
+    def __init__(
+        self,
+        heads: Sequence[Entry],
+        ctx: Context,
+        args: Sequence[NDArray],
+        grads: Sequence[NDArray | None],
+        reqs: Sequence[str],
+        aux: Sequence[NDArray],
+        group2ctx: Mapping[str, Context] | None = None,
+        shared_exec: Executor | None = None,
+        donate: Sequence[str] = (),
+    ) -> None:
+        self._heads = list(heads)
+        self._ctx = ctx
+        self._group2ctx = dict(group2ctx or {})
+        self._arg_nodes, self._aux_nodes = graph_inputs(heads)
+        self.arg_names = [n.name for n in self._arg_nodes]
+        self.aux_names = [n.name for n in self._aux_nodes]
+        self.output_names = [h.name for h in self._heads]
+        self.arg_arrays = list(args)
+        self.grad_arrays = [g if r != "null" else None for g, r in zip(grads, reqs, strict=True)]
+        self.aux_arrays = list(aux)
+        self._reqs = [r if g is not None else "null" for g, r in zip(self.grad_arrays, reqs, strict=True)]
+        unknown = set(donate) - set(self.arg_names)
+        if unknown:
+            raise MXNetError(f"donate= names {sorted(unknown)}, which are no arguments; the arguments are {self.arg_names}")
+        self._donate = tuple(donate)
+        self._symbol: Any = None
+        self._check_specs()
+        self._arena: Arena = shared_exec._arena if shared_exec is not None else Arena()
+        self._token = object()
+        self._positions = {id(n): i for i, n in enumerate(topological(self._heads))}
+        self._plans: dict[bool, BoundPlan] = {}
+        self.outputs = self._make_outputs()
+        self._head_grads: list[NDArray | None] = [None] * len(self._heads)
+        self._monitor: Callable[[str, NDArray], Any] | None = None
+        self._monitor_all = False
+        self._rng_words = random_state.peek()
+        self._state = ""  # 'train': the arena holds what backward() reads
+        self._last_train = False
+        self._internals: Internals | None = None
+
+    # ------------------------------------------------------------------------------------------------------------------- binding
+
+    def _check_specs(self) -> None:
+        """Infer the graph from the arrays given, so that a contradiction shows at bind."""
+        order = topological(self._heads)
+        nodes = [*self._arg_nodes, *self._aux_nodes]
+        arrays = [*self.arg_arrays, *self.aux_arrays]
+        shapes: dict[tuple[int, int], Any] = {(id(n), 0): tuple(a.shape) for n, a in zip(nodes, arrays, strict=True)}
+        types: dict[tuple[int, int], str | None] = {(id(n), 0): dtype_name(a.dtype) for n, a in zip(nodes, arrays, strict=True)}
+        infer_shapes(order, shapes)
+        infer_types(order, types)
+        self._specs: dict[tuple[int, int], TensorSpec] | None = {}
+        for k, found in shapes.items():
+            if found is None or not known(found):
+                self._specs = None  # an output that nobody uses; compiling tells
+                break
+            self._specs[k] = TensorSpec(found, types.get(k) or "float32")
+        self._out_specs = []
+        for h in self._heads:
+            shape, dtype = shapes.get((id(h.node), h.index)), types.get((id(h.node), h.index))
+            if shape is None or not known(shape):
+                raise InferenceError(f"the shape of output {h.name!r} does not follow from the arguments: {show_shape(shape)}")
+            self._out_specs.append(TensorSpec(shape, dtype or "float32"))
+        for node, array, grad in zip(self._arg_nodes, self.arg_arrays, self.grad_arrays, strict=True):
+            if grad is not None and (tuple(grad.shape) != tuple(array.shape) or grad.dtype != array.dtype):
+                raise MXNetError(
+                    f"args_grad of {node.name!r} has shape {tuple(grad.shape)} and type {dtype_name(grad.dtype)}, "
+                    f"the argument {tuple(array.shape)} and {dtype_name(array.dtype)}; they must agree"
+                )
+
+    def _make_outputs(self) -> list[NDArray]:
+        result = []
+        for h, spec in zip(self._heads, self._out_specs, strict=True):
+            where = group_context(h.node, self._ctx, self._group2ctx) if not h.node.is_variable else self._ctx
+            result.append(nd_zeros(spec.shape, ctx=where, dtype=spec.dtype))
+        return result
+
+    def _binding(self, reqs: Sequence[str]) -> Binding:
+        nodes = [*self._arg_nodes, *self._aux_nodes]
+        arrays = [*self.arg_arrays, *self.aux_arrays]
+        return Binding(
+            nodes,
+            [TensorSpec(tuple(a.shape), dtype_name(a.dtype)) for a in arrays],
+            [a.context for a in arrays],
+            [*reqs, *(["null"] * len(self.aux_arrays))],
+            frozenset(i for i, n in enumerate(self.arg_names) if n in self._donate),
+        )
+
+    def plan(self, is_train: bool = False) -> Plan:
+        """The compiled plan for inference or training; compiled on first use."""
+        return self._bound(is_train).plan
+
+    def _bound(self, train: bool) -> BoundPlan:
+        found = self._plans.get(train)
+        if found is None:
+            plan = compile_plan(
+                self._heads, self._binding(self._reqs if train else ["null"] * len(self._reqs)),
+                train=train, default=self._ctx, group2ctx=self._group2ctx, traits=traits_of, positions=self._positions, specs=self._specs,
+            )  # fmt: skip
+            externals: dict[str, NDArray] = {}
+            for key in plan.externals:
+                kind, _, number = key.partition(":")
+                i = int(number)
+                if kind == "var":
+                    externals[key] = self.arg_arrays[i] if i < len(self.arg_arrays) else self.aux_arrays[i - len(self.arg_arrays)]
+                elif kind == "grad":
+                    grad = self.grad_arrays[i]
+                    assert grad is not None
+                    externals[key] = grad
+                elif kind == "out":
+                    externals[key] = self.outputs[i]
+                else:
+                    externals[key] = self._head_grad(i)
+            found = self._plans[train] = BoundPlan(plan, [resolve(c) for c in plan.contexts], externals, self._arena)
+        return found
+
+    def _head_grad(self, i: int) -> NDArray:
+        found = self._head_grads[i]
+        if found is None:
+            spec = self._out_specs[i]
+            found = self._head_grads[i] = nd_zeros(spec.shape, ctx=self.outputs[i].context, dtype=spec.dtype)
+        return found
+
+    # ------------------------------------------------------------------------------------------------------------------- running
+
+    def forward(self, is_train: bool = False, **kwargs: Any) -> list[NDArray]:
+        """Compute the outputs; returns at once, the devices work on.
+
+        Parameters
+        ----------
+        is_train : bool
+            Training behaviour (Dropout drops, BatchNorm takes the batch's statistics and updates the moving ones), and what a
+            following `backward` needs is kept.
+        **kwargs : NDArray or array
+            New values of arguments, copied into ``arg_dict``.
+
+        Returns
+        -------
+        list of NDArray
+            `outputs`.
+
+        Raises
+        ------
+        TypeError
+            An argument of that name does not exist.
+        ValueError
+            A value has another shape than its argument.
+        """
+        for name, value in kwargs.items():
+            try:
+                target = self.arg_arrays[self.arg_names.index(name)]
+            except ValueError:
+                raise TypeError(f"Unknown argument {name}; the arguments are {self.arg_names}") from None
+            if not isinstance(value, NDArray):
+                value = np.asarray(value)
+            if tuple(value.shape) != tuple(target.shape):
+                raise ValueError(f"Shape not match! Argument {name}, need: {tuple(target.shape)}, received: {tuple(value.shape)}")
+            target[:] = value
+        bound = self._bound(is_train)
+        self._rng_words = random_state.draw() if bound.plan.uses_rng else self._rng_words
+        self._run(bound, backward=False)
+        self._last_train = is_train
+        self._state = "train" if is_train else ""
+        self._claim()
+        return self.outputs
+
+    def _claim(self) -> None:
+        self._arena.tenant = self._token
+
+    def _run(self, bound: BoundPlan, backward: bool) -> None:
+        if bound.plan.uses_rng:
+            bound.write_rng(self._rng_words)
+        if env("CLSYM_CHECK") == "1":
+            check_run(bound, backward)
+        elif self._monitor is not None and not backward:
+            self._run_monitored(bound)
+        else:
+            bound.run(backward)
+
+    def _run_monitored(self, bound: BoundPlan) -> None:
+        callback = self._monitor
+        assert callback is not None
+        plan = bound.plan
+
+        def report(name: str, entry: int) -> None:
+            callback(name, nd_array(read_entry(bound, entry), ctx=self._ctx, dtype=plan.specs[entry].dtype))
+
+        def after(s: int, step: Any) -> None:
+            if self._monitor_all:
+                for e in step.ins:
+                    if plan.memory.entry[e] is not None and e not in {o for o in step.outs if o >= 0}:
+                        storage = plan.memory.entry[e]
+                        if all(plan.memory.entry[o] != storage for o in step.outs if o >= 0):
+                            report(f"{step.name}_{plan.names[e]}" if not plan.names[e].startswith(step.name) else plan.names[e], e)
+            for e in step.outs:
+                if e >= 0 and plan.memory.entry[e] is not None:
+                    report(plan.names[e], e)
+
+        bound.run_steps(False, after)
+
+    def backward(self, out_grads: NDArray | Sequence[NDArray] | Mapping[str, NDArray] | None = None, is_train: bool = True) -> None:
+        """Compute the gradients into ``grad_dict``, by each argument's ``grad_req``.
+
+        Parameters
+        ----------
+        out_grads : NDArray, list or dict of NDArray
+            Head gradient of every output; not needed where the outputs are losses.
+        is_train : bool
+            As in MXNet; training behaviour is assumed.
+
+        Raises
+        ------
+        MXNetError
+            A head gradient is missing, or has a wrong shape.
+        """
+        if all(r == "null" for r in self._reqs):
+            return
+        bound = self._bound(True)
+        self._set_head_grads(bound, out_grads)
+        if self._state != "train" or self._arena.tenant is not self._token:
+            self._redo_forward(bound)
+        self._state = ""  # the backward part works over what the forward part left
+        self._run(bound, backward=True)
+
+    def _redo_forward(self, bound: BoundPlan) -> None:
+        """Bring back what backward reads: the same draws, the auxiliary states left as they are."""
+        mutated = sorted({step.ins[i] for step in bound.plan.steps for i in step.mutates})
+        saved = []
+        for key, e in bound.plan.externals.items():
+            if e in mutated:
+                array = bound.externals[key]
+                assert isinstance(array, NDArray)
+                saved.append((array, array.copy()))
+        outputs = [(o, o.copy()) for o in self.outputs] if not self._last_train else []
+        self._run(bound, backward=False)
+        for array, value in (*saved, *outputs):
+            value.copyto(array)
+        self._claim()
+
+    def _set_head_grads(self, bound: BoundPlan, out_grads: Any) -> None:
+        needed = sorted(int(key[5:]) for key in bound.plan.externals if key.startswith("head:"))
+        if out_grads is None:
+            given: list[Any] = []
+        elif isinstance(out_grads, NDArray):
+            given = [out_grads]
+        elif isinstance(out_grads, Mapping):
+            unknown = set(out_grads) - set(self.output_names)
+            if unknown:
+                raise MXNetError(f"out_grads names {sorted(unknown)}, which are no outputs; the outputs are {self.output_names}")
+            given = [out_grads.get(name) for name in self.output_names]
+        elif isinstance(out_grads, (list, tuple)):
+            given = list(out_grads)
+        else:
+            raise TypeError(f"out_grads must be an NDArray, a list or a dict of them, not {type(out_grads).__name__}")
+        for i in needed:
+            if i >= len(given) or given[i] is None:
+                raise MXNetError(
+                    f"output {self.output_names[i]!r} is not the output of a loss, so head_gradient is required when calling backward: "
+                    "give out_grads, or pass the output through the make_loss symbol"
+                )
+            target, value = self._head_grad(i), given[i]
+            if not isinstance(value, NDArray):
+                raise TypeError(f"out_grads of {self.output_names[i]!r} must be an NDArray, not {type(value).__name__}")
+            if tuple(value.shape) != tuple(target.shape):
+                raise MXNetError(
+                    f"out_grads of {self.output_names[i]!r}: operands shape mismatch, need {target.shape}, received {value.shape}"
+                )
+            target[:] = value
+
+    # ------------------------------------------------------------------------------------------------------- looking at it
+
+    @property
+    def arg_dict(self) -> dict[str, NDArray]:
+        """Arguments by name."""
+        return self._by_name(self.arg_names, self.arg_arrays, "arguments")
+
+    @property
+    def grad_dict(self) -> dict[str, NDArray | None]:
+        """Gradients by argument's name; None where not wanted."""
+        return self._by_name(self.arg_names, self.grad_arrays, "arguments")
+
+    @property
+    def aux_dict(self) -> dict[str, NDArray]:
+        """Auxiliary states by name."""
+        return self._by_name(self.aux_names, self.aux_arrays, "auxiliary states")
+
+    @property
+    def output_dict(self) -> dict[str, NDArray]:
+        """Outputs by name."""
+        return self._by_name(self.output_names, self.outputs, "outputs")
+
+    @staticmethod
+    def _by_name(names: Sequence[str], arrays: Sequence[Any], what: str) -> dict[str, Any]:
+        result = dict(zip(names, arrays, strict=True))
+        if len(result) != len(names):
+            twice = sorted({n for n in names if names.count(n) > 1})
+            raise ValueError(f"Duplicate names detected among the {what}: {twice}; use the list of arrays instead")
+        return result
+
+    @property
+    def internals(self) -> Internals:
+        """Any internal value by name."""
+        if self._internals is None:
+            self._internals = Internals(self)
+        return self._internals
+
+    def set_monitor_callback(self, callback: Callable[[str, NDArray], Any] | None, monitor_all: bool = False) -> None:
+        """Call ``callback(name, value)`` for every output of every node in each forward, in order; with `monitor_all` for the inputs too.
+
+        The forward then runs step by step and waits after each. None removes it.
+        """
+        self._monitor, self._monitor_all = callback, monitor_all
+
+    def find_nan(self, is_train: bool = False) -> str | None:
+        """Run the forward (and with `is_train` the backward, with the last head gradients) step by step; name the first node that made a NaN.
+
+        Returns
+        -------
+        str or None
+            For example ``"'log0_output', made by node 'log0' (log)"``, or ``"argument 'data'"``.
+        """
+        bound = self._bound(is_train)
+        if bound.plan.uses_rng:
+            bound.write_rng(self._rng_words)
+        saved = [(a, a.copy()) for a in self.aux_arrays] if is_train else []
+        found = find_nan(bound, False)
+        if found is None and is_train and len(bound.plan.steps) > bound.plan.forward:
+            found = find_nan(bound, True)
+        for array, value in saved:
+            value.copyto(array)
+        self._state = ""
+        return found
+
+    def debug_str(self) -> str:
+        """The plan as text, with MXNet's closing line ``Total X MB allocated``."""
+        bound = self._bound(any(r != "null" for r in self._reqs))
+        return f"{bound.plan.dump()}\nTotal {bound.plan.memory.arena_bytes >> 20} MB allocated\n"
+
+    # ------------------------------------------------------------------------------------------------------- changing it
+
+    def copy_params_from(
+        self, arg_params: Mapping[str, NDArray], aux_params: Mapping[str, NDArray] | None = None, allow_extra_params: bool = False
+    ) -> None:
+        """Copy parameters into the executor's arrays.
+
+        Raises
+        ------
+        ValueError
+            A name does not exist here, unless `allow_extra_params`.
+        """
+        for given, have, what in ((arg_params, self.arg_dict, "arguments"), (aux_params or {}, self.aux_dict, "auxiliary states")):
+            for name, value in given.items():
+                target = have.get(name)
+                if target is None:
+                    if not allow_extra_params:
+                        raise ValueError(f'Find name "{name}" that is not in the {what}')
+                    continue
+                if tuple(value.shape) != tuple(target.shape):
+                    raise MXNetError(f"parameter {name!r} has shape {tuple(value.shape)}, the executor expects {tuple(target.shape)}")
+                value.astype(target.dtype, copy=False).copyto(target)
+
+    def reshape(self, partial_shaping: bool = False, allow_up_sizing: bool = False, **kwargs: Sequence[int]) -> Executor:
+        """An executor of the same graph for other input shapes; arrays that keep their shape are shared, smaller ones share their memory.
+
+        Parameters
+        ----------
+        partial_shaping : bool
+            Whether arguments that are not in `kwargs` may change shape too.
+        allow_up_sizing : bool
+            Whether arrays may grow (then they are new).
+        **kwargs : tuple of int
+            New shapes of arguments.
+
+        Raises
+        ------
+        MXNetError
+            What is not allowed would be needed.
+        """
+        unknown = set(kwargs) - set(self.arg_names)
+        if unknown:
+            raise MXNetError(f"reshape: {sorted(unknown)} are no arguments; the arguments are {self.arg_names}")
+        shapes: dict[tuple[int, int], Any] = {}
+        for node in self._arg_nodes:
+            if node.name in kwargs:
+                shapes[(id(node), 0)] = tuple(int(d) for d in kwargs[node.name])
+        order = topological(self._heads)
+        apply_declared_shapes([*self._arg_nodes, *self._aux_nodes], shapes)
+        infer_shapes(order, shapes)
+
+        def renew(node: Node, array: NDArray, grad: NDArray | None) -> tuple[NDArray, NDArray | None]:
+            shape = shapes.get((id(node), 0))
+            if shape is None or not known(shape):
+                shape = tuple(array.shape)
+            if tuple(shape) == tuple(array.shape):
+                return array, grad
+            if node.name not in kwargs and not partial_shaping:
+                raise MXNetError(
+                    f"Shape of unspecified arg: {node.name} changed from {tuple(array.shape)} to {tuple(shape)}. This can cause the new executor "
+                    "to not share parameters with the old one. If this is intended, set partial_shaping=True."
+                )
+            size = int(np.prod(shape))
+            if size > array.size:
+                if not allow_up_sizing:
+                    raise MXNetError(
+                        f"New shape of arg: {node.name} {tuple(shape)} is larger than original {tuple(array.shape)}. First making a big executor and "
+                        "then down sizing it is more efficient than the reverse. Set allow_up_sizing=True to allocate new arrays."
+                    )
+                fresh = nd_zeros(shape, ctx=array.context, dtype=array.dtype)
+                return fresh, nd_zeros(shape, ctx=array.context, dtype=array.dtype) if grad is not None else None
+            part = array.reshape((-1,))[:size].reshape(shape)
+            return part, grad.reshape((-1,))[:size].reshape(shape) if grad is not None else None
+
+        renewed = [renew(n, a, g) for n, a, g in zip(self._arg_nodes, self.arg_arrays, self.grad_arrays, strict=True)]
+        aux = [renew(n, a, None)[0] for n, a in zip(self._aux_nodes, self.aux_arrays, strict=True)]
+        result = Executor(
+            self._heads, self._ctx, [a for a, _ in renewed], [g for _, g in renewed], self._reqs, aux, self._group2ctx, self, self._donate
+        )
+        result._symbol = self._symbol
+        return result

@@ -1,0 +1,84 @@
+"""Any internal value of a bound executor by name, without binding again."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from ..base import dtype_name
+from ..graph.ir import Entry, topological
+from ..graph.op import TensorSpec
+from ..graph.place import group_context
+from ..graph.plan import Binding, compile_plan
+from ..ndarray import NDArray
+from ..ndarray import zeros as nd_zeros
+from ..runtime.bound import Arena, BoundPlan
+from ..runtime.device import resolve
+from .inputs import graph_inputs, traits_of
+
+if TYPE_CHECKING:
+    from .executor import Executor
+
+__all__ = ["Internals"]
+
+
+class Internals(Mapping[str, NDArray]):
+    """The internal values of a bound executor by name, each computed when asked for.
+
+    ``ex.internals['relu1_output']`` is the value for the present arguments, in the mode of the last forward and with its random draws; the
+    part of the graph that it needs is compiled once and run again at each look. Nothing of the executor changes: outputs, gradients and
+    auxiliary states stay as they are.
+    """
+
+    def __init__(self, executor: Executor) -> None:
+        self._executor = executor
+        self._entries: dict[str, Entry] = {}
+        for node in topological(executor._heads):
+            for i in range(node.num_visible):
+                self._entries.setdefault(node.output_name(i), node.out(i))
+        self._parts: dict[tuple[str, bool], tuple[BoundPlan, NDArray, list[tuple[NDArray, NDArray]]]] = {}
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __getitem__(self, name: str) -> NDArray:
+        entry = self._entries.get(name)
+        if entry is None:
+            close = difflib.get_close_matches(name, self._entries, 3)
+            raise KeyError(f"no internal value {name!r}; " + (f"close names: {', '.join(close)}" if close else "see list(ex.internals)"))
+        ex = self._executor
+        train = ex._last_train
+        k = (name, train)
+        if k not in self._parts:
+            self._parts[k] = self._compile(entry, train)
+        bound, out, states = self._parts[k]
+        for private, original in states:
+            original.copyto(private)
+        if bound.plan.uses_rng:
+            bound.write_rng(ex._rng_words)
+        bound.run(False)
+        return out.copy()
+
+    def _compile(self, entry: Entry, train: bool) -> tuple[BoundPlan, NDArray, list[tuple[NDArray, NDArray]]]:
+        ex = self._executor
+        args, aux = graph_inputs([entry])
+        by_node = {id(n): a for n, a in zip([*ex._arg_nodes, *ex._aux_nodes], [*ex.arg_arrays, *ex.aux_arrays], strict=True)}
+        nodes = [*args, *aux]
+        is_state = {id(n) for n in ex._aux_nodes}
+        # operators that update their states do so on copies
+        arrays = [by_node[id(n)].copy() if id(n) in is_state and train else by_node[id(n)] for n in nodes]
+        states = [(a, by_node[id(n)]) for n, a in zip(nodes, arrays, strict=True) if a is not by_node[id(n)]]
+        specs = [TensorSpec(tuple(a.shape), dtype_name(a.dtype)) for a in arrays]
+        plan = compile_plan(
+            [entry], Binding(nodes, specs, [a.context for a in arrays], ["null"] * len(nodes)),
+            train=train, default=ex._ctx, group2ctx=ex._group2ctx, traits=traits_of, positions=ex._positions,
+        )  # fmt: skip
+        spec = plan.specs[plan.externals["out:0"]]
+        where = group_context(entry.node, ex._ctx, ex._group2ctx) if not entry.node.is_variable else ex._ctx
+        out = nd_zeros(spec.shape, ctx=where, dtype=spec.dtype)
+        externals = {key: out if key.startswith("out:") else arrays[int(key[4:])] for key in plan.externals}
+        return BoundPlan(plan, [resolve(c) for c in plan.contexts], externals, Arena()), out, states

@@ -1,0 +1,95 @@
+"""Activation functions without parameters of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..graph.ir import Entry
+from ..graph.op import Gradient, In, KernelCall, LowerContext, Op, Out, Scalar, TensorSpec, defines_for, grid, register
+from ..graph.traits import DeviceTraits
+from ..params import Enum, Field, Params
+from .float_types import one_float_type
+
+__all__ = ["Activation"]
+
+_TYPES = ("relu", "sigmoid", "softrelu", "softsign", "tanh")
+
+
+def _blocks(n: int, traits: DeviceTraits) -> tuple[tuple[int], tuple[int]]:
+    """The grid for kernels that take blocks of 64 elements on a CPU."""
+    return grid(-(-n // 64), traits, 64) if traits.is_cpu else grid(n, traits)
+
+
+_ACTIVATION_PARAMS: dict[str, Field] = {"act_type": Enum(_TYPES, doc="The function.")}
+
+
+@register
+class Activation(Op):
+    r"""An activation function, element-wise.
+
+    ``relu``: max(x, 0), NaN stays NaN; ``sigmoid``: 1 / (1 + exp(-x)); ``tanh``; ``softrelu``: log(1 + exp(x)); ``softsign``:
+    x / (1 + abs(x)).
+
+    Parameters
+    ----------
+    data : Symbol or NDArray
+        Of any shape and floating-point type.
+
+    Returns
+    -------
+    Symbol or NDArray
+        Of the data's shape.
+
+    Raises
+    ------
+    MXNetError
+        ``act_type`` is none of these, or the data is no floating-point type.
+
+    Examples
+    --------
+    >>> import clsym as mx
+    >>> mx.nd.Activation(mx.nd.array([-1, 0, 2]), act_type='relu').asnumpy()
+    array([0., 0., 2.], dtype=float32)
+
+    Notes
+    -----
+    After MXNet's ``Activation``.
+    """
+
+    name = "Activation"
+    params = _ACTIVATION_PARAMS
+
+    def infer_type(self, p: Params, ins: list[str | None], outs: list[str | None]) -> tuple[list[str | None], list[str | None]]:
+        return one_float_type(self.name, ins, outs)
+
+    def inplace(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Sequence[tuple[int, int]]:
+        return ((0, 0),)
+
+    def gradient(self, g: Gradient) -> Sequence[Entry | None]:
+        # from the output, so that the input's memory can go; softsign's would lose digits near 1
+        saved = g.input(0) if g.p.act_type == "softsign" else g.output()
+        return [g.apply("_backward_Activation", g.ograd(), saved, act_type=g.p.act_type)]
+
+    def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
+        n = outs[0].size
+        defines = defines_for(outs[0].dtype, ctx.reqs[0], ACT=f"act_{p.act_type}")
+        return [KernelCall("activation.cl", "activation", (In(0), Out(0), Scalar("long", n)), defines, *_blocks(n, ctx.traits))]
+
+
+@register
+class ActivationBackward(Op):
+    """Gradient of an activation function: the head gradient times the derivative."""
+
+    name = "_backward_Activation"
+    hidden = True
+    inputs = ("ograd", "saved")
+    params = Activation.params
+
+    def inplace(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Sequence[tuple[int, int]]:
+        return ((0, 0), (0, 1))
+
+    def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
+        n = outs[0].size
+        defines = defines_for(outs[0].dtype, ctx.reqs[0], ACT=f"act_{p.act_type}")
+        args = (In(0), In(1), Out(0), Scalar("long", n))
+        return [KernelCall("activation.cl", "activation_backward", args, defines, *_blocks(n, ctx.traits))]

@@ -1,0 +1,120 @@
+"""FullyConnected: a matrix product of the data's rows with the weight's."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from ..graph.ir import Entry
+from ..graph.op import Gradient, In, KernelCall, LowerContext, Op, Out, PartialShape, ShapeError, TensorSpec, register, unify_shape
+from ..params import Bool, Int, Params
+from .gemm import product
+from .product import matrix
+
+__all__ = ["FullyConnected"]
+
+
+def _rows(shape: Sequence[int], flatten: bool) -> tuple[int, int]:
+    """Rows and columns of the data as a matrix."""
+    rows = shape[0] if flatten else math.prod(shape[:-1])
+    columns = math.prod(shape[1:]) if flatten else shape[-1]
+    return rows, columns
+
+
+_PARAMS = {
+    "num_hidden": Int(doc="Number of hidden nodes of the output.", low=1),
+    "no_bias": Bool(False, "Whether to disable the bias."),
+    "flatten": Bool(True, "Whether to collapse all but the first axis of the data."),
+}
+
+
+@register
+class FullyConnected(Op):
+    """Affine map of every row: ``out = data weight^T + bias``.
+
+    With ``flatten=True`` the data (N, d1, d2, ...) is read as (N, d1 * d2 * ...) and the output is (N, num_hidden);
+    with ``flatten=False`` the map applies to the last axis, (..., D) to (..., num_hidden).
+
+    Parameters
+    ----------
+    data : Symbol or NDArray
+        The input.
+    weight : Symbol or NDArray
+        (num_hidden, D).
+    bias : Symbol or NDArray
+        (num_hidden,); absent with `no_bias`.
+    num_hidden : int
+        Length of the output's last axis.
+    no_bias : bool, default False
+    flatten : bool, default True
+
+    Raises
+    ------
+    MXNetError
+        The weight's or bias's shape does not fit the data's.
+
+    Examples
+    --------
+    >>> import clsym as mx
+    >>> x, w, b = mx.nd.array([[1, 2]]), mx.nd.array([[1, 1], [0, 3]]), mx.nd.array([0.5, 0])
+    >>> mx.nd.FullyConnected(x, w, b, num_hidden=2).asnumpy().tolist()
+    [[3.5, 6.0]]
+
+    Source: MXNet, FullyConnected.
+    """
+
+    name = "FullyConnected"
+    inputs = ("data", "weight", "bias")
+    params = _PARAMS
+
+    def input_names(self, p: Params) -> tuple[str, ...]:
+        return self.inputs[:2] if p.no_bias else self.inputs
+
+    def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
+        data, hidden = ins[0], p.num_hidden
+        biases: list[PartialShape] = [] if p.no_bias else [(hidden,)]
+        if data is None:
+            return [None, unify_shape(ins[1], (hidden, -1)), *biases], [unify_shape(outs[0], (-1, hidden)) if p.flatten else outs[0]]
+        if len(data) == 0:
+            raise ShapeError("data must have at least one dimension")
+        kept = data[1:] if p.flatten else data[-1:]
+        columns = -1 if any(d < 0 for d in kept) else math.prod(kept)
+        try:
+            weight = unify_shape(ins[1], (hidden, columns))
+        except ShapeError as exc:
+            raise ShapeError(
+                f"weight must be (num_hidden, {'product of data.shape[1:]' if p.flatten else 'data.shape[-1]'}): {exc}"
+            ) from exc
+        out = unify_shape((data[0], hidden) if p.flatten else (*data[:-1], hidden), outs[0])
+        assert weight is not None
+        assert out is not None
+        front = out[:1] if p.flatten else out[:-1]
+        last = data[1:] if p.flatten else (weight[1],)
+        if p.flatten and len(data) == 2:
+            last = (weight[1],)
+        return [(*front, *last), weight, *biases], [out]
+
+    def gradient(self, g: Gradient) -> Sequence[Entry | None]:
+        p, shape = g.p, g.ins[0].shape
+        rows, columns = _rows(shape, p.flatten)
+        head, h = g.ograd(), p.num_hidden
+        found: list[Entry | None] = [None] * len(g.ins)
+        if g.needed[0]:
+            found[0] = g.apply("_matrix_product", head, g.input(1), shape=shape, m=rows, n=columns, k=h)
+        if g.needed[1]:
+            found[1] = g.apply("_matrix_product", head, g.input(0), shape=(h, columns), m=h, n=columns, k=rows, transpose_a=True)
+        if not p.no_bias and g.needed[2]:
+            found[2] = g.apply("_column_sums", head)
+        return found
+
+    def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
+        rows, columns = _rows(ins[0].shape, p.flatten)
+        h = p.num_hidden
+        return product(
+            rows, h, columns, matrix(In(0), rows, columns), matrix(In(1), columns, h, transposed=True), matrix(Out(0), rows, h),
+            outs[0].dtype, ctx.reqs[0], ctx.traits, bias=None if p.no_bias else In(2),
+        )  # fmt: skip
+
+    def cost(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> tuple[int, int]:
+        rows, columns = _rows(ins[0].shape, p.flatten)
+        return 2 * rows * columns * p.num_hidden, sum(t.nbytes for t in (*ins, *outs))

@@ -1,0 +1,232 @@
+"""Matrix products as kernel calls: shared by FullyConnected, dot, linalg_gemm and the gradients of Convolution."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from ..base import MXNetError
+from ..graph.op import In, KernelCall, Out, Scalar, Temp, compute_type, ctype, defines_for
+from ..graph.traits import DeviceTraits
+
+__all__ = ["Matrix", "Tile", "float_literal", "ladder", "product", "scaled", "split_work", "tile_for"]
+
+Arg = In | Out | Temp
+
+MAX_AXPY_ROWS, MAX_DOT_ROWS = 8, 16
+"""Products with at most so many rows (or columns) read the large operand in place: packing it would cost more than the product.
+
+As dot products in blocks of 8 rows (packing such an operand transposes it), or as sums of its rows, which are read once for at most 8 rows.
+"""
+
+L2_ELEMENTS = 131072
+"""Elements of a packed block of A: 512 KiB of float32, half of the L2 cache of a core of current CPUs."""
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """An operand in a buffer: element (i, j) of batch entry e lies at ``offset + e * batch + i * rows + j * cols``.
+
+    `period` makes the batch entries repeat: entry e is entry ``e % period``.
+    """
+
+    arg: Arg
+    rows: int
+    cols: int
+    batch: int = 0
+    offset: int = 0
+    period: int = 0
+
+    @property
+    def transposed(self) -> Matrix:
+        """The same memory with rows and columns exchanged."""
+        return Matrix(self.arg, self.cols, self.rows, self.batch, self.offset, self.period)
+
+
+@dataclass(frozen=True)
+class Tile:
+    """The register tile of ``include/gemm_cpu.h``: `mr` rows by `nv` vectors of `vw` elements."""
+
+    vw: int
+    nv: int
+    mr: int
+    same: bool
+    itemsize: int
+
+    @property
+    def nr(self) -> int:
+        """Columns of the tile."""
+        return self.nv * self.vw
+
+    def rows_in(self, m: int, parts: int) -> int:
+        """Rows of a block, in whole tiles, when m rows are cut into `parts`."""
+        tiles = -(-m // self.mr)
+        return -(-tiles // parts) * self.mr
+
+    def columns_in(self, n: int, parts: int) -> int:
+        """The same for columns, in whole panels."""
+        panels = -(-n // self.nr)
+        return -(-panels // parts) * self.nr
+
+    def defines(self, **more: str | int) -> dict[str, str | int]:
+        """The defines of the kernels that use it."""
+        return {"VW": self.vw, "NV": self.nv, "MR": self.mr, "SAME": int(self.same), **more}
+
+    def depth(self, k: int) -> int:
+        """How much of K is packed at a time: about 256 keeps a panel of B in L1; all of it where C could not hold partial sums."""
+        if not self.same or k <= 320:
+            return max(1, k)
+        return -(-k // -(-k // 256))
+
+
+def tile_for(dtype: str, traits: DeviceTraits) -> Tile:
+    """The tile that fills the vector registers: 32 of them with 512-bit vectors, 16 otherwise."""
+    wide = traits.vector_width >= 16
+    itemsize = 8 if compute_type(dtype) in ("double", "long") else 4
+    vw = (16 if wide else 8 if traits.vector_width >= 8 else 4) * 4 // itemsize
+    return Tile(vw, 2, 12 if wide else 6, compute_type(dtype) == ctype(dtype), itemsize)
+
+
+def ladder(limit: int) -> list[int]:
+    """Numbers of blocks to consider, up to `limit`."""
+    return [n for n in (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256) if n <= limit] or [1]
+
+
+def split_work(tiles: int, panels: int, k: int, entries: int, traits: DeviceTraits, tile: Tile) -> tuple[int, int, bool]:
+    """Into how many row and column blocks to cut a product, and whether to read A in place.
+
+    The estimate counts, along one k, the vector multiply-adds of the busiest core and its other work: packing B, about a cycle a vector,
+    once for every block of rows; packing A, about a cycle an element, once for every block of columns, or a quarter for fetching it in
+    place. A is read in place when few panels share it or when the block stays in the L2 cache anyway (a large one, at a stride of a power
+    of two, would crowd into few sets of it).
+    """
+    units = traits.compute_units
+    best: tuple[float, int, int, bool] | None = None
+    for down in ladder(min(tiles, 4 * units)):
+        for across in ladder(min(panels, 4 * units)):
+            waves = -(-entries * down * across // units)
+            rows, cols = -(-tiles // down), -(-panels // across)
+            direct = tile.same and (cols < 8 or rows * tile.mr * k <= L2_ELEMENTS)
+            work = rows * cols * tile.mr * tile.nv / 2 + cols * tile.nr / 4 + rows * tile.mr * (0.25 if direct else 1)
+            cost = waves * work * (1 + 0.001 * down * across)
+            if best is None or cost < best[0]:
+                best = (cost, down, across, direct)
+    assert best is not None
+    return best[1:]
+
+
+def float_literal(value: float, dtype: str) -> str:
+    """A number as OpenCL C text, exact."""
+    if not math.isfinite(value):
+        raise MXNetError(f"a factor of a matrix product must be finite, got {value}")
+    return f"({float(value).hex()}{'' if dtype == 'float64' else 'f'})"
+
+
+def product(
+    m: int,
+    n: int,
+    k: int,
+    a: Matrix,
+    b: Matrix,
+    c: Matrix,
+    dtype: str,
+    req: str,
+    traits: DeviceTraits,
+    *,
+    entries: int = 1,
+    bias: Arg | None = None,
+    bias_of_rows: bool = False,
+    alpha: float = 1.0,
+    temp: int = 0,
+) -> list[KernelCall]:
+    """The calls that compute ``C = alpha * A B + bias`` for every batch entry.
+
+    Parameters
+    ----------
+    m, n, k : int
+        C is m x n, A m x k, B k x n.
+    a, b, c : Matrix
+        The operands; the columns of `c` are contiguous (``c.cols == 1``), or it has a single column or row.
+    dtype, req : str
+        Element type of all of them, and the store mode of C.
+    entries : int
+        Number of products in the batch.
+    bias : In, Temp or None
+        n values, or m with `bias_of_rows`.
+    temp : int
+        Index of the workspace that may be used.
+    """
+    if max(m, n, k) >= 1 << 31:
+        raise MXNetError(f"a matrix product of ({m}, {k}) and ({k}, {n}) is too large: every extent must be below 2**31")
+    more: dict[str, str | int] = {"BIAS": (2 if bias_of_rows else 1) if bias is not None else 0}
+    if alpha != 1.0:
+        more["ALPHA"] = float_literal(alpha, dtype)
+    given = bias if bias is not None else a.arg
+    if not traits.is_cpu:
+        defines = defines_for(dtype, req, A_K_FAST=int(a.cols == 1), B_K_FAST=int(b.cols != 1), **more)
+        longs = (a.rows, a.cols, b.rows, b.cols, c.rows, a.batch, b.batch, c.batch)
+        args = (
+            a.arg, b.arg, c.arg, given, *(Scalar("int", v) for v in (m, n, k)), *(Scalar("long", v) for v in longs),
+            Scalar("int", a.period or entries), *(Scalar("long", v) for v in (a.offset, b.offset, c.offset)),
+        )  # fmt: skip
+        return [KernelCall("gemm.cl", "gemm", args, defines, (-(-n // 64) * 16, -(-m // 64) * 16, entries), (16, 16, 1))]
+    thin = _thin(m, n, k, a, b, c, given, dtype, req, traits, entries, more)
+    if thin is not None:
+        return [thin]
+    tile = tile_for(dtype, traits)
+    down, across, direct = split_work(-(-m // tile.mr), -(-n // tile.nr), k, entries, traits, tile)
+    direct = direct and m >= tile.mr
+    mrows, ncols = tile.rows_in(m, down), tile.columns_in(n, across)
+    items = entries * -(-m // mrows) * -(-n // ncols)
+    launched = min(items, 4 * traits.compute_units)
+    kc = tile.depth(k)
+    mc = mrows if direct else min(mrows, max(tile.mr, L2_ELEMENTS // kc // tile.mr * tile.mr))
+    nbytes = launched * kc * (tile.nr + (0 if direct else mc)) * tile.itemsize
+    longs = (a.rows, a.cols, b.rows, b.cols, c.rows, a.batch, b.batch, c.batch)
+    args = (
+        a.arg, b.arg, c.arg, given, Temp(temp, nbytes), *(Scalar("int", v) for v in (m, n, k)), *(Scalar("long", v) for v in longs),
+        Scalar("int", a.period or entries), *(Scalar("long", v) for v in (a.offset, b.offset, c.offset)),
+        *(Scalar("int", v) for v in (mrows, ncols, mc, kc)), Scalar("long", items),
+    )  # fmt: skip
+    return [KernelCall("gemm.cl", "gemm", args, defines_for(dtype, req, **tile.defines(A_DIRECT=int(direct)), **more), (launched,), (1,))]
+
+
+def _thin(
+    m: int, n: int, k: int, a: Matrix, b: Matrix, c: Matrix, bias: Arg, dtype: str, req: str, traits: DeviceTraits, entries: int,
+    more: dict[str, str | int],
+) -> KernelCall | None:  # fmt: skip
+    """The call for a product of few rows or few columns, where the strides allow one."""
+    if min(m, n) > MAX_DOT_ROWS or a.offset or b.offset or c.offset or a.period:
+        return None
+    x, w, out, rows, lines = a, b.transposed, c, m, n  # w as lines x k
+    if n < m:
+        x, w, out, rows, lines = b.transposed, a, c.transposed, n, m
+        more = {**more, "BIAS": {0: 0, 1: 2, 2: 1}[int(more["BIAS"])]}
+    tile = tile_for(dtype, traits)
+    padded = min(8, 1 << (rows - 1).bit_length())
+    if w.cols == 1 and x.cols == 1:
+        entry, shape, grain = "gemm_dot", {"ROWS": padded, "LINES": 4 if padded < 8 else 2}, 4
+        strides: tuple[int, ...] = (x.rows, w.rows)
+    elif w.rows == 1 and rows <= MAX_AXPY_ROWS:
+        strips = 4 if padded <= 4 else 2
+        entry, shape, grain = "gemm_axpy", {"ROWS": padded, "STRIPS": strips}, strips * tile.vw
+        strides = (x.rows, x.cols, w.cols)
+    else:
+        return None
+    share = -(-lines * entries // (4 * traits.compute_units))
+    per_item = max(grain, -(-share // grain) * grain)
+    per_item = max(per_item, -(-16384 // max(1, k * rows) // grain) * grain)  # an item of less work is not worth its launch
+    args = (
+        x.arg, w.arg, out.arg, bias, *(Scalar("int", v) for v in (rows, lines, k)),
+        *(Scalar("long", v) for v in (*strides, out.rows, out.cols, x.batch, w.batch, out.batch)), Scalar("int", per_item),
+    )  # fmt: skip
+    size = entries * -(-lines // per_item)
+    return KernelCall("gemm.cl", entry, args, defines_for(dtype, req, **tile.defines(**shape), **more), (size,), (1,))
+
+
+def scaled(source: Arg, out: Arg, size: int, beta: float, dtype: str, req: str, traits: DeviceTraits) -> KernelCall:
+    """The call for ``out = beta * source``."""
+    from_grid = min(-(-size // 4096), 8 * traits.compute_units) if traits.is_cpu else min(-(-size // 64), 32 * traits.compute_units)
+    local = 1 if traits.is_cpu else 64
+    defines = defines_for(dtype, req, BETA=float_literal(beta, dtype))
+    return KernelCall("gemm.cl", "gemm_scale", (source, out, Scalar("long", size)), defines, (max(1, from_grid) * local,), (local,))

@@ -1,0 +1,110 @@
+/* The place of the largest or smallest element of rows of n elements that lie `inner` apart; y[row] = its index, as T.
+ *
+ * The first of equal elements wins, and the first NaN over everything else, as in numpy. CPU: argmax_rows (inner == 1) finds the extremum of a
+ * block of BLOCK elements first and looks for its place only where it beats what was found before; argmax_columns keeps TILE rows at once.
+ * GPU: `lanes` work-items a row. MINIMUM 1 turns it around.
+ */
+#include "common.h"
+#include "reduce.h"
+
+#ifndef MINIMUM
+#define MINIMUM 0
+#endif
+#define TILE 64
+#define BLOCK 1024
+
+/* whether a comes before b; a later element must be strictly better */
+#if MINIMUM
+#define BETTER(a, b) ((a) < (b) || ((a) != (a) && (b) == (b)))
+#define EXTREME(a, b) SMIN(a, b)
+#define EXTREME8(a, b) VMIN(a, b)
+#else
+#define BETTER(a, b) ((a) > (b) || ((a) != (a) && (b) == (b)))
+#define EXTREME(a, b) SMAX(a, b)
+#define EXTREME8(a, b) VMAX(a, b)
+#endif
+
+#if DEVICE_CPU
+kernel void argmax_rows(const global T *x, global T *y, const long rows, const long n, const long inner, const int lanes, const int strided) {
+  ROWS_BEGIN(row, rows)
+  const global T *p = x + row * n;
+  CT best = LOAD(p, 0);
+  long place = 0;
+  for (long lo = 0; lo < n; lo += BLOCK) {
+    const long end = lo + BLOCK < n ? lo + BLOCK : n;
+    CT top = LOAD(p, lo);
+    long i = lo;
+    V8 a = (V8)(top);
+    for (; i + 8 <= end; i += 8) {
+      const V8 v = load8(p, i);
+      a = EXTREME8(v, a);
+    }
+    const CT u0 = EXTREME(a.s0, a.s4), u1 = EXTREME(a.s1, a.s5), u2 = EXTREME(a.s2, a.s6), u3 = EXTREME(a.s3, a.s7);
+    const CT w0 = EXTREME(u0, u1), w1 = EXTREME(u2, u3);
+    top = EXTREME(w0, w1);
+    for (; i < end; i++) {
+      const CT v = LOAD(p, i);
+      top = EXTREME(v, top);
+    }
+    if (BETTER(top, best)) {
+      best = top;
+      for (i = lo; i < end - 1; i++) {
+        const CT v = LOAD(p, i);
+        if (v == top || (v != v && top != top)) break;
+      }
+      place = i;
+    }
+  }
+  STORE(y, row, (CT)place);
+  ROWS_END
+}
+
+kernel void argmax_columns(const global T *x, global T *y, const long outer, const long n, const long inner) {
+  const long tiles = (inner + TILE - 1) / TILE;
+  CT best[TILE];
+  int place[TILE];
+  FOR_ITEMS(item, outer * tiles) {
+    const long column = item % tiles * TILE, row = item / tiles * inner + column;
+    const global T *p = x + item / tiles * n * inner + column;
+    const int w = (int)(inner - column < TILE ? inner - column : TILE);
+    for (int c = 0; c < w; c++) best[c] = LOAD(p, c), place[c] = 0;
+    for (int i = 1; i < n; i++) {
+      p += inner;
+      for (int c = 0; c < w; c++) {
+        const CT v = LOAD(p, c), b = best[c];
+        const int better = BETTER(v, b);
+        best[c] = better ? v : b;
+        place[c] = better ? i : place[c];
+      }
+    }
+    for (int c = 0; c < w; c++) STORE(y, row + c, (CT)place[c]);
+  }
+}
+#else
+kernel void argmax_rows(const global T *x, global T *y, const long rows, const long n, const long inner, const int lanes, const int strided) {
+  local CT values[GROUP];
+  local long places[GROUP];
+  ROWS_BEGIN(row, rows)
+  const global T *p = x + row / inner * n * inner + row % inner;
+  long place = row_lane < n ? row_lane : 0;
+  CT best = LOAD(p, place * inner);
+  for (long i = row_lane + lanes; i < n; i += lanes) {
+    const CT v = LOAD(p, i * inner);
+    if (BETTER(v, best)) best = v, place = i;
+  }
+  values[row_slot] = best;
+  places[row_slot] = place;
+  barrier(CLK_LOCAL_MEM_FENCE);
+  for (int s = lanes / 2; s > 0; s /= 2) {
+    if (row_lane < s) {
+      const CT v = values[row_slot + s], b = values[row_slot];
+      const long i = places[row_slot + s], j = places[row_slot];
+      if (BETTER(v, b) || (!BETTER(b, v) && i < j)) values[row_slot] = v, places[row_slot] = i;
+    }
+    barrier(CLK_LOCAL_MEM_FENCE);
+  }
+  if (row_live && row_lane == 0) STORE(y, row, (CT)places[row_slot]);
+  barrier(CLK_LOCAL_MEM_FENCE);
+  ROWS_END
+}
+#endif

@@ -1,0 +1,375 @@
+/* Batch normalisation over tensors seen as (outer, C, inner), one mean and variance a channel.
+ *
+ *   bn_moments    part[c, p]: mean and sum of squared deviations of part p of channel c (Chan's method: blocks of two passes, merged)
+ *   bn_finish     mean[c] and var[c] (INV: its inverse standard deviation) from the parts; moves the moving statistics
+ *   bn_export     mean[c] and var[c] outputs from the moving statistics
+ *   bn_apply      y = (x - mean) * gamma * inv + beta
+ *   bn_sums       part[c, p]: sum of g, and of g * (x - mean), over part p of channel c
+ *   bn_grad       dgamma[c], dbeta[c], and the coefficients of dx, from the parts
+ *   bn_dx         dx = a[c] * g + b[c] * (x - mean) + d[c]
+ *
+ * x, y, g, dx: T; statistics, gamma, beta, parts: CT. A channel is cut into `parts` pieces of `size` of its outer * inner elements.
+ * inner > 1: a work-item (CPU) or work-group (elsewhere) a piece of a channel. inner == 1 (bn_*_rows, CPU): eight channels a work-item,
+ * parts being pieces of the rows. `fixed`: gamma counts as 1.
+ * Defines: INV whether the var argument holds 1 / sqrt(variance + eps); LOCAL.
+ */
+#include "common.h"
+#include "vec8.h"
+
+#ifndef INV
+#define INV 1
+#endif
+#ifndef LOCAL
+#define LOCAL 64
+#endif
+#ifndef REQ1
+#define REQ1 1
+#define REQ2 1
+#endif
+
+#define BLOCK 8192 /* elements a block of two passes: 32 KB, read again from the cache */
+
+static inline CT inverse(CT var, CT eps) { return INV ? var : 1 / sqrt(var + eps); }
+
+/* (mean, m2) of n elements takes in those of k more */
+static inline void merge(CT *n, CT *mean, CT *m2, CT k, CT mean_k, CT m2_k) {
+  const CT total = *n + k, d = mean_k - *mean;
+  *mean += d * (k / total);
+  *m2 += m2_k + d * d * (*n * (k / total));
+  *n = total;
+}
+
+/* the address of element e of channel c */
+static inline long place(long e, int c, int channels, long inner) { return (e / inner * channels + c) * inner + e % inner; }
+
+#if DEVICE_CPU
+static inline CT sum_run(const global T *x, long i, long n) {
+  V8 a = 0, b = 0, c = 0, d = 0;
+  long j = 0;
+  for (; j + 32 <= n; j += 32) {
+    a += load8(x, i + j);
+    b += load8(x, i + j + 8);
+    c += load8(x, i + j + 16);
+    d += load8(x, i + j + 24);
+  }
+  for (; j + 8 <= n; j += 8) a += load8(x, i + j);
+  CT s = sum8((a + b) + (c + d));
+  for (; j < n; j++) s += LOAD(x, i + j);
+  return s;
+}
+
+static inline CT squares_run(const global T *x, long i, long n, CT mean) {
+  V8 a = 0, b = 0, c = 0, d = 0;
+  long j = 0;
+  for (; j + 32 <= n; j += 32) {
+    const V8 s = load8(x, i + j) - mean, t = load8(x, i + j + 8) - mean, u = load8(x, i + j + 16) - mean, v = load8(x, i + j + 24) - mean;
+    a += s * s;
+    b += t * t;
+    c += u * u;
+    d += v * v;
+  }
+  for (; j + 8 <= n; j += 8) {
+    const V8 s = load8(x, i + j) - mean;
+    a += s * s;
+  }
+  CT r = sum8((a + b) + (c + d));
+  for (; j < n; j++) {
+    const CT s = LOAD(x, i + j) - mean;
+    r += s * s;
+  }
+  return r;
+}
+
+kernel void bn_moments(const global T *x, global CT *part, const int channels, const long inner, const long count, const int parts,
+                       const long size) {
+  const int c = (int)get_global_id(0), p = (int)get_global_id(1);
+  const long lo = p * size, hi = min(lo + size, count);
+  CT n = 0, mean = 0, m2 = 0;
+  for (long e = lo; e < hi;) {
+    const long i = place(e, c, channels, inner), run = min(min(inner - e % inner, hi - e), (long)BLOCK);
+    const CT m = sum_run(x, i, run) / (CT)run;
+    merge(&n, &mean, &m2, (CT)run, m, squares_run(x, i, run, m));
+    e += run;
+  }
+  part[((long)c * parts + p) * 2] = mean;
+  part[((long)c * parts + p) * 2 + 1] = m2;
+}
+
+kernel void bn_moments_rows(const global T *x, global CT *part, const int channels, const long count, const int parts, const long size) {
+  const int c = (int)get_global_id(0) * 8, p = (int)get_global_id(1);
+  const long lo = p * size, hi = min(lo + size, count);
+  CT mean[8], m2[8];
+  const int width = min(8, channels - c);
+  if (width == 8) {
+    V8 s = 0, q = 0;
+    for (long r = lo; r < hi; r++) s += load8(x, r * channels + c);
+    s /= (CT)(hi - lo);
+    for (long r = lo; r < hi; r++) {
+      const V8 d = load8(x, r * channels + c) - s;
+      q += d * d;
+    }
+    *(V8U *)mean = s;
+    *(V8U *)m2 = q;
+  } else {
+    for (int k = 0; k < width; k++) {
+      CT s = 0, q = 0;
+      for (long r = lo; r < hi; r++) s += LOAD(x, r * channels + c + k);
+      s /= (CT)(hi - lo);
+      for (long r = lo; r < hi; r++) {
+        const CT d = LOAD(x, r * channels + c + k) - s;
+        q += d * d;
+      }
+      mean[k] = s;
+      m2[k] = q;
+    }
+  }
+  for (int k = 0; k < width; k++) {
+    part[((long)(c + k) * parts + p) * 2] = mean[k];
+    part[((long)(c + k) * parts + p) * 2 + 1] = m2[k];
+  }
+}
+#else
+static inline CT reduce_group(CT v, local CT *scratch) {
+  const int l = (int)get_local_id(0);
+  barrier(CLK_LOCAL_MEM_FENCE);
+  scratch[l] = v;
+  for (int step = LOCAL / 2; step > 0; step /= 2) {
+    barrier(CLK_LOCAL_MEM_FENCE);
+    if (l < step) scratch[l] += scratch[l + step];
+  }
+  barrier(CLK_LOCAL_MEM_FENCE);
+  return scratch[0];
+}
+
+kernel void bn_moments(const global T *x, global CT *part, const int channels, const long inner, const long count, const int parts,
+                       const long size) {
+  local CT scratch[LOCAL];
+  const int c = (int)get_group_id(0), p = (int)get_group_id(1), l = (int)get_local_id(0);
+  const long lo = p * size, hi = min(lo + size, count);
+  CT s = 0, q = 0;
+  for (long e = lo + l; e < hi; e += LOCAL) s += LOAD(x, place(e, c, channels, inner));
+  const CT mean = reduce_group(s, scratch) / (CT)(hi - lo);
+  for (long e = lo + l; e < hi; e += LOCAL) {
+    const CT d = LOAD(x, place(e, c, channels, inner)) - mean;
+    q += d * d;
+  }
+  q = reduce_group(q, scratch);
+  if (l == 0) {
+    part[((long)c * parts + p) * 2] = mean;
+    part[((long)c * parts + p) * 2 + 1] = q;
+  }
+}
+#endif
+
+kernel void bn_finish(const global CT *part, global CT *mean_out, global CT *var_out, global CT *moving_mean, global CT *moving_var,
+                      const int channels, const long count, const int parts, const long size, const CT eps, const CT momentum) {
+  FOR_EACH(c, channels) {
+    CT n = 0, mean = 0, m2 = 0;
+    for (int p = 0; p < parts; p++) {
+      const long k = min(size, count - p * size);
+      merge(&n, &mean, &m2, (CT)k, part[(c * parts + p) * 2], part[(c * parts + p) * 2 + 1]);
+    }
+    const CT var = m2 / (CT)count;
+    STORE_AS(REQ1, CT, mean_out, c, mean);
+    STORE_AS(REQ2, CT, var_out, c, INV ? 1 / sqrt(var + eps) : var);
+    moving_mean[c] = moving_mean[c] * momentum + mean * (1 - momentum);
+    moving_var[c] = moving_var[c] * momentum + var * (1 - momentum);
+  }
+}
+
+kernel void bn_export(const global CT *moving_mean, const global CT *moving_var, global CT *mean_out, global CT *var_out, const int channels,
+                      const CT eps) {
+  FOR_EACH(c, channels) {
+    STORE_AS(REQ1, CT, mean_out, c, moving_mean[c]);
+    STORE_AS(REQ2, CT, var_out, c, INV ? 1 / sqrt(moving_var[c] + eps) : moving_var[c]);
+  }
+}
+
+/* scale[c] = gamma * inv, for bn_apply_rows */
+kernel void bn_scale(const global CT *gamma, const global CT *var, global CT *scale, const int channels, const CT eps, const int fixed) {
+  FOR_EACH(c, channels) scale[c] = (fixed ? 1 : gamma[c]) * inverse(var[c], eps);
+}
+
+kernel void bn_apply(const global T *x, const global CT *gamma, const global CT *beta, const global CT *mean, const global CT *var, global T *y,
+                     const int channels, const long inner, const long n, const CT eps, const int fixed) {
+#if DEVICE_CPU
+  const long chunk = (n + (long)get_global_size(0) - 1) / (long)get_global_size(0);
+  const long lo = (long)get_global_id(0) * chunk, hi = min(lo + chunk, n);
+  for (long i = lo; i < hi;) {
+    const long line = i / inner, end = min((line + 1) * inner, hi);
+    const int c = (int)(line % channels);
+    const CT scale = (fixed ? 1 : gamma[c]) * inverse(var[c], eps), m = mean[c], b = beta[c];
+    for (; i + 16 <= end; i += 16) {
+      const V8 u = load8(x, i), v = load8(x, i + 8);
+      store8(y, i, (u - m) * scale + b);
+      store8(y, i + 8, (v - m) * scale + b);
+    }
+    for (; i < end; i++) {
+      const CT v = LOAD(x, i);
+      STORE(y, i, (v - m) * scale + b);
+    }
+  }
+#else
+  FOR_EACH(i, n) {
+    const int c = (int)(i / inner % channels);
+    const CT scale = (fixed ? 1 : gamma[c]) * inverse(var[c], eps), v = LOAD(x, i);
+    STORE(y, i, (v - mean[c]) * scale + beta[c]);
+  }
+#endif
+}
+
+#if DEVICE_CPU
+kernel void bn_apply_rows(const global T *x, const global CT *scale, const global CT *beta, const global CT *mean, global T *y, const int channels,
+                          const long rows) {
+  FOR_EACH(r, rows) {
+    const long i = r * channels;
+    int c = 0;
+    for (; c + 8 <= channels; c += 8) store8(y, i + c, (load8(x, i + c) - loadc8(mean, c)) * loadc8(scale, c) + loadc8(beta, c));
+    for (; c < channels; c++) STORE(y, i + c, (LOAD(x, i + c) - mean[c]) * scale[c] + beta[c]);
+  }
+}
+
+kernel void bn_sums(const global T *g, const global T *x, const global CT *mean, global CT *part, const int channels, const long inner,
+                    const long count, const int parts, const long size) {
+  const int c = (int)get_global_id(0), p = (int)get_global_id(1);
+  const long lo = p * size, hi = min(lo + size, count);
+  const CT m = mean[c];
+  CT sum = 0, dot_ = 0;
+  for (long e = lo; e < hi;) {
+    const long i = place(e, c, channels, inner), run = min(min(inner - e % inner, hi - e), (long)BLOCK);
+    V8 a = 0, b = 0, s = 0, t = 0;
+    long j = 0;
+    for (; j + 16 <= run; j += 16) {
+      const V8 u = load8(g, i + j), v = load8(g, i + j + 8);
+      a += u;
+      b += v;
+      s += u * (load8(x, i + j) - m);
+      t += v * (load8(x, i + j + 8) - m);
+    }
+    CT sa = sum8(a + b), ss = sum8(s + t);
+    for (; j < run; j++) {
+      sa += LOAD(g, i + j);
+      ss += LOAD(g, i + j) * (LOAD(x, i + j) - m);
+    }
+    sum += sa;
+    dot_ += ss;
+    e += run;
+  }
+  part[((long)c * parts + p) * 2] = sum;
+  part[((long)c * parts + p) * 2 + 1] = dot_;
+}
+
+kernel void bn_sums_rows(const global T *g, const global T *x, const global CT *mean, global CT *part, const int channels, const long count,
+                         const int parts, const long size) {
+  const int c = (int)get_global_id(0) * 8, p = (int)get_global_id(1);
+  const long lo = p * size, hi = min(lo + size, count);
+  CT sum[8], dot_[8];
+  const int width = min(8, channels - c);
+  if (width == 8) {
+    const V8 m = loadc8(mean, c);
+    V8 a = 0, s = 0;
+    for (long r = lo; r < hi; r++) {
+      const V8 u = load8(g, r * channels + c);
+      a += u;
+      s += u * (load8(x, r * channels + c) - m);
+    }
+    *(V8U *)sum = a;
+    *(V8U *)dot_ = s;
+  } else {
+    for (int k = 0; k < width; k++) {
+      CT a = 0, s = 0;
+      for (long r = lo; r < hi; r++) {
+        const CT u = LOAD(g, r * channels + c + k);
+        a += u;
+        s += u * (LOAD(x, r * channels + c + k) - mean[c + k]);
+      }
+      sum[k] = a;
+      dot_[k] = s;
+    }
+  }
+  for (int k = 0; k < width; k++) {
+    part[((long)(c + k) * parts + p) * 2] = sum[k];
+    part[((long)(c + k) * parts + p) * 2 + 1] = dot_[k];
+  }
+}
+#else
+kernel void bn_sums(const global T *g, const global T *x, const global CT *mean, global CT *part, const int channels, const long inner,
+                    const long count, const int parts, const long size) {
+  local CT scratch[LOCAL];
+  const int c = (int)get_group_id(0), p = (int)get_group_id(1), l = (int)get_local_id(0);
+  const long lo = p * size, hi = min(lo + size, count);
+  CT s = 0, q = 0;
+  for (long e = lo + l; e < hi; e += LOCAL) {
+    const long i = place(e, c, channels, inner);
+    const CT u = LOAD(g, i);
+    s += u;
+    q += u * (LOAD(x, i) - mean[c]);
+  }
+  s = reduce_group(s, scratch);
+  q = reduce_group(q, scratch);
+  if (l == 0) {
+    part[((long)c * parts + p) * 2] = s;
+    part[((long)c * parts + p) * 2 + 1] = q;
+  }
+}
+#endif
+
+/* batch: whether mean and var depend on the data. coef: a, b, d of bn_dx, channels values each. */
+kernel void bn_grad(const global CT *part, const global CT *gamma, const global CT *var, global CT *dgamma, global CT *dbeta, global CT *coef,
+                    const int channels, const long count, const int parts, const CT eps, const int fixed, const int batch) {
+  FOR_EACH(c, channels) {
+    CT s = 0, q = 0;
+    for (int p = 0; p < parts; p++) {
+      s += part[(c * parts + p) * 2];
+      q += part[(c * parts + p) * 2 + 1];
+    }
+    const CT inv = inverse(var[c], eps), scale = (fixed ? 1 : gamma[c]) * inv;
+    STORE_AS(REQ1, CT, dgamma, c, fixed ? 0 : q * inv);
+    STORE_AS(REQ2, CT, dbeta, c, s);
+    coef[c] = scale;
+    coef[channels + c] = batch ? -scale * inv * inv * (q / (CT)count) : 0;
+    coef[2 * channels + c] = batch ? -scale * (s / (CT)count) : 0;
+  }
+}
+
+kernel void bn_dx(const global T *g, const global T *x, const global CT *mean, const global CT *coef, global T *dx, const int channels,
+                  const long inner, const long n) {
+#if DEVICE_CPU
+  const long chunk = (n + (long)get_global_size(0) - 1) / (long)get_global_size(0);
+  const long lo = (long)get_global_id(0) * chunk, hi = min(lo + chunk, n);
+  for (long i = lo; i < hi;) {
+    const long line = i / inner, end = min((line + 1) * inner, hi);
+    const int c = (int)(line % channels);
+    const CT a = coef[c], b = coef[channels + c], d = coef[2 * channels + c], m = mean[c];
+    for (; i + 16 <= end; i += 16) {
+      const V8 u = load8(g, i), v = load8(g, i + 8), s = load8(x, i), t = load8(x, i + 8);
+      store8(dx, i, u * a + (s - m) * b + d);
+      store8(dx, i + 8, v * a + (t - m) * b + d);
+    }
+    for (; i < end; i++) {
+      const CT u = LOAD(g, i), s = LOAD(x, i);
+      STORE(dx, i, u * a + (s - m) * b + d);
+    }
+  }
+#else
+  FOR_EACH(i, n) {
+    const int c = (int)(i / inner % channels);
+    const CT u = LOAD(g, i), s = LOAD(x, i);
+    STORE(dx, i, u * coef[c] + (s - mean[c]) * coef[channels + c] + coef[2 * channels + c]);
+  }
+#endif
+}
+
+#if DEVICE_CPU
+kernel void bn_dx_rows(const global T *g, const global T *x, const global CT *mean, const global CT *coef, global T *dx, const int channels,
+                       const long rows) {
+  const global CT *b = coef + channels, *d = b + channels;
+  FOR_EACH(r, rows) {
+    const long i = r * channels;
+    int c = 0;
+    for (; c + 8 <= channels; c += 8)
+      store8(dx, i + c, load8(g, i + c) * loadc8(coef, c) + (load8(x, i + c) - loadc8(mean, c)) * loadc8(b, c) + loadc8(d, c));
+    for (; c < channels; c++) STORE(dx, i + c, LOAD(g, i + c) * coef[c] + (LOAD(x, i + c) - mean[c]) * b[c] + d[c]);
+  }
+}
+#endif

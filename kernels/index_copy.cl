@@ -1,0 +1,64 @@
+/* dst[walk] = src[walk]: strided stretches of two arrays, with conversion; indexing and index assignment of NDArray are made of it.
+ *
+ * src: S, dst: T, in whole buffers; offsets and strides count elements. Item (c0, .., c7) of the extents, innermost last, lies at
+ *   src_start + sum ci * src_strides.si      dst_start + sum ci * dst_strides.si
+ * and, with SRC_TABLE (DST_TABLE), coordinate `table_dim` adds src_table[c] (dst_table[c]) instead: advanced indexing.
+ * Extents of 1 fill up the front. On a CPU a work-item takes a stretch of items, innermost dimension in one loop; on a GPU a grid-stride loop.
+ */
+#include "common.h"
+
+#ifndef S
+#define S float
+#define CS float
+#endif
+#ifndef SRC_TABLE
+#define SRC_TABLE 0
+#define DST_TABLE 0
+#endif
+/* Through long: a float out of the range of a small integer has no defined conversion, one within that of long wraps alike everywhere. */
+#ifndef TO_INTEGER
+#define TO_INTEGER 0
+#endif
+#if TO_INTEGER
+#define MOVE(d, s) STORE_AS(1, T, dst, d, (long)LOAD_AS(S, src, s))
+#else
+#define MOVE(d, s) STORE_AS(1, T, dst, d, LOAD_AS(S, src, s))
+#endif
+
+kernel void index_copy(const global S *src, global T *dst, const global long *src_table, const global long *dst_table, const long n,
+                       const int table_dim, const long8 extents, const long8 src_strides, const long8 dst_strides,
+                       const long src_start, const long dst_start) {
+  long e[8], ss[8], ds[8];
+  vstore8(extents, 0, e);
+  vstore8(src_strides, 0, ss);
+  vstore8(dst_strides, 0, ds);
+#if DEVICE_CPU
+  const long chunk = (n + (long)get_global_size(0) - 1) / (long)get_global_size(0);
+  const long lo = (long)get_global_id(0) * chunk;
+  const long hi = lo + chunk < n ? lo + chunk : n;
+  for (long i = lo; i < hi;) {
+#else
+  for (long i = (long)get_global_id(0); i < n; i += (long)get_global_size(0)) {
+#endif
+    long rest = i, s = src_start, d = dst_start, inner = 0;
+    for (int k = 7; k >= 0; k--) {
+      const long c = e[k] == 1 ? 0 : rest % e[k];
+      rest = e[k] == 1 ? rest : rest / e[k];
+      if (k == 7) inner = c;
+      s += SRC_TABLE && k == table_dim ? src_table[c] : c * ss[k];
+      d += DST_TABLE && k == table_dim ? dst_table[c] : c * ds[k];
+    }
+#if DEVICE_CPU
+    long run = e[7] - inner < hi - i ? e[7] - inner : hi - i;
+    if ((SRC_TABLE || DST_TABLE) && table_dim == 7) run = 1;
+    const long sk = ss[7], dk = ds[7];
+    if (sk == 1 && dk == 1)
+      for (long r = 0; r < run; r++) MOVE(d + r, s + r);
+    else
+      for (long r = 0; r < run; r++) MOVE(d + r * dk, s + r * sk);
+    i += run;
+#else
+    MOVE(d, s);
+#endif
+  }
+}

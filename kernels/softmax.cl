@@ -1,0 +1,258 @@
+/* Softmax along one axis, and its kin.
+ *
+ *   softmax_rows            y = softmax(x), over rows of n elements that lie `inner` apart (CPU: inner == 1)
+ *   softmax_columns         the same on a CPU where inner > 1: a work-item takes TILE neighbouring rows at once
+ *   softmax_rows_backward, softmax_columns_backward     dx from g and y alone
+ *   cross_entropy           loss[row] = log(sum exp x) - x[label], rows of n; cross_entropy_backward: (softmax(x) - onehot) * head
+ *
+ * x, dx: (outer, n, inner) of T; y, g: the same of TY; length: (outer, inner) of TL, elements from there on count as absent and give 0.
+ * Defines: KIND 0 softmax, 1 log_softmax, 2 softmin · USE_LENGTH. `scale` is 1 / temperature. A NaN makes its whole row NaN.
+ */
+#include "common.h"
+#include "math.h"
+#include "reduce.h"
+
+#ifndef TY
+#define TY T
+#endif
+#ifndef TL
+#define TL int
+#endif
+#ifndef KIND
+#define KIND 0
+#endif
+#ifndef USE_LENGTH
+#define USE_LENGTH 0
+#endif
+#ifndef SAME_TYPE
+#define SAME_TYPE 1 /* TY is CT, so that y can hold the exponentials until the sum is known */
+#endif
+#define TILE 64
+#define BLOCK 512 /* exponentials kept on the stack between being computed and being summed */
+
+#if KIND == 2
+#define SIGNED(v) (-(v))
+#else
+#define SIGNED(v) (v)
+#endif
+#if USE_LENGTH
+#define LENGTH_OF(row) clamp((long)LOAD_AS(TL, length, row), 0L, n)
+#define LENGTH_ARG const global TL *length,
+#else
+#define LENGTH_OF(row) (n)
+#define LENGTH_ARG
+#endif
+
+#if DEVICE_CPU
+#define INNER 1
+#define START(row) ((row) * n)
+#else
+#define INNER inner
+#define START(row) ((row) / inner * n * inner + (row) % inner)
+#endif
+
+kernel void softmax_rows(const global T *x, LENGTH_ARG global TY *y, const long rows, const long n, const long inner, const CT scale,
+                         const int lanes, const int strided) {
+  ROWS_LOCAL
+  ROWS_BEGIN(row, rows)
+  const global T *p = x + START(row);
+  global TY *q = y + START(row);
+  const long m = LENGTH_OF(row);
+  CT top, sum;
+#if DEVICE_CPU
+  ROW_MAX(top, i, m, SIGNED(load8(p, i)), SIGNED(LOAD(p, i)))
+  CT buffer[BLOCK], error = 0;
+  sum = 0;
+  for (long lo = 0; lo < m; lo += BLOCK) {
+    const int k = (int)(m - lo < BLOCK ? m - lo : BLOCK);
+    for (int j = 0; j < k; j++) buffer[j] = m_exp((SIGNED(LOAD(p, lo + j)) - top) * scale);
+    V8 a = (V8)(0);
+    int j = 0;
+    for (; j + 8 <= k; j += 8) a += *(V8U *)(buffer + j);
+    CT block = sum8(a);
+    for (; j < k; j++) block += buffer[j];
+    KAHAN_ADD(sum, error, block)
+#if KIND != 1 && SAME_TYPE && REQ == 1
+    for (j = 0; j < k; j++) q[lo + j] = buffer[j];
+#endif
+  }
+#else
+  ROW_MAX(top, i, m, 0, SIGNED(LOAD(p, i * INNER)))
+  ROW_SUM(sum, i, m, 0, m_exp((SIGNED(LOAD(p, i * INNER)) - top) * scale))
+#endif
+#if KIND == 1
+  const CT shift = m_log(sum);
+  ROW_EACH(i, m) STORE_AS(REQ, TY, q, i * INNER, (LOAD(p, i * INNER) - top) * scale - shift);
+#else
+  const CT inverse = 1 / sum;
+#if DEVICE_CPU && SAME_TYPE && REQ == 1
+  ROW_EACH(i, m) q[i] *= inverse;
+#else
+  ROW_EACH(i, m) STORE_AS(REQ, TY, q, i * INNER, m_exp((SIGNED(LOAD(p, i * INNER)) - top) * scale) * inverse);
+#endif
+#endif
+#if USE_LENGTH
+  ROW_EACH(i, n - m) STORE_AS(REQ, TY, q, (m + i) * INNER, (CT)0);
+#endif
+  ROWS_END
+}
+
+kernel void softmax_rows_backward(const global TY *g, const global TY *y, LENGTH_ARG global T *dx, const long rows, const long n,
+                                  const long inner, const CT scale, const int lanes, const int strided) {
+  ROWS_LOCAL
+  ROWS_BEGIN(row, rows)
+  const global TY *gp = g + START(row), *yp = y + START(row);
+  global T *q = dx + START(row);
+  const long m = LENGTH_OF(row);
+  const CT factor = SIGNED(scale);
+  CT sum;
+#if SAME_TYPE /* load8 reads T, which is then TY as well */
+#define G8 load8((const global T *)gp, i)
+#define Y8 load8((const global T *)yp, i)
+#else
+#define G8 (V8)(G1(i), G1(i + 1), G1(i + 2), G1(i + 3), G1(i + 4), G1(i + 5), G1(i + 6), G1(i + 7))
+#define Y8 (V8)(Y1(i), Y1(i + 1), Y1(i + 2), Y1(i + 3), Y1(i + 4), Y1(i + 5), Y1(i + 6), Y1(i + 7))
+#endif
+#define G1(i) LOAD_AS(TY, gp, (i) * INNER)
+#define Y1(i) LOAD_AS(TY, yp, (i) * INNER)
+#if KIND == 1
+  ROW_SUM(sum, i, m, G8, G1(i))
+  ROW_EACH(i, m) STORE(q, i * INNER, (G1(i) - m_exp(Y1(i)) * sum) * factor);
+#else
+  ROW_SUM(sum, i, m, G8 *Y8, G1(i) * Y1(i))
+  ROW_EACH(i, m) STORE(q, i * INNER, Y1(i) * (G1(i) - sum) * factor);
+#endif
+#if USE_LENGTH
+  ROW_EACH(i, n - m) STORE(q, (m + i) * INNER, (CT)0);
+#endif
+  ROWS_END
+}
+
+#if DEVICE_CPU
+/* an item is (outer, tile of TILE columns); row i of it is x[(outer * n + i) * inner + column] */
+#define COLUMNS_BEGIN                                                                    \
+  const long tiles = (inner + TILE - 1) / TILE;                                          \
+  FOR_ITEMS(item, outer * tiles) {                                                       \
+    const long column = item % tiles * TILE, start = item / tiles * n * inner + column;  \
+    const int w = (int)(inner - column < TILE ? inner - column : TILE);
+#define COLUMNS_END }
+#if USE_LENGTH
+#define LIVE(i, c) ((i) < stop[c])
+#define LENGTHS_BEGIN \
+  long stop[TILE];    \
+  for (int c = 0; c < w; c++) stop[c] = LENGTH_OF(item / tiles * inner + column + c);
+#else
+#define LIVE(i, c) 1
+#define LENGTHS_BEGIN
+#endif
+
+kernel void softmax_columns(const global T *x, LENGTH_ARG global TY *y, const long outer, const long n, const long inner, const CT scale) {
+  CT top[TILE], sum[TILE];
+  COLUMNS_BEGIN
+  LENGTHS_BEGIN
+  for (int c = 0; c < w; c++) top[c] = LOWEST, sum[c] = 0;
+  for (long i = 0; i < n; i++) {
+    const global T *p = x + start + i * inner;
+    for (int c = 0; c < w; c++) {
+      const CT v = SIGNED(LOAD(p, c)), t = top[c];
+      top[c] = LIVE(i, c) ? SMAX(v, t) : t;
+    }
+  }
+  for (long i = 0; i < n; i++) {
+    const global T *p = x + start + i * inner;
+    global TY *q = y + start + i * inner;
+    for (int c = 0; c < w; c++) {
+      const CT e = m_exp((SIGNED(LOAD(p, c)) - top[c]) * scale);
+      sum[c] += LIVE(i, c) ? e : 0;
+#if KIND != 1 && SAME_TYPE && REQ == 1
+      q[c] = e;
+#endif
+    }
+  }
+  for (int c = 0; c < w; c++) sum[c] = KIND == 1 ? m_log(sum[c]) : 1 / sum[c];
+  for (long i = 0; i < n; i++) {
+    const global T *p = x + start + i * inner;
+    global TY *q = y + start + i * inner;
+    for (int c = 0; c < w; c++) {
+#if KIND == 1
+      const CT v = (LOAD(p, c) - top[c]) * scale - sum[c];
+#elif SAME_TYPE && REQ == 1
+      const CT v = q[c] * sum[c];
+#else
+      const CT v = m_exp((SIGNED(LOAD(p, c)) - top[c]) * scale) * sum[c];
+#endif
+      STORE_AS(REQ, TY, q, c, LIVE(i, c) ? v : 0);
+    }
+  }
+  COLUMNS_END
+}
+
+kernel void softmax_columns_backward(const global TY *g, const global TY *y, LENGTH_ARG global T *dx, const long outer, const long n,
+                                     const long inner, const CT scale) {
+  CT sum[TILE];
+  COLUMNS_BEGIN
+  LENGTHS_BEGIN
+  for (int c = 0; c < w; c++) sum[c] = 0;
+  for (long i = 0; i < n; i++) {
+    const global TY *gp = g + start + i * inner, *yp = y + start + i * inner;
+    for (int c = 0; c < w; c++) {
+      const CT v = KIND == 1 ? LOAD_AS(TY, gp, c) : LOAD_AS(TY, gp, c) * LOAD_AS(TY, yp, c);
+      sum[c] += LIVE(i, c) ? v : 0;
+    }
+  }
+  for (long i = 0; i < n; i++) {
+    const global TY *gp = g + start + i * inner, *yp = y + start + i * inner;
+    global T *q = dx + start + i * inner;
+    for (int c = 0; c < w; c++) {
+      const CT gv = LOAD_AS(TY, gp, c), yv = LOAD_AS(TY, yp, c);
+      const CT v = (KIND == 1 ? gv - m_exp(yv) * sum[c] : yv * (gv - sum[c])) * SIGNED(scale);
+      STORE(q, c, LIVE(i, c) ? v : 0);
+    }
+  }
+  COLUMNS_END
+}
+#endif
+
+/* ------------------------------------------------------------------------------------------------------------ cross entropy */
+
+#if !USE_LENGTH && KIND == 0
+#undef INNER
+#define INNER 1
+static inline long label_of(const global TL *label, const long row, const long n) {
+  const long v = (long)LOAD_AS(TL, label, row);
+  return v < 0 ? 0 : v >= n ? n - 1 : v;
+}
+
+kernel void cross_entropy(const global T *x, const global TL *label, global CT *loss, const long rows, const long n, const int lanes,
+                          const int strided) {
+  ROWS_LOCAL
+  ROWS_BEGIN(row, rows)
+  const global T *p = x + row * n;
+  CT top, sum;
+  ROW_MAX(top, i, n, load8(p, i), LOAD(p, i))
+#define E1(k) m_exp(LOAD(p, k) - top)
+#define E8 (V8)(E1(i), E1(i + 1), E1(i + 2), E1(i + 3), E1(i + 4), E1(i + 5), E1(i + 6), E1(i + 7))
+  ROW_SUM(sum, i, n, E8, E1(i))
+  if (row_live && row_lane == 0) {
+    const CT v = m_log(sum) + top - LOAD(p, label_of(label, row, n));
+    const CT most = (CT)18.420680743952367; /* -log(1e-8): MXNet bounds the probability from below */
+    loss[row] = v > most ? most : v;
+  }
+  ROWS_END
+}
+
+kernel void cross_entropy_backward(const global T *head, const global T *x, const global TL *label, global T *dx, const long rows, const long n,
+                                   const int lanes, const int strided) {
+  ROWS_LOCAL
+  const CT h = LOAD(head, 0);
+  ROWS_BEGIN(row, rows)
+  const global T *p = x + row * n;
+  CT top, sum;
+  ROW_MAX(top, i, n, load8(p, i), LOAD(p, i))
+  ROW_SUM(sum, i, n, E8, E1(i))
+  const CT inverse = 1 / sum;
+  const long target = label_of(label, row, n);
+  ROW_EACH(i, n) STORE(dx, row * n + i, (E1(i) * inverse - (i == target ? 1 : 0)) * h);
+  ROWS_END
+}
+#endif
