@@ -82,7 +82,9 @@ class Int(Field):
 
     kind = "int"
 
-    def __init__(self, default: Any = REQUIRED, doc: str = "", *, none: bool = False, low: int | None = None, high: int | None = None) -> None:
+    def __init__(
+        self, default: Any = REQUIRED, doc: str = "", *, none: bool = False, low: int | None = None, high: int | None = None
+    ) -> None:
         super().__init__(default, doc, none=none)
         self.low, self.high = low, high
 

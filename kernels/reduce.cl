@@ -239,14 +239,17 @@ kernel void reduce_outer(const global T *x, global TY *y, const long outputs, co
 #define NEEDS_X 0
 #define NEEDS_Y 0
 #endif
+#ifndef TD
+#define TD T
+#endif
 #ifndef INNER_REDUCED
 #define INNER_REDUCED 1
 #endif
 #define PIECE 8192
 
 /* x, dx: the walk of kept x reduced dimensions in memory order, given as up to eight extents (innermost first) and, for each, the step it makes
- * in the output (0: reduced). `scale` is 1 / length for the mean. Unused x, y are any buffer. */
-kernel void reduce_backward(const global TY *g, const global T *x, const global TY *y, global T *dx, const long size, const long8 extents,
+ * in the output (0: reduced). `length` elements made a result. Unused g, x, y are any buffer. TD: type of dx. */
+kernel void reduce_backward(const global TY *g, const global T *x, const global TY *y, global TD *dx, const long size, const long8 extents,
                             const long8 steps, const long length) {
 #if DEVICE_CPU
   const long run = extents.s0, pieces = (run + PIECE - 1) / PIECE;
@@ -279,7 +282,7 @@ kernel void reduce_backward(const global TY *g, const global T *x, const global 
 #if NEEDS_X
       const CT xv = LOAD(x, off + j);
 #endif
-      STORE(dx, off + j, DERIV(gv, xv, yv));
+      STORE_AS(REQ, TD, dx, off + j, DERIV(gv, xv, yv));
     }
   }
 #else
@@ -302,7 +305,7 @@ kernel void reduce_backward(const global TY *g, const global T *x, const global 
 #if NEEDS_Y
     const CT yv = LOAD_AS(TY, y, o);
 #endif
-    STORE(dx, i, DERIV(gv, xv, yv));
+    STORE_AS(REQ, TD, dx, i, DERIV(gv, xv, yv));
   }
 #endif
 }

@@ -61,7 +61,12 @@ class MXNetRival:
     def __init__(self, python: str, symbol: str, params: str, data: str, out: str, threads: int, subgraph: str) -> None:
         env = {**os.environ, "OMP_NUM_THREADS": str(threads), "MXNET_SUBGRAPH_BACKEND": subgraph}
         self.process = subprocess.Popen(
-            [python, "-c", MXNET_WORKER, symbol, params, data, out], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=env
+            [python, "-c", MXNET_WORKER, symbol, params, data, out],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env=env,
         )
         ready = self._line()
         if not ready.startswith("ready"):
@@ -108,7 +113,10 @@ def main() -> int:
     rng = np.random.RandomState(0)
     net = mx.sym.load(args.symbol)
     ex = net.simple_bind(ctx, grad_req="null", data=shape)
-    values = {**{f"arg:{n}": xavier(n, a.shape, rng) for n, a in ex.arg_dict.items() if n != "data"}, **{f"aux:{n}": xavier(n, a.shape, rng) for n, a in ex.aux_dict.items()}}
+    values = {
+        **{f"arg:{n}": xavier(n, a.shape, rng) for n, a in ex.arg_dict.items() if n != "data"},
+        **{f"aux:{n}": xavier(n, a.shape, rng) for n, a in ex.aux_dict.items()},
+    }
     x = rng.uniform(0, 1, shape).astype(np.float32)
     for key, value in values.items():
         (ex.arg_dict if key.startswith("arg:") else ex.aux_dict)[key[4:]][:] = value

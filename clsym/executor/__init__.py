@@ -3,5 +3,6 @@
 from .bind import bind, simple_bind
 from .executor import Executor
 from .internals import Internals
+from .plan_only import plan
 
-__all__ = ["Executor", "Internals", "bind", "simple_bind"]
+__all__ = ["Executor", "Internals", "bind", "plan", "simple_bind"]

@@ -9,19 +9,15 @@ import numpy as np
 
 from ..base import MXNetError, dtype_name
 from ..context import Context
-from ..graph.infer import infer_shapes, infer_types
-from ..graph.ir import Entry, Node, topological
-from ..graph.op import known, show_shape
+from ..graph.ir import Entry, Node
 from ..graph.place import group_context
 from ..ndarray import NDArray
-from ..ndarray import zeros as nd_zeros
+from .arrays import new_array
 from .executor import Executor
-from .inputs import apply_declared_shapes, declared_type, graph_inputs
+from .inputs import graph_inputs
+from .shapes import infer_inputs, store_modes
 
 __all__ = ["bind", "simple_bind"]
-
-_REQS = ("null", "write", "add")
-
 
 def _by_argument(given: Any, names: Sequence[str], what: str, allow_missing: bool, length_error: str) -> list[Any]:
     """A list or dict of arrays in the order of `names`."""
@@ -48,24 +44,6 @@ def _by_argument(given: Any, names: Sequence[str], what: str, allow_missing: boo
     return result
 
 
-def _grad_reqs(grad_req: Any, names: Sequence[str]) -> list[str]:
-    """grad_req by string, list or dict, as a list."""
-    if isinstance(grad_req, str):
-        reqs = [grad_req] * len(names)
-    elif isinstance(grad_req, (list, tuple)):
-        reqs = list(grad_req)
-        if len(reqs) != len(names):
-            raise ValueError(f"grad_req has {len(reqs)} items, there are {len(names)} arguments: {list(names)}")
-    elif isinstance(grad_req, Mapping):
-        reqs = [grad_req.get(n, "null") for n in names]
-    else:
-        raise TypeError(f"grad_req must be a string, a list or a dict, not {type(grad_req).__name__}")
-    for r in reqs:
-        if r not in _REQS:
-            raise ValueError(f"grad_req must be in {{'null', 'write', 'add'}}, not {r!r}")
-    return reqs
-
-
 def bind(
     heads: Sequence[Entry],
     ctx: Context,
@@ -85,7 +63,7 @@ def bind(
     arrays = _by_argument(args, names, "args", False, "args")
     grads = _by_argument(args_grad, names, "args_grad", True, "args_grad")
     states = _by_argument(aux_states if aux_states is not None else [], aux_names, "aux_states", False, "aux_states")
-    reqs = _grad_reqs(grad_req, names)
+    reqs = store_modes(grad_req, names)
     return Executor(heads, ctx, arrays, grads, reqs, states, group2ctx, shared_exec, donate)
 
 
@@ -108,39 +86,15 @@ def simple_bind(
         raise MXNetError("simple_bind: sparse storage types are not supported; leave stype_dict out")
     arg_nodes, aux_nodes = graph_inputs(heads)
     nodes = [*arg_nodes, *aux_nodes]
-    order = topological(heads)
-    found: dict[tuple[int, int], Any] = {}
-    types: dict[tuple[int, int], str | None] = {}
-    given = "".join(f"\n{n}: {tuple(s)}" for n, s in shapes.items())
-    for node in nodes:
-        if node.name in shapes:
-            found[(id(node), 0)] = tuple(-1 if int(d) <= 0 else int(d) for d in shapes[node.name])
-        if type_dict and node.name in type_dict:
-            types[(id(node), 0)] = dtype_name(type_dict[node.name])
-        elif node.attrs.get("__dtype__"):
-            types[(id(node), 0)] = declared_type(node)
-    try:
-        apply_declared_shapes(nodes, found)
-        infer_shapes(order, found)
-        infer_types(order, types)
-    except MXNetError as exc:
-        raise type(exc)(f"simple_bind error. Arguments:{given}\n{exc}") from exc
-    missing = [n for n in nodes if not known(found.get((id(n), 0)))]
-    if missing:
-        listing = ", ".join(f"{n.name}: {show_shape(found.get((id(n), 0)))}" for n in missing)
-        raise MXNetError(
-            f"simple_bind error. Arguments:{given}\nInferShape pass cannot decide shapes for the following arguments "
-            f"(? means unknown dimensions). Please consider providing them as inputs:\n{listing}"
-        )
-    reqs = _grad_reqs(grad_req, [n.name for n in arg_nodes])
+    specs = dict(zip(map(id, nodes), infer_inputs(heads, nodes, shapes, type_dict, "simple_bind"), strict=True))
+    reqs = store_modes(grad_req, [n.name for n in arg_nodes])
     groups = dict(group2ctx or {})
     shared_args = shared_exec.arg_dict if shared_exec is not None else {}
     shared_grads = shared_exec.grad_dict if shared_exec is not None else {}
     shared_aux = shared_exec.aux_dict if shared_exec is not None else {}
 
     def make(node: Node, pool: Mapping[str, NDArray | None], may_share: bool) -> NDArray:
-        shape = found[(id(node), 0)]
-        dtype = types.get((id(node), 0)) or "float32"
+        shape, dtype = specs[id(node)].shape, specs[id(node)].dtype
         where = group_context(node, ctx, groups)
         have = pool.get(node.name)
         if (
@@ -155,10 +109,10 @@ def simple_bind(
             size, stored = int(np.prod(shape)), shared_buffer.get(node.name)
             if stored is not None and dtype_name(stored.dtype) == dtype and stored.size >= size and stored.context == where:
                 return stored.reshape((-1,))[:size].reshape(shape)
-            fresh = nd_zeros(shape, ctx=where, dtype=dtype)
+            fresh = new_array(shape, where, dtype, f"the array {node.name!r}")
             shared_buffer[node.name] = fresh
             return fresh
-        return nd_zeros(shape, ctx=where, dtype=dtype)
+        return new_array(shape, where, dtype, f"the array {node.name!r}")
 
     names = set(shared_arg_names) if shared_arg_names is not None else {n.name for n in arg_nodes} if shared_exec is not None else set()
     share_all = shared_buffer is not None

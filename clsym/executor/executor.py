@@ -11,16 +11,17 @@ from ..base import MXNetError, dtype_name, env
 from ..context import Context
 from ..graph.infer import InferenceError, infer_shapes, infer_types
 from ..graph.ir import Entry, Node, topological
+from ..graph.memory_report import MemoryReport
 from ..graph.op import TensorSpec, known, show_shape
 from ..graph.place import group_context
 from ..graph.plan import Binding, Plan, compile_plan
 from ..ndarray import NDArray
 from ..ndarray import array as nd_array
-from ..ndarray import zeros as nd_zeros
 from ..runtime.bound import Arena, BoundPlan
 from ..runtime.check import check_run, find_nan, read_entry
 from ..runtime.device import resolve
 from ..runtime.launch import random_state
+from .arrays import new_array
 from .inputs import apply_declared_shapes, graph_inputs, traits_of
 from .internals import Internals
 
@@ -117,7 +118,7 @@ class Executor:
         result = []
         for h, spec in zip(self._heads, self._out_specs, strict=True):
             where = group_context(h.node, self._ctx, self._group2ctx) if not h.node.is_variable else self._ctx
-            result.append(nd_zeros(spec.shape, ctx=where, dtype=spec.dtype))
+            result.append(new_array(spec.shape, where, spec.dtype, f"output {h.name!r}"))
         return result
 
     def _binding(self, reqs: Sequence[str]) -> Binding:
@@ -163,7 +164,9 @@ class Executor:
         found = self._head_grads[i]
         if found is None:
             spec = self._out_specs[i]
-            found = self._head_grads[i] = nd_zeros(spec.shape, ctx=self.outputs[i].context, dtype=spec.dtype)
+            found = self._head_grads[i] = new_array(
+                spec.shape, self.outputs[i].context, spec.dtype, f"head gradient of {self.output_names[i]!r}"
+            )
         return found
 
     # ------------------------------------------------------------------------------------------------------------------- running
@@ -376,6 +379,25 @@ class Executor:
         self._state = ""
         return found
 
+    def memory_report(self, is_train: bool | None = None) -> MemoryReport:
+        """Where every byte goes and when; see `clsym.graph.memory_report.MemoryReport`.
+
+        Parameters
+        ----------
+        is_train : bool, optional
+            Of the training plan or the inference plan; default: training if any gradient is wanted.
+
+        Examples
+        --------
+        >>> import clsym as mx
+        >>> ex = mx.sym.relu(mx.sym.var('x') + 1).simple_bind(mx.cpu(), x=(2, 3))
+        >>> ex.memory_report().argument_bytes
+        24
+        """
+        train = any(r != "null" for r in self._reqs) if is_train is None else is_train
+        bound = self._bound(train)
+        return MemoryReport(bound.plan, staging=bound.staging_bytes())
+
     def debug_str(self) -> str:
         """The plan as text, with MXNet's closing line ``Total X MB allocated``."""
         bound = self._bound(any(r != "null" for r in self._reqs))
@@ -450,8 +472,8 @@ class Executor:
                         f"New shape of arg: {node.name} {tuple(shape)} is larger than original {tuple(array.shape)}. First making a big executor and "
                         "then down sizing it is more efficient than the reverse. Set allow_up_sizing=True to allocate new arrays."
                     )
-                fresh = nd_zeros(shape, ctx=array.context, dtype=array.dtype)
-                return fresh, nd_zeros(shape, ctx=array.context, dtype=array.dtype) if grad is not None else None
+                dtype, what = dtype_name(array.dtype), f"the array {node.name!r}"
+                return tuple(new_array(shape, array.context, dtype, what) if a is not None else None for a in (array, grad))
             part = array.reshape((-1,))[:size].reshape(shape)
             return part, grad.reshape((-1,))[:size].reshape(shape) if grad is not None else None
 

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from ..base import MXNetError
 from ..context import Context
 from .gradient import differentiate
 from .infer import infer_specs
-from .ir import Entry, Node, topological
+from .ir import Entry, Node, aux_variables, topological
 from .lower import Step, lower_steps
-from .memory import MemoryPlan, plan_memory
+from .memory import MemoryPlan, StepUse, plan_memory
 from .op import TensorSpec, find_op, show_shape
 from .place import CROSS_COPY, place
 from .schedule import schedule
 from .sync import Waits, find_waits
 from .traits import DeviceTraits
+
+if TYPE_CHECKING:
+    from .memory_report import MemoryReport
 
 __all__ = ["Binding", "Plan", "Step", "compile_plan"]
 
@@ -47,6 +51,16 @@ class Plan:
         (node identity, output index) to entry number, for looking up internals.
     uses_rng : bool
     train : bool
+    uses : tuple of StepUse
+        What the memory planner was told of each step.
+    homes : dict of str to Context
+        Where the caller's arrays lie, by key; a gradient that is wanted but that no step writes (``add`` of nothing) among them.
+    states : frozenset of str
+        Keys of the arrays that are auxiliary states.
+    alignment : int
+        Bytes to which sizes and offsets in the arena are rounded.
+    certificate : str
+        What is known of the order's peak; see `Schedule`.
     """
 
     steps: tuple[Step, ...]
@@ -59,6 +73,17 @@ class Plan:
     externals: Mapping[str, int]
     uses_rng: bool
     train: bool
+    uses: tuple[StepUse, ...] = ()
+    homes: Mapping[str, Context] = field(default_factory=dict)
+    states: frozenset[str] = frozenset()
+    alignment: int = 128
+    certificate: str = "as given"
+
+    def memory_report(self) -> MemoryReport:
+        """Where every byte goes and when: sums, live ranges, the peak, what was computed in place and what could not be."""
+        from .memory_report import MemoryReport
+
+        return MemoryReport(self)
 
     def dump(self) -> str:
         """A step a line: device, what it computes with shapes, where its outputs live, and what they took over in place."""
@@ -244,7 +269,7 @@ def compile_plan(
         all_specs[(id(v), 0)] = all_specs[(id(h.node), h.index)]
     added = [node for node in order if (id(node), 0) not in all_specs]  # what the passes made, and forward nodes that place() wrote anew
     all_specs = infer_specs(added, all_specs)
-    plan_order = schedule(head_entries, placed_grads, origin, placement)
+    plan_order = schedule(head_entries, placed_grads, origin, placement, all_specs)
     wanted: dict[Key, tuple[str, str]] = {(id(h.node), h.index): (f"out:{k}", "write") for k, h in enumerate(head_entries)}
     for (i, req, _), g in zip(final_grads, placed_grads, strict=True):
         if all_specs[(id(g.node), g.index)] != binding.specs[i]:
@@ -255,6 +280,12 @@ def compile_plan(
         wanted[(id(g.node), g.index)] = (f"grad:{i}", req)
     given = {id(v): f"var:{i}" for i, v in enumerate(binding.variables)} | {id(v): f"head:{k}" for k, v in enumerate(work.head_vars)}
     lane_traits = [traits(c) for c in placement.contexts]
+    alignment = max(t.alignment for t in lane_traits)
+    states = aux_variables(forward_order)
+    homes = {f"var:{i}": c for i, c in enumerate(binding.contexts)}
+    homes |= {f"grad:{i}": binding.contexts[i] for i, req in enumerate(binding.reqs) if train and req != "null"}
+    for k, h in enumerate(work.heads):
+        homes[f"out:{k}"] = homes[f"head:{k}"] = _context_of(h.node, where, default, group2ctx or {}) if not h.node.is_variable else default
     lowered = lower_steps(order, plan_order, all_specs, given, wanted, origin, lane_traits, train)
     memory = plan_memory(
         lowered.uses,
@@ -262,7 +293,7 @@ def compile_plan(
         lowered.external,
         donated=frozenset(e for e, key in lowered.external.items() if key.startswith("var:") and int(key[4:]) in binding.donated),
         pinned=frozenset(e for e, key in lowered.external.items() if key.startswith(("out:", "grad:"))),
-        alignment=max(t.alignment for t in lane_traits),
+        alignment=alignment,
         limits={lane: t.max_alloc for lane, t in enumerate(lane_traits)},
         reuse=reuse,
     )
@@ -277,6 +308,11 @@ def compile_plan(
         externals={key: e for e, key in lowered.external.items()},
         uses_rng=lowered.uses_rng,
         train=train,
+        uses=tuple(lowered.uses),
+        homes=homes,
+        alignment=alignment,
+        certificate=plan_order.certificate,
+        states=frozenset(f"var:{i}" for i, v in enumerate(binding.variables) if id(v) in states),
     )
 
 

@@ -6,8 +6,20 @@ from collections.abc import Sequence
 
 from ..graph.ir import Entry
 from ..graph.op import (
-    Gradient, In, KernelCall, LowerContext, Op, Out, PartialShape, Scalar, TensorSpec, defines_for, grid, register,
-)  # fmt: skip
+    Arg,
+    Gradient,
+    In,
+    KernelCall,
+    LowerContext,
+    Op,
+    Out,
+    PartialShape,
+    Scalar,
+    TensorSpec,
+    defines_for,
+    grid,
+    register,
+)
 from ..params import Params
 from .binary_table import BINARY_TABLE, BinaryRow
 from .broadcast_geometry import broadcast_shape, collapse, steps_of
@@ -19,7 +31,7 @@ __all__ = ["BroadcastBinary", "walk_args"]
 _SOURCE = "broadcast.cl"
 
 
-def walk_args(full: Sequence[int], shapes: Sequence[Sequence[int]]) -> tuple[Scalar, ...]:
+def walk_args(full: Sequence[int], shapes: Sequence[Sequence[int]]) -> tuple[Arg, ...]:
     """The arguments of the kernels that describe the walk: nd, dims, the steps of two operands, n."""
     dims, steps = collapse(full, [steps_of(s, full) for s in shapes])
     n = 1
@@ -41,7 +53,8 @@ class BroadcastBinary(Op):
     def doc(self) -> str:
         """The documentation."""
         return (
-            f"Element-wise {self.row.formula}, with broadcasting.\n\nThe shorter shape is padded with ones in front; an extent of 1 is repeated.\n\n"
+            f"Element-wise {self.row.formula}, with broadcasting.\n\n"
+            "The shorter shape is padded with ones in front; an extent of 1 is repeated.\n\n"
             "Parameters\n----------\nlhs, rhs : Symbol or NDArray\n    Of one numeric type; each extent equal, or 1 in one of them.\n\n"
             "Returns\n-------\nSymbol or NDArray\n    Of the broadcast shape.\n\n"
             "Raises\n------\nMXNetError\n    Extents differ and neither is 1, types differ, or the type is bool.\n\n"

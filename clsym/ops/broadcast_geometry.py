@@ -74,6 +74,6 @@ def collapse(full: Sequence[int], walks: Sequence[Sequence[int]]) -> tuple[list[
         return [1], [[0] for _ in walks]
     if len(dims) > MAX_DIMS:
         raise ShapeError(
-            f"broadcasting over more than {MAX_DIMS} dimensions that cannot be merged, shape {show_shape(tuple(full))}; reshape the operands first"
+            f"broadcasting to {show_shape(tuple(full))} needs more than {MAX_DIMS} dimensions that do not merge; reshape the operands first"
         )
     return dims, out

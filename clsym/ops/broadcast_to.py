@@ -6,8 +6,21 @@ from collections.abc import Mapping, Sequence
 
 from ..graph.ir import Entry
 from ..graph.op import (
-    Gradient, In, KernelCall, LowerContext, Op, Out, PartialShape, ShapeError, TensorSpec, defines_for, grid, register, show_shape, unify_shape,
-)  # fmt: skip
+    Gradient,
+    In,
+    KernelCall,
+    LowerContext,
+    Op,
+    Out,
+    PartialShape,
+    ShapeError,
+    TensorSpec,
+    defines_for,
+    grid,
+    register,
+    show_shape,
+    unify_shape,
+)
 from ..params import Params, Shape
 from .broadcast_binary import walk_args
 from .strided import flat_copy
@@ -134,7 +147,7 @@ class BroadcastAxis(Repeat):
                 raise ShapeError(f"axis {axis} is out of bounds for an input of shape {show_shape(data)}; use 0 to {len(data) - 1}")
             if size < 0 or data[axis] not in (1, -1):
                 raise ShapeError(
-                    f"axis {axis} of shape {show_shape(data)} cannot be broadcast to {size}: the extent must be 1, the size not negative"
+                    f"axis {axis} of shape {show_shape(data)} cannot be broadcast to {size}: it must be 1, the size not negative"
                 )
             out[axis] = size
         return ins, [tuple(out)]
@@ -180,7 +193,7 @@ class BroadcastLike(Repeat):
         if p.lhs_axes is None or p.rhs_axes is None:
             if len(lhs) != len(rhs):
                 raise ShapeError(
-                    f"operand of shape {show_shape(lhs)} cannot be broadcast like {show_shape(rhs)}: the numbers of dimensions must be equal"
+                    f"operand of shape {show_shape(lhs)} cannot be broadcast like {show_shape(rhs)}: numbers of dimensions must be equal"
                 )
             pairs = [(i, i) for i in range(len(lhs))]
         else:

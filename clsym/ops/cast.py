@@ -38,7 +38,7 @@ class Cast(Op):
     """
 
     name = "Cast"
-    aliases = ("cast",)
+    aliases: tuple[str, ...] = ("cast",)
     params = {"dtype": Dtype(doc="The type of the result.")}
 
     def infer_type(self, p: Params, ins: list[str | None], outs: list[str | None]) -> tuple[list[str | None], list[str | None]]:
@@ -86,7 +86,7 @@ class AmpCast(Cast):
     """
 
     name = "amp_cast"
-    aliases = ()
+    aliases: tuple[str, ...] = ()
 
     def infer_type(self, p: Params, ins: list[str | None], outs: list[str | None]) -> tuple[list[str | None], list[str | None]]:
         if ins[0] is None:

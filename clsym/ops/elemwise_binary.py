@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ..graph.ir import Entry
 from ..graph.op import Gradient, In, KernelCall, LowerContext, Op, Out, Scalar, TensorSpec, defines_for, grid, register
@@ -38,15 +38,17 @@ class Binary(Elementwise):
     def doc(self) -> str:
         """The documentation."""
         return (
-            f"Element-wise {self.row.formula}, for tensors of one shape.\n\nParameters\n----------\nlhs, rhs : Symbol or NDArray\n"
+            f"Element-wise {self.row.formula}, for tensors of one shape.\n\n"
+            "Parameters\n----------\nlhs, rhs : Symbol or NDArray\n"
             "    Of one shape and one numeric type.\n\nReturns\n-------\nSymbol or NDArray\n    Of that shape and type.\n\n"
             f"Raises\n------\nMXNetError\n    Shapes or types differ (see broadcast_{self.row.stem}), or the type is bool.\n\n"
-            f"Examples\n--------\n>>> mx.nd.{self.name}(mx.nd.array([4]), mx.nd.array([2])).asnumpy().round(4).tolist()\n[{self.row.example}]\n"
+            "Examples\n--------\n"
+            f">>> mx.nd.{self.name}(mx.nd.array([4]), mx.nd.array([2])).asnumpy().round(4).tolist()\n[{self.row.example}]\n"
         )
 
     def gradient(self, g: Gradient) -> Sequence[Entry | None]:
         head = g.ograd
-        rules = {
+        rules: dict[str, Callable[[], Entry | None]] = {
             "": lambda: None,
             "g": head,
             "-g": lambda: g.apply("negative", head()),

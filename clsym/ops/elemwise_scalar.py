@@ -1,4 +1,4 @@
-"""Element-wise functions of a tensor and a number: arithmetic, comparison and logic (`_plus_scalar`, ...), clip, smooth_l1, hard_sigmoid."""
+"""Element-wise functions of a tensor and a number: arithmetic, comparison, logic (`_plus_scalar`, ...), clip, smooth_l1, hard_sigmoid."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..graph.ir import Entry
-from ..graph.op import Gradient, In, KernelCall, LowerContext, Op, Out, Scalar, TensorSpec, grid, register
+from ..graph.op import Arg, Gradient, In, KernelCall, LowerContext, Op, Out, Scalar, TensorSpec, ctype, grid, register
 from ..params import Bool, Float, Params
 from .elemwise_unary import no_bool, unary_defines
 from .float_types import one_float_type
@@ -33,7 +33,10 @@ def as_type(value: float, dtype: str) -> float | int:
 
 
 class NumberOp(Op):
-    """Base: one tensor, up to two numbers. `expr` is OpenCL C in ``x``, ``s``, ``t``; `slope` in ``g`` (head gradient), ``v``, ``s``, ``t``."""
+    """Base: one tensor, up to two numbers.
+
+    `expr` is OpenCL C in ``x``, ``s``, ``t``; `slope` in ``g`` (head gradient), ``v`` (input or output), ``s``, ``t``.
+    """
 
     expr = ""
     slope = ""
@@ -64,11 +67,11 @@ class NumberOp(Op):
         global_size, local_size = grid(n, ctx.traits)
         macro = {"DERIVATIVE(g, v, s, t)": self.slope} if backward else {"EXPR(x, s, t)": self.expr}
         if ins[0].dtype != dtype:
-            macro["TX"] = "bool8" if ins[0].dtype == "bool" else dict(unary_defines(ins[0].dtype, "write", False))["T"]  # type: ignore[assignment]
+            macro["TX"] = ctype(ins[0].dtype)
         defines = unary_defines(dtype, ctx.reqs[0], self.in_float, **macro)
         kind = str(dict(defines)["CT"])
         s, t = self.numbers(p, dtype)
-        args = (*(In(i) for i in range(len(ins))), Out(0), Scalar(kind, s), Scalar(kind, t), Scalar("long", n))
+        args: tuple[Arg, ...] = (*(In(i) for i in range(len(ins))), Out(0), Scalar(kind, s), Scalar(kind, t), Scalar("long", n))
         return [KernelCall("elemwise_scalar.cl", "scalar_backward" if backward else "scalar", args, defines, global_size, local_size)]
 
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
@@ -130,8 +133,8 @@ _TABLE = [
     ),
     _Row("_power_scalar", "_PowerScalar", "data to the power of scalar", "power(x, s)", "((g) * (power(v, (s) - 1) * (s)))"),
     _Row("_rpower_scalar", "_RPowerScalar", "scalar to the power of data", "power(s, x)", "((g) * ((v) * (t)))", True),
-    _Row("_maximum_scalar", "_MaximumScalar", "the greater of data and scalar; NaN stays NaN", "MAX_(x, s)", "((v) >= (s) ? (g) : 0)"),
-    _Row("_minimum_scalar", "_MinimumScalar", "the lesser of data and scalar; NaN stays NaN", "MIN_(x, s)", "((v) <= (s) ? (g) : 0)"),
+    _Row("_maximum_scalar", "_MaximumScalar", "the greater of data, scalar; NaN stays NaN", "MAX_(x, s)", "((v) >= (s) ? (g) : 0)"),
+    _Row("_minimum_scalar", "_MinimumScalar", "the lesser of data, scalar; NaN stays NaN", "MIN_(x, s)", "((v) <= (s) ? (g) : 0)"),
     _Row("_hypot_scalar", "_HypotScalar", "sqrt(data^2 + scalar^2)", "hypotenuse(x, s)", "((g) * quotient(v, hypotenuse(v, s)))"),
     _Row("_equal_scalar", "_EqualScalar", "1 where data == scalar, else 0", "((x) == (s))"),
     _Row("_not_equal_scalar", "_NotEqualScalar", "1 where data != scalar, else 0", "((x) != (s))"),
@@ -159,7 +162,8 @@ class ScalarOp(NumberOp):
     def doc(self) -> str:
         """The documentation."""
         return (
-            f"Element-wise {self.row.formula}.\n\nParameters\n----------\ndata : Symbol or NDArray\n    Of any shape and type.\nscalar : float\n"
+            f"Element-wise {self.row.formula}.\n\n"
+            "Parameters\n----------\ndata : Symbol or NDArray\n    Of any shape and type.\nscalar : float\n"
             "    Converted to the type of the result first: 1.5 counts as 1 beside int32, 300 as 44 beside uint8.\nis_int : bool\n"
             "    False makes the result of integer data float64.\n\nReturns\n-------\nSymbol or NDArray\n"
             "    Of the shape and type of `data`; int64 for bool.\n"

@@ -9,8 +9,20 @@ from collections.abc import Sequence
 
 from ..graph.ir import Entry
 from ..graph.op import (
-    Gradient, In, KernelCall, LowerContext, Op, Out, Scalar, ShapeError, TensorSpec, compute_type, defines_for, grid, register,
-)  # fmt: skip
+    Gradient,
+    In,
+    KernelCall,
+    LowerContext,
+    Op,
+    Out,
+    Scalar,
+    ShapeError,
+    TensorSpec,
+    compute_type,
+    defines_for,
+    grid,
+    register,
+)
 from ..params import Params
 from .elemwise_table import TABLE, Row
 
@@ -56,9 +68,10 @@ class Unary(Op):
         types = "Integers are truncated after computing in float32." if row.in_float else ""
         values = "\n".join(f">>> mx.nd.{row.name}(mx.nd.array({x})).asnumpy().round(4).tolist()\n{y}" for x, y in [row.example] if x)
         return (
-            f"Element-wise {row.formula}.\n\n{types}\n\nParameters\n----------\ndata : Symbol or NDArray\n    Of any shape and numeric type.\n\n"
-            f"Returns\n-------\nSymbol or NDArray\n    Of the shape and type of `data`.\n\nRaises\n------\nMXNetError\n    The type is bool.\n"
-            + (f"\nExamples\n--------\n{values}\n" if values else "")
+            f"Element-wise {row.formula}.\n\n{types}\n\nParameters\n----------\ndata : Symbol or NDArray\n"
+            "    Of any shape and numeric type.\n\n"
+            f"Returns\n-------\nSymbol or NDArray\n    Of the shape and type of `data`.\n\n"
+            "Raises\n------\nMXNetError\n    The type is bool.\n" + (f"\nExamples\n--------\n{values}\n" if values else "")
         )
 
     def infer_type(self, p: Params, ins: list[str | None], outs: list[str | None]) -> tuple[list[str | None], list[str | None]]:

@@ -6,8 +6,23 @@ from collections.abc import Sequence
 
 from ..graph.ir import Entry
 from ..graph.op import (
-    Arg, Gradient, In, KernelCall, LowerContext, Op, Out, PartialShape, Scalar, ShapeError, Temp, TensorSpec, compute_type, defines_for, grid,
-    register, unify_shape,
+    Arg,
+    Gradient,
+    In,
+    KernelCall,
+    LowerContext,
+    Op,
+    Out,
+    PartialShape,
+    Scalar,
+    ShapeError,
+    Temp,
+    TensorSpec,
+    compute_type,
+    defines_for,
+    grid,
+    register,
+    unify_shape,
 )  # fmt: skip
 from ..params import Field, Float, Int, Params
 from .float_types import one_float_type
@@ -78,7 +93,12 @@ def _launch(name: str, buffers: tuple[Arg, ...], rows: Rows, p: Params, dtype: s
     n = rows.count * rows.n
     size, local = column_grid(rows.outer * rows.n * -(-rows.inner // _TILE), n, ctx.traits) if ctx.traits.is_cpu else grid(n, ctx.traits)
     numbers = (Scalar(compute, p.alpha / p.nsize), Scalar(compute, p.beta), Scalar(compute, p.knorm))
-    extents = (Scalar("long", rows.outer), Scalar("long", rows.n), Scalar("long", rows.inner), Scalar("int", min((p.nsize - 1) // 2, 1 << 30)))
+    extents = (
+        Scalar("long", rows.outer),
+        Scalar("long", rows.n),
+        Scalar("long", rows.inner),
+        Scalar("int", min((p.nsize - 1) // 2, 1 << 30)),
+    )
     return KernelCall("lrn.cl", name, (*buffers, *extents, *numbers), defines_for(dtype, ctx.reqs[0]), size, local)
 
 

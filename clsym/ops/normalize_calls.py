@@ -5,7 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..graph.op import (
-    Arg, In, KernelCall, LowerContext, Op, Out, PartialShape, Scalar, Shape, Temp, TensorSpec, compute_type, defines_for, register, req_code,
+    Arg,
+    In,
+    KernelCall,
+    LowerContext,
+    Op,
+    Out,
+    PartialShape,
+    Scalar,
+    Shape,
+    Temp,
+    TensorSpec,
+    compute_type,
+    defines_for,
+    register,
+    req_code,
 )  # fmt: skip
 from ..params import Enum, Field, Float, Int, Params
 from .reduce_calls import reduce_calls

@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 from ..graph.ir import Entry
 from ..graph.op import (
-    Gradient, In, KernelCall, LowerContext, Op, Out, PartialShape, Scalar, Shape, ShapeError, TensorSpec, ctype, defines_for, grid, register,
+    Arg,
+    Gradient,
+    In,
+    KernelCall,
+    LowerContext,
+    Op,
+    Out,
+    PartialShape,
+    Scalar,
+    Shape,
+    ShapeError,
+    Temp,
+    TensorSpec,
+    compute_type,
+    ctype,
+    defines_for,
+    grid,
+    register,
 )  # fmt: skip
 from ..params import Bool, Enum, Field, Int, Params
 from ..params import Shape as ShapeField
+from .float_types import one_float_type
 from .reduce_calls import reduce_calls
 from .reduce_geometry import reduced_axes, reduced_shape
 
@@ -33,6 +52,7 @@ _DERIVATIVES = {
     "norm1": "((x) > 0 ? (g) : (x) < 0 ? -(g) : (CT)0)",
     "norm2": "((g) * (x) / (y))",
     "square": "(2 * (g) * (x))",
+    "variance": "(2 * (g) * ((x) - (y)) / (CT)length)",
 }
 _INTEGER = {"nansum": "(g)", "nanprod": "((g) * (y) / (x))"}  # an integer is no NaN
 
@@ -51,7 +71,16 @@ class Reduce(Op):
     params = _REDUCE_PARAMS
 
     def __init__(
-        self, name: str, formula: str, fold: str, derivative: str, *, map: str = "", finish: str = "", aliases: tuple[str, ...] = (), note: str = ""
+        self,
+        name: str,
+        formula: str,
+        fold: str,
+        derivative: str,
+        *,
+        map: str = "",
+        finish: str = "",
+        aliases: tuple[str, ...] = (),
+        note: str = "",
     ) -> None:
         self.name, self.formula, self.aliases = name, formula, aliases
         self.fold, self.map, self.finish, self.derivative = fold, map, finish, derivative
@@ -125,28 +154,46 @@ class ReduceBackward(Op):
         text = _DERIVATIVES[p.kind]
         if p.dtype[0] != "f":
             text = _INTEGER.get(p.kind, text)
-        shape: Shape = outs[0].shape
-        extents, steps, length = spread(shape, p.axes)
         names = self.input_names(p)
         x = In(1) if "data" in names else Out(0)  # an argument that the kernel does not read
         y = In(len(names) - 1) if "out" in names else In(0)
-        n = outs[0].size
-        inner_reduced = steps[0] == 0
-        if ctx.traits.is_cpu:
-            items = n // extents[0] * -(-extents[0] // 8192)
-            size, local = (max(1, min(items, 8 * ctx.traits.compute_units, -(-n // 4096))),), (1,)
-        else:
-            size, local = grid(n, ctx.traits)
-        defines = defines_for(outs[0].dtype, ctx.reqs[0]) + (
-            ("TY", ctype(ins[0].dtype)), ("NEEDS_X", int("data" in names)), ("NEEDS_Y", int("out" in names)),
-            ("INNER_REDUCED", int(inner_reduced)), ("DERIV(g, x, y)", text),
-        )  # fmt: skip
-        pad = 8 - len(extents)
-        args = (
-            In(0), x, y, Out(0), Scalar("long", n), Scalar("long8", (*extents, *(1,) * pad)), Scalar("long8", (*steps, *(0,) * pad)),
-            Scalar("long", length),
-        )  # fmt: skip
-        return [KernelCall("reduce.cl", "reduce_backward", args, defines, size, local)]
+        return [
+            spread_call(In(0), x, y, Out(0), outs[0].shape, p.axes, text, (outs[0].dtype, ctype(ins[0].dtype), ctype(outs[0].dtype)), ctx)
+        ]
+
+
+def spread_call(
+    g: Arg,
+    x: Arg,
+    y: Arg,
+    dst: Arg,
+    shape: Shape,
+    axes: Sequence[int],
+    text: str,
+    types: tuple[str, str, str],
+    ctx: LowerContext,
+    req: str = "",
+) -> KernelCall:
+    """The launch that computes ``text`` of g, x, y for every element x, g and y being results of a reduction over `axes`.
+
+    `types`: element type of x, then OpenCL types of g and y, and of `dst`.
+    """
+    extents, steps, length = spread(shape, axes)
+    n = math.prod(shape)
+    if ctx.traits.is_cpu:
+        items = n // extents[0] * -(-extents[0] // 8192)
+        size, local = (max(1, min(items, 8 * ctx.traits.compute_units, -(-n // 4096))),), (1,)
+    else:
+        size, local = grid(n, ctx.traits)
+    defines = defines_for(types[0], req or ctx.reqs[0]) + (
+        ("TY", types[1]), ("TD", types[2]), ("NEEDS_X", int("(x)" in text)), ("NEEDS_Y", int("(y)" in text)),
+        ("INNER_REDUCED", int(steps[0] == 0)), ("DERIV(g, x, y)", text),
+    )  # fmt: skip
+    pad = 8 - len(extents)
+    walk = (Scalar("long8", (*extents, *(1,) * pad)), Scalar("long8", (*steps, *(0,) * pad)))
+    return KernelCall(
+        "reduce.cl", "reduce_backward", (g, x, y, dst, Scalar("long", n), *walk, Scalar("long", length)), defines, size, local
+    )
 
 
 def spread(shape: Shape, axes: Sequence[int]) -> tuple[list[int], list[int], int]:
@@ -227,14 +274,82 @@ class Norm(Reduce):
         return reduce_calls(In(0), Out(0), ins[0].shape, axes, ins[0].dtype, ctx, out_dtype=outs[0].dtype, req=ctx.reqs[0], **how)
 
 
+@register
+class Moments(Op):
+    """Mean and variance over axes.
+
+    Parameters
+    ----------
+    data : Symbol or NDArray
+        Of any shape, floating-point.
+    axes : int or tuple of int, optional
+        Axes to reduce, negative ones counted from the back; None reduces all.
+    keepdims : bool
+        Keep the reduced axes with extent 1.
+
+    Returns
+    -------
+    mean, var : Symbol or NDArray
+        The variance divides by the number of elements, without Bessel's correction.
+    """
+
+    name = "moments"
+    params: dict[str, Field] = {"axes": ShapeField(None, _AXIS), "keepdims": Bool(False, "Keep the reduced axes with extent 1.")}
+    outputs = ("output0", "output1")
+
+    def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
+        if ins[0] is None:
+            return ins, outs
+        shape = reduced_shape(ins[0], reduced_axes(p.axes, len(ins[0])), p.keepdims)
+        return ins, [shape, shape]
+
+    def infer_type(self, p: Params, ins: list[str | None], outs: list[str | None]) -> tuple[list[str | None], list[str | None]]:
+        return one_float_type(self.name, ins, outs)
+
+    def gradient(self, g: Gradient) -> Sequence[Entry | None]:
+        more = {"axes": reduced_axes(g.p.axes, g.ins[0].ndim), "shape": g.ins[0].shape, "dtype": g.ins[0].dtype}
+        mean = g.apply("_backward_reduce", g.ograd(0), kind="mean", **more)
+        var = g.apply("_backward_reduce", g.ograd(1), g.input(0), g.output(0), kind="variance", **more)
+        return [g.apply("elemwise_add", mean, var)]
+
+    def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
+        shape, dtype, axes = ins[0].shape, ins[0].dtype, reduced_axes(p.axes, ins[0].ndim)
+        compute = compute_type(dtype)
+        wide = "float64" if compute == "double" else "float32"
+        width = 8 if compute == "double" else 4
+        mean, squares = Temp(1, outs[0].size * width), Temp(2, ins[0].size * width)
+        calls = reduce_calls(In(0), mean, shape, axes, dtype, ctx, finish="mean", out_dtype=wide)
+        if ctx.reqs[0] != "null":
+            calls += reduce_calls(In(0), Out(0), shape, axes, dtype, ctx, finish="mean", req=ctx.reqs[0])
+        if ctx.reqs[1] != "null":
+            square = "(((x) - (y)) * ((x) - (y)))"
+            calls.append(spread_call(mean, In(0), mean, squares, shape, axes, square, (dtype, compute, compute), ctx, "write"))
+            calls += reduce_calls(squares, Out(1), shape, axes, wide, ctx, finish="mean", out_dtype=dtype, req=ctx.reqs[1])
+        return calls
+
+
 _TABLE = [
     Reduce("sum", "Sum", "sum", "sum", aliases=("sum_axis",)),
     Reduce("mean", "Arithmetic mean", "sum", "mean", finish="mean"),
     Reduce("prod", "Product", "prod", "prod", note="The gradient where an element is 0 is NaN, as in MXNet."),
     Reduce("nansum", "Sum, NaN counting as 0,", "sum", "nansum", map="nan0"),
     Reduce("nanprod", "Product, NaN counting as 1,", "prod", "nanprod", map="nan1"),
-    Reduce("max", "Maximum (NaN wins)", "max", "extremum", aliases=("max_axis",), note="Every element that equals the maximum gets the gradient."),
-    Reduce("min", "Minimum (NaN wins)", "min", "extremum", aliases=("min_axis",), note="Every element that equals the minimum gets the gradient."),
+    Reduce(
+        "max",
+        "Maximum (NaN wins)",
+        "max",
+        "extremum",
+        aliases=("max_axis",),
+        note="Every element that equals the maximum gets the gradient.",
+    ),
+    Reduce(
+        "min",
+        "Minimum (NaN wins)",
+        "min",
+        "extremum",
+        aliases=("min_axis",),
+        note="Every element that equals the minimum gets the gradient.",
+    ),
     Reduce("_square_sum", "Sum of squares", "sum", "square", map="square"),
     Norm(),
 ]

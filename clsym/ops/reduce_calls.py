@@ -89,5 +89,16 @@ def _call(
     defines = defines_for(
         dtype, req, FOLD=_FOLDS[fold], MAP=_MAPS[map], FINISH=_FINISH[finish], FIRST=first, TY=out_type
     )  # fmt: skip
-    args = (src, dst, Scalar("long", geometry.outputs), Scalar("long", splits), kept, reduced, Scalar("long", length), Scalar("long", count), Scalar("long", offset), Scalar("int", lanes))
+    args = (
+        src,
+        dst,
+        Scalar("long", geometry.outputs),
+        Scalar("long", splits),
+        kept,
+        reduced,
+        Scalar("long", length),
+        Scalar("long", count),
+        Scalar("long", offset),
+        Scalar("int", lanes),
+    )
     return KernelCall("reduce.cl", "reduce_inner" if inner else "reduce_outer", args, defines, size, local)

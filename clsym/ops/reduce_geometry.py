@@ -9,7 +9,18 @@ from dataclasses import dataclass
 from ..graph.op import Scalar, Shape, ShapeError, compute_type
 from ..graph.traits import DeviceTraits
 
-__all__ = ["Collapsed", "Rows", "check_axis", "collapse", "column_grid", "lowest", "reduced_axes", "reduced_shape", "row_grid", "split_axis"]
+__all__ = [
+    "Collapsed",
+    "Rows",
+    "check_axis",
+    "collapse",
+    "column_grid",
+    "lowest",
+    "reduced_axes",
+    "reduced_shape",
+    "row_grid",
+    "split_axis",
+]
 
 _MAX_DIMS = 4
 """Dimensions of each kind, kept and reduced, that a kernel takes after collapsing: enough for eight alternating ones."""

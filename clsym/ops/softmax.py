@@ -6,8 +6,23 @@ from collections.abc import Sequence
 
 from ..graph.ir import Entry
 from ..graph.op import (
-    Arg, Gradient, In, KernelCall, LowerContext, Op, Out, PartialShape, Scalar, ShapeError, Temp, TensorSpec, compute_type, ctype, defines_for,
-    register, unify_shape,
+    Arg,
+    Gradient,
+    In,
+    KernelCall,
+    LowerContext,
+    Op,
+    Out,
+    PartialShape,
+    Scalar,
+    ShapeError,
+    Temp,
+    TensorSpec,
+    compute_type,
+    ctype,
+    defines_for,
+    register,
+    unify_shape,
 )  # fmt: skip
 from ..params import Bool, Enum, Field, Float, Int, Params
 from .float_types import one_float_type

@@ -7,9 +7,24 @@ from collections.abc import Mapping, Sequence
 
 from ..graph.ir import Entry
 from ..graph.op import (
-    Gradient, In, KernelCall, LowerContext, Op, Out, PartialShape, Scalar, ShapeError, Temp, TensorSpec, compute_type, defines_for, grid, known,
-    register, show_shape,
-)  # fmt: skip
+    Gradient,
+    In,
+    KernelCall,
+    LowerContext,
+    Op,
+    Out,
+    PartialShape,
+    Scalar,
+    ShapeError,
+    Temp,
+    TensorSpec,
+    compute_type,
+    defines_for,
+    grid,
+    known,
+    register,
+    show_shape,
+)
 from ..params import Params, Shape
 from .broadcast_geometry import MAX_DIMS, steps_of
 from .strided import flat_copy

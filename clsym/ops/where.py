@@ -6,9 +6,24 @@ from collections.abc import Sequence
 
 from ..graph.ir import Entry
 from ..graph.op import (
-    Gradient, In, KernelCall, LowerContext, Op, Out, PartialShape, Scalar, ShapeError, TensorSpec, ctype, defines_for, grid, register, same_shape,
-    show_shape, unify_shape,
-)  # fmt: skip
+    Gradient,
+    In,
+    KernelCall,
+    LowerContext,
+    Op,
+    Out,
+    PartialShape,
+    Scalar,
+    ShapeError,
+    TensorSpec,
+    ctype,
+    defines_for,
+    grid,
+    register,
+    same_shape,
+    show_shape,
+    unify_shape,
+)
 from ..params import Bool, Params
 
 __all__ = ["Where"]
@@ -57,7 +72,7 @@ class Where(Op):
                 condition = out = x = y = unify_shape(condition, out)
             except ShapeError as exc:
                 raise ShapeError(
-                    f"condition of shape {show_shape(condition)} must have the shape of x, {show_shape(out)}, or be one-dimensional of its first extent"
+                    f"condition of shape {show_shape(condition)} must be shaped like x, {show_shape(out)}, or have its first extent alone"
                 ) from exc
         return [condition, x, y], [out]
 

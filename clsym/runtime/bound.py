@@ -129,6 +129,23 @@ class BoundPlan:
             return root, offset + place[1], nbytes
         return self.arena.chunk(self.devices[st.lane], st.chunk), st.offset + place[1], nbytes
 
+    def staging_bytes(self) -> int:
+        """Bytes of the aligned copies that the caller's unaligned arrays need."""
+        used: set[int] = set()
+        for s, step in enumerate(self.plan.steps):
+            if step.copy and s not in self.plan.memory.aliased:
+                used.update((step.ins[0], step.outs[0]))
+            elif s not in self.plan.memory.aliased:
+                for arg in (a for call in step.calls for a in call.args):
+                    if isinstance(arg, (In, Out)):
+                        used.add(step.ins[arg.index] if isinstance(arg, In) else step.outs[arg.index])
+        keys = {self.plan.memory.storages[p[0]].external for e in used if (p := self.plan.memory.entry[e]) is not None}
+        return sum(
+            max(self.plan.specs[self.plan.externals[k]].nbytes, 1)
+            for k in keys
+            if k is not None and self.externals[k]._offset % self.devices[self._lane_of(k)].traits.alignment
+        )
+
     def _sub(self, root: Any, offset: int, nbytes: int) -> Any:
         if offset == 0 and root.size <= nbytes:
             return root

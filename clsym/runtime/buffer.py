@@ -12,10 +12,11 @@ import pyopencl as cl
 import pyopencl.tools as cl_tools
 
 from ..base import OutOfDeviceMemoryError
-from .device import Device
+from ..context import Context, add_cache_emptier
+from .device import Device, resolve
 from .topology import on_fork_clear
 
-__all__ = ["allocate", "allocate_pooled", "free_pool", "live_bytes", "sub_buffer"]
+__all__ = ["allocate", "allocate_pooled", "free_pool", "live_bytes", "pooled_bytes", "sub_buffer"]
 
 _lock = threading.RLock()
 _pools: dict[Any, Any] = on_fork_clear({})
@@ -64,6 +65,10 @@ def allocate(device: Device, nbytes: int, what: str) -> cl.Buffer:
         raise _refuse(device, size, what)
     try:
         return CountedBuffer(device, size)
+    except (cl.MemoryError, cl.LogicError, cl.RuntimeError):
+        free_pool(device)
+    try:
+        return CountedBuffer(device, size)
     except (cl.MemoryError, cl.LogicError, cl.RuntimeError) as exc:
         raise _refuse(device, size, what, exc) from exc
 
@@ -110,3 +115,16 @@ def free_pool(device: Device) -> None:
 def live_bytes(device: Device) -> int:
     """Bytes of exact allocations that are alive on a device."""
     return _live.get(device.selector, 0)
+
+
+def pooled_bytes(device: Device) -> int:
+    """Bytes of the pool's buffers on a device, those that wait for reuse included."""
+    pool = _pools.get(device)
+    return 0 if pool is None else int(pool.managed_bytes)
+
+
+def _free_pool_of(ctx: Context) -> None:
+    free_pool(resolve(ctx))
+
+
+add_cache_emptier(_free_pool_of)

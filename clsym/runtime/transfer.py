@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import pyopencl as cl
 
-from ..base import MXNetError
+from ..base import MXNetError, OutOfDeviceMemoryError
 from .device import Device
 from .topology import on_fork_clear
 
-__all__ = ["copy_bytes", "download", "fill", "upload", "wait_all", "wait_for"]
+__all__ = ["DeviceFailure", "copy_bytes", "download", "failure", "fill", "upload", "wait_all", "wait_for"]
 
 HostArray = np.ndarray[Any, np.dtype[Any]]
 
@@ -32,6 +32,19 @@ KEEP_LIMIT = 1 << 28
 """Bytes of private copies that may wait for a device at a time."""
 
 _COMPLETE = cl.command_execution_status.COMPLETE
+
+
+DeviceFailure = cl.Error
+"""What pyopencl raises; `failure` turns it into an error of clsym."""
+
+
+def failure(exc: Exception, device: Device, what: str) -> MXNetError:
+    """The error to raise when a call to the driver failed; a device may find at any enqueue that memory it promised is not there."""
+    if isinstance(exc, cl.MemoryError):
+        return OutOfDeviceMemoryError(
+            f"out of memory on {device.name}: {what} ({exc}); free arrays, or use smaller ones or another context"
+        )
+    return MXNetError(f"{what} failed on {device.name}: {exc}; if work enqueued before is to blame, CLSYM_CHECK=1 finds the step")
 
 
 class _Pending:
@@ -77,14 +90,20 @@ def upload(device: Device, buffer: Any, offset: int, source: HostArray, *, room:
     if nbytes <= PATTERN_LIMIT and (pieces := _pieces(offset, nbytes, room)):
         flat = np.zeros(PATTERN_LIMIT, np.uint8)
         flat[:nbytes] = source.reshape(-1).view(np.uint8)
-        for start, size in pieces:
-            cl.enqueue_fill_buffer(queue, buffer, flat[start : start + size], offset + start, size)
+        try:
+            for start, size in pieces:
+                cl.enqueue_fill_buffer(queue, buffer, flat[start : start + size], offset + start, size)
+        except cl.Error as exc:
+            raise failure(exc, device, f"an upload of {nbytes} bytes") from exc
         return
-    if nbytes > COPY_LIMIT:
-        cl.enqueue_copy(queue, buffer, source, dst_offset=offset, is_blocking=True)
+    waits = nbytes > COPY_LIMIT
+    kept = source if private or waits else source.copy()
+    try:
+        event = cl.enqueue_copy(queue, buffer, kept, dst_offset=offset, is_blocking=waits)
+    except cl.Error as exc:
+        raise failure(exc, device, f"an upload of {nbytes} bytes") from exc
+    if waits:
         return
-    kept = source if private else source.copy()
-    event = cl.enqueue_copy(queue, buffer, kept, dst_offset=offset, is_blocking=False)
     pending = _pending.get(device)
     if pending is None:
         pending = _pending.setdefault(device, _Pending())
@@ -113,13 +132,19 @@ def _pieces(offset: int, nbytes: int, room: int) -> list[tuple[int, int]]:
 def download(device: Device, buffer: Any, offset: int, target: HostArray) -> None:
     """Read bytes of a buffer into a contiguous host array, once everything enqueued before is done."""
     if target.nbytes:
-        cl.enqueue_copy(device.queue, target, buffer, src_offset=offset, is_blocking=True)
+        try:
+            cl.enqueue_copy(device.queue, target, buffer, src_offset=offset, is_blocking=True)
+        except cl.Error as exc:
+            raise failure(exc, device, f"a download of {target.nbytes} bytes") from exc
 
 
 def fill(device: Device, buffer: Any, offset: int, nbytes: int, value: HostArray) -> None:
     """Repeat the bytes of `value` (an array of one element) over a stretch of a buffer."""
     if nbytes:
-        cl.enqueue_fill_buffer(device.queue, buffer, value, offset, nbytes)
+        try:
+            cl.enqueue_fill_buffer(device.queue, buffer, value, offset, nbytes)
+        except cl.Error as exc:
+            raise failure(exc, device, f"a fill of {nbytes} bytes") from exc
 
 
 def copy_bytes(src: Any, src_offset: int, src_device: Device, dst: Any, dst_offset: int, dst_device: Device, nbytes: int) -> None:
@@ -137,20 +162,24 @@ def copy_bytes(src: Any, src_offset: int, src_device: Device, dst: Any, dst_offs
     """
     if nbytes == 0:
         return
+    if src_device.group is not dst_device.group:
+        host = np.empty(nbytes, np.uint8)
+        download(src_device, src, src_offset, host)
+        upload(dst_device, dst, dst_offset, host, private=True)
+        return
     queue = dst_device.queue
-    if src_device is dst_device:
-        cl.enqueue_copy(queue, dst, src, byte_count=nbytes, src_offset=src_offset, dst_offset=dst_offset)
-    elif src_device.group is dst_device.group:
+    try:
+        if src_device is dst_device:
+            cl.enqueue_copy(queue, dst, src, byte_count=nbytes, src_offset=src_offset, dst_offset=dst_offset)
+            return
         other = src_device.queue
         ready = cl.enqueue_marker(other)
         other.flush()
         done = cl.enqueue_copy(queue, dst, src, byte_count=nbytes, src_offset=src_offset, dst_offset=dst_offset, wait_for=[ready])
         queue.flush()
         cl.enqueue_barrier(other, wait_for=[done])  # the source may be overwritten, or go back to its pool, only after the copy
-    else:
-        host = np.empty(nbytes, np.uint8)
-        download(src_device, src, src_offset, host)
-        upload(dst_device, dst, dst_offset, host, private=True)
+    except cl.Error as exc:
+        raise failure(exc, dst_device, f"a copy of {nbytes} bytes") from exc
 
 
 def wait_for(device: Device) -> None:
@@ -158,7 +187,7 @@ def wait_for(device: Device) -> None:
     try:
         device.queue.finish()
     except cl.Error as exc:
-        raise MXNetError(f"work enqueued on {device.name} failed: {exc}; run with CLSYM_CHECK=1 to find the step") from exc
+        raise failure(exc, device, "work enqueued before") from exc
     pending = _pending.get(device)
     if pending is not None:
         with pending.lock:

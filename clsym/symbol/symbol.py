@@ -14,7 +14,9 @@ from ..context import Context, current_context
 from ..graph.build import HIDDEN_KEYS, hide_keys
 from ..graph.deserialize import from_json
 from ..graph.ir import Entry, Node, aux_variables, topological
+from ..graph.plan import Plan
 from ..graph.serialize import to_json
+from ..graph.traits import DeviceTraits
 from .arithmetic import Arithmetic
 from .compose import clone, replace_variables
 from .inference import infer_shape, infer_type
@@ -342,6 +344,49 @@ class Symbol(Arithmetic):
         return executor.simple_bind(
             self._entries, ctx, grad_req, type_dict, stype_dict, group2ctx, shared_arg_names, shared_exec, shared_buffer, **kwargs
         )
+
+    def plan(
+        self,
+        ctx: Context | DeviceTraits | None = None,
+        grad_req: Any = "write",
+        type_dict: Mapping[str, Any] | None = None,
+        memory_limit: int | str | None = None,
+        **shapes: tuple[int, ...],
+    ) -> Plan:
+        """What `simple_bind` would run and need for given shapes, without allocating anything.
+
+        Parameters
+        ----------
+        ctx : Context or DeviceTraits, optional
+            The device; default: the current context, or a generic CPU where this machine has no OpenCL device. With a `DeviceTraits`
+            no device is looked at.
+        grad_req : {'write', 'add', 'null'}, or list or dict of them
+            As for `bind`. If all are 'null', the plan is one for inference, else for training.
+        type_dict : dict of str to dtype, optional
+            Element types of inputs; float32 by default.
+        memory_limit : int or str, optional
+            Bytes, or text such as ``'2GiB'``, that arena and outputs may take.
+        shapes : tuple of int
+            Of some inputs, by name; the others' follow.
+
+        Returns
+        -------
+        Plan
+            ``plan.memory_report()`` tells where the bytes go, ``plan.dump()`` lists the steps.
+
+        Raises
+        ------
+        MXNetError
+            The shapes contradict one another or don't determine everything.
+
+        Examples
+        --------
+        >>> import clsym as mx
+        >>> net = mx.sym.FullyConnected(mx.sym.var('x'), num_hidden=4, name='fc')
+        >>> net.plan(grad_req='null', x=(2, 3)).memory_report().argument_bytes
+        88
+        """
+        return executor.plan(self._entries, ctx, grad_req, type_dict, memory_limit, **shapes)
 
     def eval(self, ctx: Context | None = None, **kwargs: Any) -> Any:
         """The values of the outputs (list of NDArray) for given arguments."""

@@ -37,7 +37,16 @@ def chapter_network():
 
 def test_chapter_arguments_and_shapes():
     sym = chapter_network()
-    assert sym.list_arguments() == ["data", "conv1_weight", "conv1_bias", "bn1_gamma", "bn1_beta", "fc1_weight", "fc1_bias", "softmax_label"]
+    assert sym.list_arguments() == [
+        "data",
+        "conv1_weight",
+        "conv1_bias",
+        "bn1_gamma",
+        "bn1_beta",
+        "fc1_weight",
+        "fc1_bias",
+        "softmax_label",
+    ]
     arg_shape, out_shape, aux_shape = sym.infer_shape(data=(1, 3, 10, 10))
     assert arg_shape == [(1, 3, 10, 10), (128, 3, 3, 3), (128,), (128,), (128,), (2, 3200), (2,), (1,)]
     assert out_shape == [(1, 2)]
@@ -171,7 +180,7 @@ def test_arrays_are_refused(x):
 
 
 def test_parameters_are_checked_at_creation(x):
-    with pytest.raises(MXNetError, match="(?s)Cannot find argument 'num_hiden'.*Did you mean 'num_hidden'"):
+    with pytest.raises(MXNetError, match=r"(?s)Cannot find argument 'num_hiden'.*Did you mean 'num_hidden'"):
         mx.sym.FullyConnected(x, num_hiden=3)
     with pytest.raises(MXNetError, match="Required parameter num_hidden"):
         mx.sym.FullyConnected(x)
@@ -251,7 +260,9 @@ def test_a_symbol_is_no_value(x):
 
 
 def test_variable_attributes():
-    v = mx.sym.Variable("v", shape=(0, 3), dtype=np.float16, lr_mult=0, wd_mult=0.5, init='["one", {}]', stype="csr", attr={"ctx_group": "g"})
+    v = mx.sym.Variable(
+        "v", shape=(0, 3), dtype=np.float16, lr_mult=0, wd_mult=0.5, init='["one", {}]', stype="csr", attr={"ctx_group": "g"}
+    )
     assert v.list_attr() == {
         "__ctx_group__": "g", "ctx_group": "g", "__shape__": "(0, 3)", "__lr_mult__": "0", "lr_mult": "0", "__wd_mult__": "0.5",
         "wd_mult": "0.5", "__dtype__": "2", "__init__": '["one", {}]', "__storage_type__": "2",

@@ -72,7 +72,9 @@ BROKEN = {
     "computed statistic": (
         graph(variable(), relu([0, 0]), {"op": "BatchNorm", "name": "b", "inputs": [[0, 0], [0, 0], [0, 0], [1, 0], [0, 0]]}), "auxiliary",
     ),
-    "absurd number of inputs": (graph(variable(), {"op": "Concat", "name": "c", "inputs": [[0, 0]], "attrs": {"num_args": str(10**9)}}), "num_args"),
+    "absurd number of inputs": (
+        graph(variable(), {"op": "Concat", "name": "c", "inputs": [[0, 0]], "attrs": {"num_args": str(10**9)}}), "num_args",
+    ),
     "absurd number of outputs": (
         graph(variable(), {"op": "SliceChannel", "name": "s", "inputs": [[0, 0]], "attrs": {"num_outputs": str(10**9)}}), "num_outputs",
     ),

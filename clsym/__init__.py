@@ -1,0 +1,31 @@
+"""clsym: MXNet's symbolic API (Symbol, NDArray, Executor) on any OpenCL device.
+
+>>> import clsym as mx
+>>> a, b = mx.sym.Variable('a'), mx.sym.Variable('b')
+>>> e = (a * b).bind(mx.cpu(), {'a': mx.nd.array([1, 2, 3]), 'b': mx.nd.array([4, 5, 6])})
+>>> e.forward()[0].asnumpy().tolist()
+[4.0, 10.0, 18.0]
+"""
+
+from __future__ import annotations
+
+from . import base, context
+from . import naming as attribute
+from . import naming as name
+from . import ops as _ops  # registers the operators  # noqa: F401
+from .base import DeviceNotFoundError, MXNetError, OutOfDeviceMemoryError
+from .context import Context, cl, cpu, cpu_pinned, current_context, gpu, gpu_memory_info, num_gpus
+from .naming import AttrScope
+from . import ndarray  # isort: skip
+from . import executor, random, symbol
+from . import ndarray as nd
+from . import random as rnd
+from . import symbol as sym
+from .ndarray import waitall
+from .version import __version__
+
+__all__ = [
+    "AttrScope", "Context", "DeviceNotFoundError", "MXNetError", "OutOfDeviceMemoryError", "__version__", "attribute", "base", "cl", "context",
+    "cpu", "cpu_pinned", "current_context", "executor", "gpu", "gpu_memory_info", "name", "nd", "ndarray", "num_gpus", "random", "rnd", "sym",
+    "symbol", "waitall",
+]  # fmt: skip

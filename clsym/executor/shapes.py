@@ -1,0 +1,83 @@
+"""Shapes and types of a graph's inputs from those of some of them, as `simple_bind` and `plan` are given them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..base import MXNetError, dtype_name
+from ..graph.infer import infer_shapes, infer_types
+from ..graph.ir import Entry, Node, topological
+from ..graph.op import TensorSpec, known, show_shape
+from .inputs import apply_declared_shapes, declared_type
+
+__all__ = ["infer_inputs", "store_modes"]
+
+_REQS = ("null", "write", "add")
+
+
+def infer_inputs(
+    heads: Sequence[Entry], nodes: Sequence[Node], shapes: Mapping[str, Sequence[int]], type_dict: Mapping[str, Any] | None, caller: str
+) -> list[TensorSpec]:
+    """The shape and element type of every input of a graph.
+
+    Parameters
+    ----------
+    heads : list of Entry
+    nodes : list of Node
+        The inputs, in any order.
+    shapes : dict of str to tuple of int
+        By name; 0 is an unknown extent.
+    type_dict : dict of str to dtype, optional
+        By name; float32 where nothing says otherwise.
+    caller : str
+        The function to name in errors.
+
+    Raises
+    ------
+    MXNetError
+        The shapes contradict one another or leave something open.
+    """
+    found: dict[tuple[int, int], Any] = {}
+    types: dict[tuple[int, int], str | None] = {}
+    given = "".join(f"\n{n}: {tuple(s)}" for n, s in shapes.items())
+    for node in nodes:
+        if node.name in shapes:
+            found[(id(node), 0)] = tuple(-1 if int(d) <= 0 else int(d) for d in shapes[node.name])
+        if type_dict and node.name in type_dict:
+            types[(id(node), 0)] = dtype_name(type_dict[node.name])
+        elif node.attrs.get("__dtype__"):
+            types[(id(node), 0)] = declared_type(node)
+    order = topological(heads)
+    try:
+        apply_declared_shapes(nodes, found)
+        infer_shapes(order, found)
+        infer_types(order, types)
+    except MXNetError as exc:
+        raise type(exc)(f"{caller} error. Arguments:{given}\n{exc}") from exc
+    missing = [n for n in nodes if not known(found.get((id(n), 0)))]
+    if missing:
+        listing = ", ".join(f"{n.name}: {show_shape(found.get((id(n), 0)))}" for n in missing)
+        raise MXNetError(
+            f"{caller} error. Arguments:{given}\nInferShape pass cannot decide shapes for the following arguments "
+            f"(? means unknown dimensions). Please consider providing them as inputs:\n{listing}"
+        )
+    return [TensorSpec(found[(id(n), 0)], types.get((id(n), 0)) or "float32") for n in nodes]
+
+
+def store_modes(grad_req: Any, names: Sequence[str]) -> list[str]:
+    """``grad_req`` by string, list or dict, as a list."""
+    if isinstance(grad_req, str):
+        reqs = [grad_req] * len(names)
+    elif isinstance(grad_req, (list, tuple)):
+        reqs = list(grad_req)
+        if len(reqs) != len(names):
+            raise ValueError(f"grad_req has {len(reqs)} items, there are {len(names)} arguments: {list(names)}")
+    elif isinstance(grad_req, Mapping):
+        reqs = [grad_req.get(n, "null") for n in names]
+    else:
+        raise TypeError(f"grad_req must be a string, a list or a dict, not {type(grad_req).__name__}")
+    for r in reqs:
+        if r not in _REQS:
+            raise ValueError(f"grad_req must be in {{'null', 'write', 'add'}}, not {r!r}")
+    return reqs

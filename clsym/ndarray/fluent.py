@@ -1,0 +1,76 @@
+"""Operators as methods of arrays: ``a.exp()`` is ``mx.nd.exp(a)``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .register import operator
+from .storage import ArrayBase
+
+__all__ = ["FLUENT", "Fluent"]
+
+FLUENT = (
+    "abs", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctanh", "argmax", "argmax_channel", "argmin", "argsort",
+    "broadcast_axes", "broadcast_like", "broadcast_to", "cbrt", "ceil", "clip", "cos", "cosh", "degrees", "depth_to_space", "diag",
+    "exp", "expm1", "fix", "flip", "floor", "log", "log10", "log1p", "log2", "log_softmax", "max", "mean", "min", "nanprod", "nansum",
+    "norm", "one_hot", "ones_like", "pad", "pick", "prod", "radians", "rcbrt", "reciprocal", "relu", "repeat", "reshape_like", "rint",
+    "round", "rsqrt", "shape_array", "sigmoid", "sign", "sin", "sinh", "size_array", "slice", "slice_axis", "slice_like", "softmax",
+    "softmin", "sort", "space_to_depth", "split", "sqrt", "square", "sum", "swapaxes", "take", "tan", "tanh", "tile", "topk", "trunc",
+    "zeros_like",
+)  # fmt: skip
+"""Methods that are functions of the same name."""
+
+
+class Fluent(ArrayBase):
+    """The operators that an array has as methods."""
+
+    __slots__ = ()
+
+    def transpose(self, *axes: Any, **kwargs: Any) -> Any:
+        """``mx.nd.transpose`` of this array; the axes as a tuple, as numbers, or none to reverse them."""
+        if len(axes) > 1:
+            axes = (axes,)
+        return operator("transpose")(self, *axes, **kwargs)
+
+    def flatten(self, inplace: bool = False, **kwargs: Any) -> Any:
+        """``mx.nd.flatten`` of this array; with `inplace` a view."""
+        return self._view(0, self._flat_shape()) if inplace else operator("flatten")(self, **kwargs)
+
+    def expand_dims(self, axis: int, inplace: bool = False, **kwargs: Any) -> Any:
+        """``mx.nd.expand_dims`` of this array; with `inplace` a view."""
+        if not inplace:
+            return operator("expand_dims")(self, axis=axis, **kwargs)
+        at = axis if axis >= 0 else axis + len(self._shape) + 1
+        return self._view(0, (*self._shape[:at], 1, *self._shape[at:]))
+
+    def squeeze(self, axis: Any = None, inplace: bool = False, **kwargs: Any) -> Any:
+        """``mx.nd.squeeze`` of this array; with `inplace` a view."""
+        result = operator("squeeze")(self, axis=axis, **kwargs)
+        return self._view(0, result._shape) if inplace else result
+
+    def split_v2(self, indices_or_sections: Any, axis: int = 0, squeeze_axis: bool = False) -> Any:
+        """``mx.nd.split_v2`` of this array."""
+        if isinstance(indices_or_sections, int):
+            return operator("_split_v2")(self, (), axis, squeeze_axis, indices_or_sections)
+        return operator("_split_v2")(self, (0, *indices_or_sections), axis, squeeze_axis, 0)
+
+    def _flat_shape(self) -> tuple[int, ...]:
+        rest = 1
+        for d in self._shape[1:]:
+            rest *= d
+        return (*self._shape[:1], rest)
+
+
+def _fluent(name: str) -> Callable[..., Any]:
+    def method(self: ArrayBase, *args: Any, **kwargs: Any) -> Any:
+        return operator(name)(self, *args, **kwargs)
+
+    method.__name__ = name
+    method.__qualname__ = f"NDArray.{name}"
+    method.__doc__ = f"``mx.nd.{name}`` with this array as the first argument."
+    return method
+
+
+for _name in FLUENT:
+    setattr(Fluent, _name, _fluent(_name))

@@ -1,0 +1,151 @@
+"""One operator at once, on arrays: the same `Op.lower` as in a graph, kept ready for the next call of the same shapes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..base import MXNetError
+from ..context import Context, current_context
+from ..graph.op import Op, find_op
+from ..params import Params
+from ..runtime.device import resolve
+from .lru import LRU
+from .prepared import prepare
+from .storage import ArrayBase, same_device
+
+__all__ = ["invoke", "is_training", "set_training"]
+
+_training = threading.local()
+
+
+def is_training() -> bool:
+    """Whether operators called now behave as in training (Dropout drops, BatchNorm updates its statistics)."""
+    return getattr(_training, "value", False)
+
+
+def set_training(value: bool) -> bool:
+    """Set what `is_training` answers in this thread; returns what it answered before."""
+    before = is_training()
+    _training.value = bool(value)
+    return before
+
+
+_parsed: LRU[Params] = LRU()
+_by_text: LRU[Params] = LRU()
+
+
+def _value_key(value: Any) -> Any:
+    """A key under which only values that parse alike are equal: 1, 1.0 and True differ, 0.0 and -0.0 do, a list is not hashable."""
+    kind = type(value)
+    if kind is float:
+        return repr(value)
+    if kind is list or kind is tuple:
+        return kind, *map(_value_key, value)
+    return kind, value
+
+
+def parse(op: Op, given: Mapping[str, Any]) -> Params:
+    """The typed parameters of a call, remembered by what was given."""
+    try:
+        key = (op.name, *[(k, _value_key(v)) for k, v in given.items()])
+        p = _parsed.find(key)
+    except TypeError:  # not hashable
+        return _interned(op, given)
+    return p if p is not None else _parsed.keep(key, _interned(op, given))
+
+
+def _interned(op: Op, given: Mapping[str, Any]) -> Params:
+    """One object for all spellings of the same values, so that identity tells them apart: 0.0 and -0.0 are equal, but not the same."""
+    p = op.parse(given)
+    key = (op.name, repr(p))
+    return _by_text.find(key) or _by_text.keep(key, p)
+
+
+def invoke(
+    op: Op | str,
+    inputs: Sequence[Any],
+    params: Mapping[str, Any] | None = None,
+    out: Any = None,
+    ctx: Context | str | None = None,
+) -> Any:
+    """Run an operator on arrays; returns at once, the device computes.
+
+    Parameters
+    ----------
+    op : Op or str
+    inputs : sequence of NDArray
+        All of them, auxiliary states last; those that the operator updates are updated.
+    params : mapping, optional
+        As a user gives them.
+    out : NDArray or sequence of NDArray, optional
+        Where the results go.
+    ctx : Context, optional
+        The context, for an operator without inputs.
+
+    Returns
+    -------
+    NDArray or list of NDArray
+        `out` where it was given.
+
+    Raises
+    ------
+    MXNetError
+        Wrong parameters, shapes or types, or inputs on different devices.
+    """
+    if isinstance(op, str):
+        op = find_op(op)
+    given = params if params is not None else {}
+    if op.variadic and op.variadic not in given:
+        given = {**given, op.variadic: len(inputs)}
+    p = parse(op, given)
+    train = is_training()
+    ins = [(a._shape, a._dtype) for a in inputs]
+    if inputs:
+        device = inputs[0]._device
+        for a in inputs:
+            if a._device is not device:
+                same_device(inputs, f"operator {op.name}")
+        context = inputs[0]._ctx
+    else:
+        context = _context(ctx if ctx is not None else given.get("ctx"))
+        if out is not None and ctx is None and not given.get("ctx"):
+            context = (out[0] if isinstance(out, (list, tuple)) else out)._ctx
+        device = resolve(context)
+    if out is None:
+        prepared = prepare(op, p, ins, None, device, train)
+        outputs = [ArrayBase.array_type._new(o.shape, o.dtype, context, device) for o in prepared.outs]
+        prepared.run(inputs, outputs)
+        return outputs[0] if prepared.visible == 1 else outputs[: prepared.visible]
+    targets = list(out) if isinstance(out, (list, tuple)) else [out]
+    for target in targets:
+        if not isinstance(target, ArrayBase):
+            raise MXNetError(f"operator {op.name}: out= must be an NDArray or a list of them, got {type(target).__name__}")
+    prepared = prepare(op, p, ins, [(a._shape, a._dtype) for a in targets], device, train)
+    if len(targets) not in (prepared.visible, len(prepared.outs)):
+        raise MXNetError(f"operator {op.name} has {prepared.visible} outputs, out= gives {len(targets)} arrays")
+    outputs = []
+    for k, spec in enumerate(prepared.outs):
+        local = k < len(targets) and targets[k]._device is device
+        outputs.append(targets[k] if local else ArrayBase.array_type._new(spec.shape, spec.dtype, context, device))
+    prepared.run(inputs, outputs)
+    for target, result in zip(targets, outputs, strict=False):
+        if target is not result:
+            target._copy_from(result)
+    return out
+
+
+def _context(ctx: Context | str | None) -> Context:
+    """The context that a parameter names, as ``gpu(1)`` or an object; the current one where there is none."""
+    if isinstance(ctx, Context):
+        return ctx
+    if not ctx:
+        return current_context()
+    kind, bracket, rest = str(ctx).strip().partition("(")
+    try:
+        if kind == "cl" and rest.endswith(")"):
+            return Context(kind, 0, rest[:-1])
+        return Context(kind, int(rest.rstrip(") ")) if bracket else 0)
+    except ValueError as exc:
+        raise MXNetError(f"Invalid context string {ctx!r}; pass a Context such as mx.gpu(0)") from exc

@@ -1,0 +1,220 @@
+"""An operator lowered for given inputs on one device, ready to be enqueued again and again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..base import MXNetError
+from ..graph.op import KernelCall, Local, LowerContext, Op, Out, Rng, Scalar, ShapeError, Temp, TensorSpec, known, show_shape
+from ..params import Params
+from ..runtime.buffer import allocate_pooled
+from ..runtime.device import Device
+from ..runtime.launch import random_state, temp_sizes
+from ..runtime.shared_kernel import constants, enqueue, shared_kernel, work_group
+from ..runtime.topology import on_fork_clear
+from ..runtime.transfer import DeviceFailure, copy_bytes, failure, upload
+from .lru import LRU
+from .storage import ArrayBase
+
+__all__ = ["Prepared", "prepare"]
+
+_prepared: LRU[Prepared] = LRU()
+on_fork_clear(_prepared.entries)
+
+
+class Enqueue:
+    """One launch of a prepared operator.
+
+    Attributes
+    ----------
+    slots : list of (int, int, int)
+        Position, kind and index of each buffer argument; kinds: 0 input, 1 output, 2 workspace, 3 random state.
+    """
+
+    __slots__ = ("global_size", "kernel", "local", "local_size", "scalars", "slots")
+
+    def __init__(self, device: Device, call: KernelCall) -> None:
+        self.kernel = shared_kernel(device, call)
+        self.global_size = call.global_size
+        self.local_size = work_group(device, call, self.kernel)
+        self.scalars, self.local = constants(call)
+        self.slots = [(i, *_slot(arg)) for i, arg in enumerate(call.args) if not isinstance(arg, (Scalar, Local))]
+
+
+class Prepared:
+    """An operator lowered for given inputs on one device.
+
+    Attributes
+    ----------
+    outs : list of TensorSpec
+    visible : int
+    plan : list of Enqueue
+    temps : dict of int to int
+        Bytes of each workspace.
+    views : dict
+        Outputs that are a stretch of an input: copied here, since an operator's result is an array of its own.
+    """
+
+    __slots__ = ("device", "inplace", "mutates", "name", "outs", "params", "plain", "plan", "temps", "views", "visible")
+
+    def __init__(self, op: Op, p: Params, ins: list[TensorSpec], outs: list[TensorSpec], device: Device, train: bool) -> None:
+        self.name = op.name
+        self.params = p
+        self.device = device
+        self.outs = outs
+        self.visible = op.num_visible(p)
+        self.inplace = frozenset(op.inplace(p, ins, outs))
+        self.mutates = tuple(op.mutates(p, train))
+        self.views = dict(op.view(p, ins, outs)) if any(o.size for o in outs) else {}
+        self.plan: list[Enqueue] = []
+        self.temps: dict[int, int] = {}
+        if any(o.size and k not in self.views for k, o in enumerate(outs)):
+            calls = op.lower(p, ins, outs, LowerContext(device.traits, ("write",) * len(outs), train))
+            self.temps = temp_sizes(calls)
+            self.plan = [Enqueue(device, call) for call in calls]
+        self.plain = not (self.views or self.temps or self.mutates or op.random)
+
+    def run(self, inputs: Sequence[ArrayBase], outputs: Sequence[ArrayBase]) -> None:
+        """Enqueue it: results go to `outputs`, all of them, hidden ones included."""
+        device = self.device
+        ins = [a._root if a._offset == 0 else self._staged(a) for a in inputs]
+        outs = [a._root if a._offset == 0 else a._buffer() for a in outputs]
+        back: list[tuple[Any, int]] = []
+        for k, out in enumerate(outs):
+            if out is None or self._clashes(k, outputs[k], inputs):
+                outs[k] = allocate_pooled(device, self.outs[k].nbytes, f"output {k} of {self.name}")
+                back.append((outs[k], k))
+        pools: list[Any] = [ins, outs]
+        if not self.plain:
+            pools.append({i: allocate_pooled(device, n, f"workspace of {self.name}") for i, n in self.temps.items()})
+            for k, (i, start) in self.views.items():
+                self._copy(ins[i], start, outs[k], 0, self.outs[k].nbytes)
+            pools.append(_DrawnOnce(device))
+        try:
+            self._enqueue(pools)
+        except DeviceFailure as exc:
+            raise failure(exc, device, f"operator {self.name}") from exc
+        for buffer, k in back:
+            self._copy(buffer, 0, outputs[k]._root, outputs[k]._offset, self.outs[k].nbytes)
+        for i in self.mutates:
+            if inputs[i]._offset and inputs[i]._buffer() is None:
+                self._copy(ins[i], 0, inputs[i]._root, inputs[i]._offset, inputs[i].nbytes)
+
+    def _enqueue(self, pools: list[Any]) -> None:
+        queue = self.device.queue
+        for step in self.plan:
+            kernel = step.kernel
+            set_buffer, set_value = kernel.set_buffer, kernel.set_value
+            with kernel.lock:
+                for position, kind, index in step.slots:
+                    set_buffer(position, pools[kind][index])
+                for position, value in step.scalars:
+                    set_value(position, value)
+                for position, memory in step.local:
+                    set_buffer(position, memory)
+                enqueue(queue, kernel.kernel, step.global_size, step.local_size)
+
+    def _copy(self, src: Any, src_offset: int, dst: Any, dst_offset: int, nbytes: int) -> None:
+        from_device = self.device
+        copy_bytes(src, src_offset, from_device, dst, dst_offset, from_device, nbytes)
+
+    def _staged(self, array: ArrayBase) -> Any:
+        """The buffer of an input, a copy where its start is not aligned."""
+        buffer = array._buffer()
+        if buffer is None:
+            buffer = allocate_pooled(self.device, array.nbytes, f"an aligned input of {self.name}")
+            self._copy(array._root, array._offset, buffer, 0, array.nbytes)
+        return buffer
+
+    def _clashes(self, k: int, out: ArrayBase, inputs: Sequence[ArrayBase]) -> bool:
+        """Whether output `k` would overwrite an input that the operator may still read."""
+        root, start = out._root, out._offset
+        for i, array in enumerate(inputs):
+            if array._root is root:
+                end = start + self.outs[k].nbytes
+                if array._offset < end and start < array._offset + array.nbytes:
+                    same = array._offset == start and array.nbytes == end - start
+                    if not same or (k, i) not in self.inplace:
+                        return True
+        return False
+
+
+class _DrawnOnce:
+    """The random state of one call: the same four words for each of its kernels."""
+
+    __slots__ = ("buffer", "device")
+
+    def __init__(self, device: Device) -> None:
+        self.device = device
+        self.buffer: Any = None
+
+    def __getitem__(self, index: int) -> Any:
+        if self.buffer is None:
+            self.buffer = allocate_pooled(self.device, 16, "random state")
+            upload(self.device, self.buffer, 0, random_state.draw(), private=True)
+        return self.buffer
+
+
+def _slot(arg: Any) -> tuple[int, int]:
+    if isinstance(arg, Temp):
+        return 2, arg.index
+    if isinstance(arg, Rng):
+        return 3, 0
+    return (1 if isinstance(arg, Out) else 0), arg.index
+
+
+def prepare(
+    op: Op, p: Params, ins: Sequence[tuple[Any, str]], wanted: Sequence[tuple[Any, str]] | None, device: Device, train: bool
+) -> Prepared:
+    """The prepared call for inputs of these shapes and types; `wanted` are those of given outputs."""
+    # by identity, which tells 0.0 from -0.0; the value keeps `p` alive, so that its id is not reused
+    key = (id(p), tuple(ins), None if wanted is None else tuple(wanted), device, train)
+    found = _prepared.find(key)
+    if found is None:
+        found = _prepared.keep(key, _prepare(op, p, ins, wanted, device, train))
+    return found
+
+
+def _prepare(
+    op: Op, p: Params, ins: Sequence[tuple[Any, str]], wanted: Sequence[tuple[Any, str]] | None, device: Device, train: bool
+) -> Prepared:
+    names = op.input_names(p)
+    if len(ins) != len(names):
+        raise MXNetError(f"Operator {op.name} expects {len(names)} inputs ({', '.join(names)}), but got {len(ins)} instead.")
+    count = len(op.output_names(p))
+    hints: list[Any] = [None] * count
+    kinds: list[str | None] = [None] * count
+    for k, (shape, dtype) in enumerate(wanted or ()):
+        hints[k], kinds[k] = shape, dtype
+    given = ", ".join(f"{n}={show_shape(s)} {t}" for n, (s, t) in zip(names, ins, strict=True))
+    try:
+        shapes_in, shapes = op.infer_shape(p, [s for s, _ in ins], list(hints))
+        types_in, types = op.infer_type(p, [t for _, t in ins], list(kinds) if not ins else [None] * count)
+    except ShapeError as exc:
+        raise MXNetError(f"Error in operator {op.name}: {exc}. Inputs: {given or 'none'}.") from exc
+    for i, (shape, dtype) in enumerate(ins):
+        if (inferred := shapes_in[i]) is not None and tuple(inferred) != shape:
+            raise MXNetError(
+                f"Error in operator {op.name}: argument {names[i]!r} has shape {shape}, expected {show_shape(inferred)}. Inputs: {given}."
+            )
+        if types_in[i] is not None and types_in[i] != dtype:
+            raise MXNetError(
+                f"Error in operator {op.name}: argument {names[i]!r} has type {dtype}, expected {types_in[i]}; convert it with "
+                f"astype({types_in[i]!r}). Inputs: {given}."
+            )
+    outs = []
+    for k, (shape, kind) in enumerate(zip(shapes, types, strict=True)):
+        if shape is None or not known(shape):
+            raise MXNetError(
+                f"Error in operator {op.name}: the shape of output {k} ({show_shape(shape)}) does not follow from the inputs. "
+                f"Inputs: {given or 'none'}."
+            )
+        spec = TensorSpec(tuple(shape), kind or kinds[k] or "float32")
+        if wanted is not None and k < len(wanted) and wanted[k] != (spec.shape, spec.dtype):
+            raise MXNetError(
+                f"Error in operator {op.name}: out= has shape {wanted[k][0]} and type {wanted[k][1]}, but the result has {spec.shape} "
+                f"and {spec.dtype}."
+            )
+        outs.append(spec)
+    return Prepared(op, p, [TensorSpec(s, t) for s, t in ins], outs, device, train)

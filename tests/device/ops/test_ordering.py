@@ -1,0 +1,75 @@
+"""sort, argsort, topk: any axis and type, ties in order, NaN last, gradients."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from harness import check_op
+
+from clsym.base import MXNetError
+from clsym.graph.op import find_op
+from clsym.runtime.launch import run_op
+
+RNG = np.random.RandomState(17)
+Y = np.array([[3, 1, 3, 2], [5, 1, 7, -np.inf], [0, 0, 0, 0]], np.float32)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "int8", "int32", "bool"])
+@pytest.mark.parametrize(("shape", "axis"), [((3, 7), 1), ((2, 1000, 3), 1), ((1025,), 0)])
+def test_sort_and_argsort(device, dtype, shape, axis):
+    x = RNG.randint(-50, 50, shape).astype(dtype)
+    up, down = np.argsort(x, axis, kind="stable"), np.argsort(-x.astype(np.float32), axis, kind="stable")
+    np.testing.assert_array_equal(run_op(device, "argsort", [x], {"axis": axis, "dtype": "int32"})[0], up)
+    np.testing.assert_array_equal(run_op(device, "argsort", [x], {"axis": axis, "is_ascend": False})[0], down.astype(np.float32))
+    np.testing.assert_array_equal(run_op(device, "sort", [x], {"axis": axis})[0], np.sort(x, axis))
+
+
+def test_float64_and_int64(device):
+    for dtype in ("int64", "float64") if device.traits.fp64 else ("int64",):
+        x = RNG.randint(-(2**40), 2**40, (3, 100)).astype(dtype)
+        np.testing.assert_array_equal(run_op(device, "sort", [x], {"is_ascend": False})[0], -np.sort(-x))
+
+
+def test_topk(device):
+    heads = {"ret_typ": "value", "k": 2}
+    check_op(device, "topk", [np.array([[1, 3, 2], [2, 2, 1]], np.float32)], heads, [np.array([[3, 2], [2, 2]])],
+             ograds=[np.array([[1, 10], [100, 1000]])], expected_grads=[np.array([[0, 1, 10], [100, 1000, 0]])])  # fmt: skip
+    check_op(device, "topk", [Y], {"k": 2}, [np.array([[0, 2], [2, 0], [0, 1]])], grad=False)
+    check_op(
+        device,
+        "topk",
+        [Y],
+        {"k": 2, "ret_typ": "mask", "is_ascend": True},
+        [np.array([[0, 1, 0, 1], [0, 1, 0, 1], [1, 1, 0, 0]])],
+        grad=False,
+    )
+    both = [np.array([[5, 1, 7, 2], [3, 1, 3, 0]]), np.array([[1, 0, 1, 0], [0, 1, 0, 2]])]
+    check_op(device, "topk", [Y], {"k": 2, "axis": 0, "ret_typ": "both", "dtype": "int32"}, both, grad=False)
+    check_op(device, "topk", [Y], {"k": 2, "axis": None}, [np.array([6, 4])], grad=False)
+    got = run_op(device, "topk", [Y], {"k": 0, "ret_typ": "value"})[0]
+    np.testing.assert_array_equal(got, -np.sort(-Y, 1))
+
+
+def test_gradients(device):
+    x = RNG.permutation(60).reshape(3, 4, 5).astype(np.float32)
+    check_op(device, "sort", [x], {"axis": 1}, [np.sort(x, 1)], eps=0.1)
+    check_op(device, "sort", [x], {"axis": None, "is_ascend": False}, [np.arange(60, dtype=np.float32)[::-1]], eps=0.1)
+    check_op(device, "topk", [x], {"axis": 1, "k": 3, "ret_typ": "both", "dtype": "uint8"}, grad=True, ograds=[np.ones((3, 3, 5)), np.zeros((3, 3, 5))],
+             expected_grads=[(x > x.min(1, keepdims=True)).astype(np.float32)])  # fmt: skip
+
+
+def test_nan_is_largest(device):
+    x = np.array([[np.nan, 1, 5, -np.inf]], np.float32)
+    np.testing.assert_array_equal(run_op(device, "argsort", [x])[0], [[3, 1, 2, 0]])
+    np.testing.assert_array_equal(run_op(device, "topk", [x], {"k": 2})[0], [[0, 2]])
+
+
+def test_names_and_errors():
+    op = find_op("topk")
+    for kind, names, visible, counted in (("both", 2, 2, 2), ("value", 2, 1, 2), ("mask", 1, 1, 1), ("indices", 1, 1, 1)):
+        p = op.parse({"ret_typ": kind})
+        assert op.num_visible(p) == visible and op.json_outputs(p) == counted and len(op.output_names(p)) >= names
+    with pytest.raises(MXNetError, match="k="):
+        op.infer_shape(op.parse({"k": 9}), [(3, 4)], [None])
+    with pytest.raises(MXNetError, match="axis"):
+        op.infer_shape(op.parse({"axis": 2}), [(3, 4)], [None, None])

@@ -1,0 +1,124 @@
+"""Pooling against a reference that loops over windows."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from harness import check_op
+
+from clsym.base import MXNetError
+from clsym.graph.op import find_op
+from clsym.runtime.launch import run_op
+
+
+def reference(x, kernel, stride, pad, kind, convention="valid", count_include_pad=True, p=2):
+    """Outputs only; gradients are checked numerically."""
+    extents = x.shape[2:]
+    if convention == "same":
+        out = [-(-e // s) for e, s in zip(extents, stride, strict=True)]
+        pad = [max((o - 1) * s + k - e, 0) // 2 for o, s, k, e in zip(out, stride, kernel, extents, strict=True)]
+    else:
+        room = [e + 2 * q - k for e, q, k in zip(extents, pad, kernel, strict=True)]
+        out = [(-(-r // s) if convention == "full" else r // s) + 1 for r, s in zip(room, stride, strict=True)]
+    y = np.zeros((*x.shape[:2], *out))
+    for o in np.ndindex(*out):
+        start = [i * s - q for i, s, q in zip(o, stride, pad, strict=True)]
+        clip = [(max(a, 0), min(a + k, e)) for a, k, e in zip(start, kernel, extents, strict=True)]
+        w = x[(..., *(slice(a, b) for a, b in clip))].reshape(*x.shape[:2], -1).astype(np.float64)
+        if count_include_pad:
+            count = np.prod([min(a + k, e + q) - a for a, k, e, q in zip(start, kernel, extents, pad, strict=True)])
+        else:
+            count = w.shape[2]
+        value = {
+            "max": lambda w: w.max(2),
+            "sum": lambda w: w.sum(2),
+            "avg": lambda w, n=count: w.sum(2) / n,
+            "lp": lambda w: (w**p).sum(2) ** (1 / p),
+        }[kind](w)
+        y[(..., *o)] = value
+    return y
+
+
+SHAPES = [
+    ((2, 3, 13, 37), (3, 3), (2, 2), (1, 1)),
+    ((1, 5, 9, 41), (3, 3), (1, 1), (1, 1)),
+    ((2, 2, 22), (3,), (3,), (1,)),
+    ((1, 2, 6, 7, 19), (2, 3, 3), (1, 2, 2), (0, 1, 1)),
+]
+
+
+@pytest.mark.parametrize("kind", ["max", "avg", "sum", "lp"])
+def test_windows(device, kind):
+    rng = np.random.RandomState(1)
+    for shape, kernel, stride, pad in SHAPES:
+        # distinct values, so that no numeric gradient crosses a tie
+        x = (rng.permutation(int(np.prod(shape))).reshape(shape) / 50 + 0.5).astype(np.float32)
+        for convention in ("valid", "full", "same"):
+            params = {"kernel": kernel, "stride": stride, "pad": pad, "pool_type": kind, "pooling_convention": convention}
+            if kind == "lp":
+                params["p_value"] = 2
+            want = reference(x, kernel, stride, pad, kind, convention)
+            check_op(device, "Pooling", [x], params, [want], rtol=2e-6, grad=convention == "full")
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float16"])
+def test_types(device, dtype):
+    shape, kernel, stride, pad = SHAPES[0]
+    x = (np.random.RandomState(2).permutation(int(np.prod(shape))).reshape(shape) / 64).astype(np.float32)
+    for kind in ("max", "avg"):
+        params = {"kernel": kernel, "stride": stride, "pad": pad, "pool_type": kind}
+        check_op(
+            device,
+            "Pooling",
+            [x],
+            params,
+            [reference(x, kernel, stride, pad, kind)],
+            dtypes=[dtype],
+            rtol=1e-3 if dtype == "float16" else 1e-9,
+        )
+
+
+@pytest.mark.parametrize("kind", ["max", "avg"])
+def test_global(device, kind):
+    x = np.random.RandomState(3).permutation(35 * 143).reshape(5, 7, 11, 13).astype(np.float32) / 100
+    want = x.max((2, 3), keepdims=True) if kind == "max" else x.mean((2, 3), keepdims=True)
+    check_op(device, "Pooling", [x], {"kernel": (2, 2), "stride": (2, 2), "global_pool": True, "pool_type": kind}, [want])
+
+
+def test_nan_is_kept(device):
+    x = np.array([[[[1, np.nan, 3, 4], [4, 5, 6, 7], [7, 8, 9, 1]]]], np.float32)
+    (y,) = run_op(device, "Pooling", [x], {"kernel": (2, 2)})
+    np.testing.assert_array_equal(y, [[[[np.nan, np.nan, 7], [8, 9, 9]]]])
+    (d,) = run_op(device, "_backward_Pooling", [np.ones_like(y), x, y], {"kernel": (2, 2), "data_shape": x.shape})
+    np.testing.assert_array_equal(d, [[[[0, 2, 0, 0], [0, 0, 0, 1], [0, 1, 2, 0]]]])
+    (y,) = run_op(device, "Pooling", [x], {"global_pool": True})
+    assert np.isnan(y).all()
+
+
+@pytest.mark.parametrize(
+    ("params", "shape", "message"),
+    [
+        ({"kernel": (9, 9)}, (2, 3, 7, 8), "exceeds input"),
+        ({"kernel": (0, 3)}, (2, 3, 7, 8), "at least 1"),
+        ({"kernel": (3, 3), "stride": (0, 1)}, (2, 3, 7, 8), "at least 1"),
+        ({"kernel": (3, 3), "pad": (-1, 1)}, (2, 3, 7, 8), "at least 0"),
+        ({"kernel": (3,)}, (2, 3, 7, 8), "spatial dimensions"),
+        ({}, (2, 3, 7, 8), "kernel is required"),
+        ({"kernel": (3, 3), "layout": "NHWC"}, (2, 3, 7, 8), "layout"),
+        ({"kernel": (3, 3), "pool_type": "lp"}, (2, 3, 7, 8), "p_value"),
+        ({"kernel": (3, 3)}, (7, 8), "dimensions"),
+    ],
+)
+def test_errors(params, shape, message):
+    op = find_op("Pooling")
+    with pytest.raises(MXNetError, match=message):
+        op.infer_shape(op.parse(params), [shape], [None])
+
+
+def test_partial_shapes():
+    op = find_op("Pooling")
+    p = op.parse({"kernel": (3, 3)})
+    assert op.infer_shape(p, [(2, -1, -1, 8)], [None]) == ([(2, -1, -1, 8)], [(2, -1, -1, 6)])
+    assert op.infer_shape(p, [None], [(2, 5, 4, 4)]) == ([(2, 5, -1, -1)], [(2, 5, 4, 4)])
+    with pytest.raises(MXNetError, match="floating-point"):
+        op.infer_type(p, ["int32"], [None])
