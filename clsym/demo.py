@@ -117,7 +117,9 @@ def run(args: argparse.Namespace) -> int:
     parameters = {f"arg:{n}": a for n, a in executor.arg_dict.items() if n not in ("data", "softmax_label")}
     mx.nd.save(str(params_file), parameters)
     loaded = mx.sym.load(str(symbol_file)).simple_bind(ctx, grad_req="null", data=executor.arg_dict["data"].shape)
-    loaded.copy_params_from({n.partition(":")[2]: a for n, a in dict(mx.nd.load(str(params_file))).items()})
+    saved = mx.nd.load(str(params_file))
+    assert isinstance(saved, dict)
+    loaded.copy_params_from({n.partition(":")[2]: a for n, a in saved.items()})
     sample = load_digits()[0][: loaded.arg_dict["data"].shape[0], None]
     before = executor.forward(is_train=False, data=sample)[0].asnumpy()
     same = bool(np.array_equal(before, loaded.forward(is_train=False, data=sample)[0].asnumpy()))

@@ -10,16 +10,16 @@
 #ifndef MINIMUM
 #define MINIMUM 0
 #endif
-#define TILE 64
+#define TILE 2048
 #define BLOCK 1024
 
 /* whether a comes before b; a later element must be strictly better */
 #if MINIMUM
-#define BETTER(a, b) ((a) < (b) || ((a) != (a) && (b) == (b)))
+#define BETTER(a, b) (((a) < (b)) | (((a) != (a)) & ((b) == (b))))
 #define EXTREME(a, b) SMIN(a, b)
 #define EXTREME8(a, b) VMIN(a, b)
 #else
-#define BETTER(a, b) ((a) > (b) || ((a) != (a) && (b) == (b)))
+#define BETTER(a, b) (((a) > (b)) | (((a) != (a)) & ((b) == (b))))
 #define EXTREME(a, b) SMAX(a, b)
 #define EXTREME8(a, b) VMAX(a, b)
 #endif
@@ -34,7 +34,17 @@ kernel void argmax_rows(const global T *x, global T *y, const long rows, const l
     const long end = lo + BLOCK < n ? lo + BLOCK : n;
     CT top = LOAD(p, lo);
     long i = lo;
-    V8 a = (V8)(top);
+    V8 a = (V8)(top), b = a, c = a, d = a;
+    for (; i + 32 <= end; i += 32) {
+      const V8 p0 = load8(p, i), p1 = load8(p, i + 8), p2 = load8(p, i + 16), p3 = load8(p, i + 24);
+      a = EXTREME8(p0, a);
+      b = EXTREME8(p1, b);
+      c = EXTREME8(p2, c);
+      d = EXTREME8(p3, d);
+    }
+    a = EXTREME8(a, b);
+    c = EXTREME8(c, d);
+    a = EXTREME8(a, c);
     for (; i + 8 <= end; i += 8) {
       const V8 v = load8(p, i);
       a = EXTREME8(v, a);
@@ -70,6 +80,7 @@ kernel void argmax_columns(const global T *x, global T *y, const long outer, con
     for (int c = 0; c < w; c++) best[c] = LOAD(p, c), place[c] = 0;
     for (int i = 1; i < n; i++) {
       p += inner;
+      MAP_LOOP
       for (int c = 0; c < w; c++) {
         const CT v = LOAD(p, c), b = best[c];
         const int better = BETTER(v, b);

@@ -12,7 +12,15 @@
 #include "math.h"
 #include "reduce.h"
 
-#define TILE 64
+#ifndef BETA75
+#define BETA75 0 /* beta is 0.75, as in every published net: two square roots instead of a power */
+#endif
+#if BETA75
+#define POWER(v) (1 / (m_sqrt(v) * m_sqrt(m_sqrt(v))))
+#else
+#define POWER(v) m_pow(v, -beta)
+#endif
+#define TILE 256
 #if DEVICE_CPU
 #define POSITIONS_BEGIN                                                                        \
   const long tiles = (inner + TILE - 1) / TILE;                                                \
@@ -22,7 +30,7 @@
     const int w = (int)(inner - column < TILE ? inner - column : TILE);                        \
     CT sum[TILE];                                                                              \
     for (int k = 0; k < w; k++) sum[k] = 0;
-#define EACH for (int k = 0; k < w; k++)
+#define EACH MAP_LOOP for (int k = 0; k < w; k++)
 #define SUM sum[k]
 #else
 #define POSITIONS_BEGIN                           \
@@ -47,7 +55,7 @@ kernel void lrn(const global T *x, global T *y, const long outer, const long cha
                 const CT beta, const CT knorm) {
   POSITIONS_BEGIN
   WINDOW_SUM(LOAD(x, from + k) * LOAD(x, from + k))
-  EACH STORE(y, at + k, LOAD(x, at + k) * m_pow(knorm + slope * SUM, -beta));
+  EACH STORE(y, at + k, LOAD(x, at + k) * POWER(knorm + slope * SUM));
   POSITIONS_END
 }
 
@@ -56,7 +64,7 @@ kernel void lrn_prepare(const global T *g, const global T *x, global CT *power, 
   POSITIONS_BEGIN
   WINDOW_SUM(LOAD(x, from + k) * LOAD(x, from + k))
   EACH {
-    const CT norm = knorm + slope * SUM, p = m_pow(norm, -beta);
+    const CT norm = knorm + slope * SUM, p = POWER(norm);
     power[at + k] = p;
     ratio[at + k] = LOAD(g, at + k) * LOAD(x, at + k) * p / norm;
   }

@@ -28,7 +28,7 @@
 #ifndef WANT_DX
 #define WANT_DX 1
 #endif
-#define TILE 64
+#define TILE 256 /* neighbouring rows that the _columns kernels take at most; `tile` says how many, so that they stay in the cache */
 
 #if DEVICE_CPU
 #define AT(i) (i)
@@ -119,15 +119,14 @@ kernel void normalize_rows_backward(const global T *g, const global T *x, const 
 
 #if DEVICE_CPU && AFFINE < 2
 #define COLUMNS_BEGIN                                                                   \
-  const long rows = outer * inner, tiles = (inner + TILE - 1) / TILE;                   \
+  const long rows = outer * inner, tiles = (inner + tile - 1) / tile;                   \
   FOR_ITEMS(item, outer * tiles) {                                                      \
-    const long column = item % tiles * TILE, start = item / tiles * n * inner + column; \
+    const long column = item % tiles * tile, start = item / tiles * n * inner + column; \
     const long row = item / tiles * inner + column;                                     \
-    const int w = (int)(inner - column < TILE ? inner - column : TILE);                 \
+    const int w = (int)(inner - column < tile ? inner - column : tile);                 \
     (void)row, (void)rows;
 #define COLUMNS_END }
-#define EACH_COLUMN for (int c = 0; c < w; c++)
-#define EACH_ROW_OF(ptr) const global T *p = ptr + start + i * inner;
+#define EACH_COLUMN MAP_LOOP for (int c = 0; c < w; c++)
 
 /* mean[c], rstd[c] (and std in spread[c]) of TILE neighbouring rows */
 #if AFFINE == 0
@@ -154,7 +153,8 @@ kernel void normalize_rows_backward(const global T *g, const global T *x, const 
 #endif
 
 kernel void normalize_columns(const global T *x, const global T *gamma, const global T *beta, global T *y, global T *means, global T *stds,
-                              const long outer, const long n, const long inner, const int groups, const CT eps) {
+                              const long outer, const long n, const long inner, const int groups, const CT eps,
+                              const int tile) {
   CT mean[TILE], spread[TILE], rstd[TILE];
   COLUMNS_BEGIN
   COLUMN_STATISTICS
@@ -176,7 +176,8 @@ kernel void normalize_columns(const global T *x, const global T *gamma, const gl
 }
 
 kernel void normalize_columns_backward(const global T *g, const global T *x, const global T *gamma, global T *dx, global CT *stat,
-                                       const long outer, const long n, const long inner, const int groups, const CT eps) {
+                                       const long outer, const long n, const long inner, const int groups, const CT eps,
+                              const int tile) {
   CT mean[TILE], spread[TILE], rstd[TILE], a[TILE], b[TILE];
   COLUMNS_BEGIN
   COLUMN_STATISTICS

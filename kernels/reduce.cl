@@ -28,7 +28,7 @@
 #ifndef TY
 #define TY T
 #endif
-#define TILE 256 /* columns of reduce_outer on a CPU: three arrays of it fit in the first-level cache */
+#define TILE 2048 /* columns of reduce_outer on a CPU: with less the prefetcher starves (1024: two thirds of the rate, 256: half) */
 #define FLUSH 32 /* rows added plainly before the compensated addition */
 
 #if MAP == 1
@@ -167,6 +167,23 @@ kernel void reduce_outer(const global T *x, global TY *y, const long outputs, co
     for (long r = lo; r < end;) {
       const long stop = r + FLUSH < end ? r + FLUSH : end;
       for (int c = 0; c < n; c++) block[c] = FIRST;
+      /* four rows at once: their streams overlap, and `block` is read and written a quarter as often */
+      for (; r + 4 <= stop; r += 4) {
+        const global T *p = x + base + offset_of(r, reduced), *q = x + base + offset_of(r + 1, reduced);
+        const global T *s = x + base + offset_of(r + 2, reduced), *t = x + base + offset_of(r + 3, reduced);
+        int c = 0;
+        for (; c + 8 <= n; c += 8) {
+          V8U *b = (V8U *)(block + c);
+          const V8 u = map8(load8(p, c)), v = map8(load8(q, c)), w = map8(load8(s, c)), z = map8(load8(t, c)), old = *b;
+          const V8 uv = FOLD8(u, v), wz = FOLD8(w, z), all = FOLD8(uv, wz);
+          *b = FOLD8(old, all);
+        }
+        for (; c < n; c++) {
+          const CT u = map1(LOAD(p, c)), v = map1(LOAD(q, c)), w = map1(LOAD(s, c)), z = map1(LOAD(t, c));
+          const CT uv = FOLD1(u, v), wz = FOLD1(w, z), all = FOLD1(uv, wz);
+          block[c] = FOLD1(block[c], all);
+        }
+      }
       for (; r < stop; r++) {
         const global T *p = x + base + offset_of(r, reduced);
         int c = 0;

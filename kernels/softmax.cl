@@ -27,7 +27,7 @@
 #ifndef SAME_TYPE
 #define SAME_TYPE 1 /* TY is CT, so that y can hold the exponentials until the sum is known */
 #endif
-#define TILE 64
+#define TILE 256 /* neighbouring rows that softmax_columns takes at most; `tile` says how many, so that they stay in the cache */
 #define BLOCK 512 /* exponentials kept on the stack between being computed and being summed */
 
 #if KIND == 2
@@ -65,6 +65,7 @@ kernel void softmax_rows(const global T *x, LENGTH_ARG global TY *y, const long 
   sum = 0;
   for (long lo = 0; lo < m; lo += BLOCK) {
     const int k = (int)(m - lo < BLOCK ? m - lo : BLOCK);
+    MAP_LOOP
     for (int j = 0; j < k; j++) buffer[j] = m_exp((SIGNED(LOAD(p, lo + j)) - top) * scale);
     V8 a = (V8)(0);
     int j = 0;
@@ -131,10 +132,10 @@ kernel void softmax_rows_backward(const global TY *g, const global TY *y, LENGTH
 #if DEVICE_CPU
 /* an item is (outer, tile of TILE columns); row i of it is x[(outer * n + i) * inner + column] */
 #define COLUMNS_BEGIN                                                                    \
-  const long tiles = (inner + TILE - 1) / TILE;                                          \
+  const long tiles = (inner + tile - 1) / tile;                                          \
   FOR_ITEMS(item, outer * tiles) {                                                       \
-    const long column = item % tiles * TILE, start = item / tiles * n * inner + column;  \
-    const int w = (int)(inner - column < TILE ? inner - column : TILE);
+    const long column = item % tiles * tile, start = item / tiles * n * inner + column;  \
+    const int w = (int)(inner - column < tile ? inner - column : tile);
 #define COLUMNS_END }
 #if USE_LENGTH
 #define LIVE(i, c) ((i) < stop[c])
@@ -146,13 +147,15 @@ kernel void softmax_rows_backward(const global TY *g, const global TY *y, LENGTH
 #define LENGTHS_BEGIN
 #endif
 
-kernel void softmax_columns(const global T *x, LENGTH_ARG global TY *y, const long outer, const long n, const long inner, const CT scale) {
+kernel void softmax_columns(const global T *x, LENGTH_ARG global TY *y, const long outer, const long n, const long inner, const CT scale,
+                            const int tile) {
   CT top[TILE], sum[TILE];
   COLUMNS_BEGIN
   LENGTHS_BEGIN
   for (int c = 0; c < w; c++) top[c] = LOWEST, sum[c] = 0;
   for (long i = 0; i < n; i++) {
     const global T *p = x + start + i * inner;
+    MAP_LOOP
     for (int c = 0; c < w; c++) {
       const CT v = SIGNED(LOAD(p, c)), t = top[c];
       top[c] = LIVE(i, c) ? SMAX(v, t) : t;
@@ -161,6 +164,7 @@ kernel void softmax_columns(const global T *x, LENGTH_ARG global TY *y, const lo
   for (long i = 0; i < n; i++) {
     const global T *p = x + start + i * inner;
     global TY *q = y + start + i * inner;
+    MAP_LOOP
     for (int c = 0; c < w; c++) {
       const CT e = m_exp((SIGNED(LOAD(p, c)) - top[c]) * scale);
       sum[c] += LIVE(i, c) ? e : 0;
@@ -173,6 +177,7 @@ kernel void softmax_columns(const global T *x, LENGTH_ARG global TY *y, const lo
   for (long i = 0; i < n; i++) {
     const global T *p = x + start + i * inner;
     global TY *q = y + start + i * inner;
+    MAP_LOOP
     for (int c = 0; c < w; c++) {
 #if KIND == 1
       const CT v = (LOAD(p, c) - top[c]) * scale - sum[c];
@@ -188,13 +193,14 @@ kernel void softmax_columns(const global T *x, LENGTH_ARG global TY *y, const lo
 }
 
 kernel void softmax_columns_backward(const global TY *g, const global TY *y, LENGTH_ARG global T *dx, const long outer, const long n,
-                                     const long inner, const CT scale) {
+                                     const long inner, const CT scale, const int tile) {
   CT sum[TILE];
   COLUMNS_BEGIN
   LENGTHS_BEGIN
   for (int c = 0; c < w; c++) sum[c] = 0;
   for (long i = 0; i < n; i++) {
     const global TY *gp = g + start + i * inner, *yp = y + start + i * inner;
+    MAP_LOOP
     for (int c = 0; c < w; c++) {
       const CT v = KIND == 1 ? LOAD_AS(TY, gp, c) : LOAD_AS(TY, gp, c) * LOAD_AS(TY, yp, c);
       sum[c] += LIVE(i, c) ? v : 0;
@@ -203,6 +209,7 @@ kernel void softmax_columns_backward(const global TY *g, const global TY *y, LEN
   for (long i = 0; i < n; i++) {
     const global TY *gp = g + start + i * inner, *yp = y + start + i * inner;
     global T *q = dx + start + i * inner;
+    MAP_LOOP
     for (int c = 0; c < w; c++) {
       const CT gv = LOAD_AS(TY, gp, c), yv = LOAD_AS(TY, yp, c);
       const CT v = (KIND == 1 ? gv - m_exp(yv) * sum[c] : yv * (gv - sum[c])) * SIGNED(scale);

@@ -2,8 +2,8 @@
 
     python tools/bench_memory.py --zoo FOLDER            ten models x batch 1 and 32 x inference and training; see memory_zoo.py
 
-``--traits`` says for which kind of device the graphs are lowered, since kernels' workspaces are planned with the tensors: generic, or ``cpu`` or
-``gpu`` with the limits of a common one, or ``device`` for the current context's. ``--json FILE`` writes the figures.
+``--traits`` says for which kind of device the graphs are lowered, since kernels' workspaces are planned with the tensors: generic, or
+``cpu`` or ``gpu`` with the limits of a common one, or ``device`` for the current context's. ``--json FILE`` writes the figures.
 """
 
 from __future__ import annotations

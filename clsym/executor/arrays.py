@@ -14,8 +14,8 @@ __all__ = ["new_array"]
 def new_array(shape: tuple[int, ...], ctx: Context, dtype: str, what: str) -> NDArray:
     """An array of zeros in a buffer of exactly its size; `what` names it in errors.
 
-    Small arrays otherwise come from a pool, which rounds sizes up and keeps buffers for reuse. An executor's arrays live as long as it does and
-    are most of its memory, so that they are exact: as many bytes as its memory report says.
+    Small arrays otherwise come from a pool, which rounds sizes up and keeps buffers for reuse. An executor's arrays live as long as it
+    does and are most of its memory, so that they are exact: as many bytes as its memory report says.
     """
     device = resolve(ctx)
     root = allocate(device, TensorSpec(shape, dtype).nbytes, f"{what} of shape {shape} and type {dtype} on {ctx}")

@@ -19,6 +19,7 @@ from .shapes import infer_inputs, store_modes
 
 __all__ = ["bind", "simple_bind"]
 
+
 def _by_argument(given: Any, names: Sequence[str], what: str, allow_missing: bool, length_error: str) -> list[Any]:
     """A list or dict of arrays in the order of `names`."""
     if given is None:

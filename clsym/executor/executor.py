@@ -360,7 +360,7 @@ class Executor:
         self._monitor, self._monitor_all = callback, monitor_all
 
     def find_nan(self, is_train: bool = False) -> str | None:
-        """Run the forward (and with `is_train` the backward, with the last head gradients) step by step; name the first node that made a NaN.
+        """Run the forward step by step, and with `is_train` the backward with the last head gradients; name the first node that made a NaN.
 
         Returns
         -------
@@ -462,18 +462,20 @@ class Executor:
                 return array, grad
             if node.name not in kwargs and not partial_shaping:
                 raise MXNetError(
-                    f"Shape of unspecified arg: {node.name} changed from {tuple(array.shape)} to {tuple(shape)}. This can cause the new executor "
-                    "to not share parameters with the old one. If this is intended, set partial_shaping=True."
+                    f"Shape of unspecified arg: {node.name} changed from {tuple(array.shape)} to {tuple(shape)}. "
+                    "This can cause the new executor to not share parameters with the old one. If this is intended, set partial_shaping=True."
                 )
             size = int(np.prod(shape))
             if size > array.size:
                 if not allow_up_sizing:
                     raise MXNetError(
-                        f"New shape of arg: {node.name} {tuple(shape)} is larger than original {tuple(array.shape)}. First making a big executor and "
-                        "then down sizing it is more efficient than the reverse. Set allow_up_sizing=True to allocate new arrays."
+                        f"New shape of arg: {node.name} {tuple(shape)} is larger than original {tuple(array.shape)}. "
+                        "First making a big executor and then down sizing it is more efficient than the reverse. Set allow_up_sizing=True to allocate new arrays."
                     )
                 dtype, what = dtype_name(array.dtype), f"the array {node.name!r}"
-                return tuple(new_array(shape, array.context, dtype, what) if a is not None else None for a in (array, grad))
+                return new_array(shape, array.context, dtype, what), new_array(
+                    shape, array.context, dtype, what
+                ) if grad is not None else None
             part = array.reshape((-1,))[:size].reshape(shape)
             return part, grad.reshape((-1,))[:size].reshape(shape) if grad is not None else None
 

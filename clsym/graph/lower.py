@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -13,7 +14,7 @@ from .place import CROSS_COPY
 from .schedule import Schedule
 from .traits import DeviceTraits
 
-__all__ = ["Lowered", "Step", "lower_steps"]
+__all__ = ["Lowered", "Step", "lower_again", "lower_steps"]
 
 Key = tuple[int, int]
 
@@ -116,9 +117,50 @@ def lower_steps(
             result.external[result.entry((id(node), 0), node.name, specs[(id(node), 0)])] = given[id(node)]
     used: set[Key] = {(id(e.node), e.index) for node in order for e in node.inputs}
     for s, node in enumerate(schedule.steps):
-        stream = positions.get(id(node), s) if s < schedule.forward else len(order) + s
-        _lower_step(result, node, schedule.lanes[s], specs, used, wanted, stream, traits, train)
+        stream = _stream(s, node, order, schedule, positions)
+        step, use = _lower_step(result, node, schedule.lanes[s], specs, used, wanted, stream, traits, train)
+        result.steps.append(step)
+        result.uses.append(use)
     return result
+
+
+def _stream(s: int, node: Node, order: Sequence[Node], schedule: Schedule, positions: Mapping[int, int]) -> int:
+    return positions.get(id(node), s) if s < schedule.forward else len(order) + s
+
+
+def lower_again(
+    result: Lowered, schedule: Schedule, specs: Mapping[Key, TensorSpec], traits: Sequence[DeviceTraits]
+) -> list[tuple[Step, StepUse] | None]:
+    """How each step of the forward part computes its outputs again, from the same entries; None where it cannot.
+
+    Mostly the step itself, with the same launches. An operator that updates a state names another node that leaves it alone; the outputs
+    that this node lacks keep the number -1.
+    """
+    written = {step.ins[i] for step in result.steps for i in step.mutates}
+    found: list[tuple[Step, StepUse] | None] = []
+    keep: list[Node] = []  # identities are keys
+    more: dict[Key, TensorSpec] = {}
+    all_specs = dict(specs)
+    scratch = Lowered(names=list(result.names), specs=list(result.specs), number=dict(result.number))
+    for s, node in enumerate(schedule.steps[: schedule.forward]):
+        step, use = result.steps[s], result.uses[s]
+        assert node.op is not None
+        fresh = node.op.again(node, True) if node.op.recompute != "never" and "add" not in step.reqs else None
+        if fresh is not None and fresh is not node:
+            if any((id(e.node), e.index) not in result.number for e in fresh.inputs):
+                fresh = None
+            else:
+                keep.append(fresh)
+                wanted: set[Key] = set()
+                for i in range(fresh.num_outputs):
+                    k = (id(fresh), i)
+                    more[k] = specs[(id(node), i)]
+                    if (id(node), i) in result.number:
+                        scratch.number[k] = result.number[(id(node), i)]
+                        wanted.add(k)
+                step, use = _lower_step(scratch, fresh, step.lane, ChainMap(more, all_specs), wanted, {}, 0, traits, True)
+        found.append((step, use) if fresh is not None and written.isdisjoint(step.ins) and not step.mutates else None)
+    return found
 
 
 def _lower_step(
@@ -131,7 +173,7 @@ def _lower_step(
     stream: int,
     traits: Sequence[DeviceTraits],
     train: bool,
-) -> None:
+) -> tuple[Step, StepUse]:
     op = node.op
     assert op is not None
     ins = tuple(result.entry((id(e.node), e.index), e.name, specs[(id(e.node), e.index)]) for e in node.inputs)
@@ -166,17 +208,15 @@ def _lower_step(
                 temps[arg.index] = max(temps.get(arg.index, 0), arg.nbytes)
             elif isinstance(arg, Rng):
                 result.uses_rng = True
-    result.steps.append(Step(node.name, op.name, lane, ins, tuple(outs), tuple(reqs), calls, copy, mutated))
-    result.uses.append(
-        StepUse(
-            name=node.name,
-            lane=lane,
-            ins=ins,
-            outs=tuple(outs),
-            inplace=tuple(op.inplace(node.params, in_specs, out_specs)),
-            views=dict(op.view(node.params, in_specs, out_specs)),
-            accumulates=frozenset(i for i, r in enumerate(reqs) if r == "add"),
-            mutated=frozenset(mutated),
-            temps=temps,
-        )
+    use = StepUse(
+        name=node.name,
+        lane=lane,
+        ins=ins,
+        outs=tuple(outs),
+        inplace=tuple(op.inplace(node.params, in_specs, out_specs)),
+        views=dict(op.view(node.params, in_specs, out_specs)),
+        accumulates=frozenset(i for i, r in enumerate(reqs) if r == "add"),
+        mutated=frozenset(mutated),
+        temps=temps,
     )
+    return Step(node.name, op.name, lane, ins, tuple(outs), tuple(reqs), calls, copy, mutated), use

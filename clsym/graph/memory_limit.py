@@ -10,7 +10,18 @@ from ..base import MXNetError
 
 __all__ = ["parse_bytes"]
 
-_UNITS = {"": 1, "b": 1, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
+_UNITS = {
+    "": 1,
+    "b": 1,
+    "kib": 1 << 10,
+    "mib": 1 << 20,
+    "gib": 1 << 30,
+    "tib": 1 << 40,
+    "kb": 10**3,
+    "mb": 10**6,
+    "gb": 10**9,
+    "tb": 10**12,
+}
 _TEXT = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([A-Za-z]*)\s*", re.ASCII)
 
 
@@ -31,7 +42,9 @@ def parse_bytes(amount: int | str) -> int:
         found = _TEXT.fullmatch(amount)
         unit = found[2].lower() if found else ""
         if found is None or unit not in _UNITS or ("." in found[1] and _UNITS[unit] == 1):
-            raise MXNetError(f"{amount!r} is not an amount of memory; write a number of bytes, or a number and a unit such as '2GiB' or '690MiB'")
+            raise MXNetError(
+                f"{amount!r} is not an amount of memory; write a number of bytes, or a number and a unit such as '2GiB' or '690MiB'"
+            )
         return int(Fraction(found[1]) * _UNITS[unit])
     try:
         if isinstance(amount, bool):

@@ -59,7 +59,9 @@ def draw(report: MemoryReport, form: str) -> bytes:
     for kind, boxes in by_kind.items():
         axes.add_collection(PolyCollection(boxes, facecolors=COLOURS[kind], edgecolors="white", linewidths=0.3))
     handles: list[Any] = [Patch(color=COLOURS[kind], label=kind) for kind in COLOURS if kind in by_kind]
-    handles += axes.step(range(len(report.live) + 1), [n / unit for n in [*report.live, 0]], "k-", where="post", linewidth=0.8, label="alive")
+    handles += axes.step(
+        range(len(report.live) + 1), [n / unit for n in [*report.live, 0]], "k-", where="post", linewidth=0.8, label="alive"
+    )
     for start in list(base.values())[1:]:
         axes.axhline(start / unit, color="grey", linewidth=0.6, linestyle="--")
     if 0 < report.plan.forward < len(report.plan.steps):

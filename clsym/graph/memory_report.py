@@ -48,8 +48,8 @@ class Tensor:
     device : str
         The context.
     kind : str
-        'argument', 'auxiliary state', 'output', 'gradient', 'head gradient'; in the arena 'intermediate', 'kept for backward' (made forward, read
-        backward), 'backward', 'workspace'.
+        'argument', 'auxiliary state', 'output', 'gradient', 'head gradient'; in the arena 'intermediate', 'kept for backward' (made
+        forward, read backward), 'backward', 'workspace'.
     array : str
         The array of the caller in which it lies (``'out:0'``); empty for the arena.
     storage : int
@@ -80,7 +80,8 @@ class MemoryReport:
     arena_bytes : int
         What the intermediates and workspaces take.
     argument_bytes, gradient_bytes, aux_bytes, output_bytes, head_gradient_bytes, random_bytes, staging_bytes : int
-        Arrays beside the arena: random state of operators that draw; aligned copies of arrays that do not start where a kernel can take them.
+        What lies beside the arena; among it the random state of operators that draw, and aligned copies of arrays that do not start
+        where a kernel can take them.
     workspace_bytes : int
         The largest workspace of a step; it is part of the arena.
     total_bytes : int
@@ -117,7 +118,8 @@ class MemoryReport:
         self.total_bytes = self.arena_bytes + sum(sizes.values()) + self.random_bytes + staging
         self._sizes = sizes
         self.in_place = [
-            InPlace(s, plan.steps[s].name, plan.names[plan.steps[s].outs[o]], plan.names[plan.steps[s].ins[i]]) for s, o, i in memory.inplace
+            InPlace(s, plan.steps[s].name, plan.names[plan.steps[s].outs[o]], plan.names[plan.steps[s].ins[i]])
+            for s, o, i in memory.inplace
         ]
         self.order = [step.name for step in plan.steps]
 
@@ -197,7 +199,18 @@ class MemoryReport:
         for (s, _), number in memory.temps.items():
             st = memory.storages[number]
             found.append(
-                Tensor(f"workspace of {plan.steps[s].name}", s, s, st.nbytes, st.offset, st.chunk, str(plan.contexts[st.lane]), "workspace", "", number)
+                Tensor(
+                    f"workspace of {plan.steps[s].name}",
+                    s,
+                    s,
+                    st.nbytes,
+                    st.offset,
+                    st.chunk,
+                    str(plan.contexts[st.lane]),
+                    "workspace",
+                    "",
+                    number,
+                )
             )
         return found
 
@@ -212,7 +225,7 @@ class MemoryReport:
 
     @cached_property
     def ranges(self) -> list[Tensor]:
-        """The live ranges in the arena: tensors that share their bytes as one, their names joined by an arrow in the order they are made."""
+        """The live ranges in the arena: tensors that share their bytes are one, with their names joined by arrows in the order of time."""
         groups: dict[int, list[Tensor]] = {}
         for t in self.tensors:
             if not t.array:
@@ -253,8 +266,8 @@ class MemoryReport:
     def to_dict(self) -> dict[str, Any]:
         """All figures and lists as plain data."""
         sums = (
-            "naive_bytes", "bound_bytes", "arena_bytes", "argument_bytes", "gradient_bytes", "aux_bytes", "output_bytes", "head_gradient_bytes",
-            "random_bytes", "staging_bytes", "workspace_bytes", "total_bytes", "by_device", "peak_step", "live", "order",
+            "naive_bytes", "bound_bytes", "arena_bytes", "argument_bytes", "gradient_bytes", "aux_bytes", "output_bytes",
+            "head_gradient_bytes", "random_bytes", "staging_bytes", "workspace_bytes", "total_bytes", "by_device", "peak_step", "live", "order",
         )  # fmt: skip
         return {
             "format": "clsym memory report 1",

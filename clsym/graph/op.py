@@ -12,7 +12,7 @@ import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 
@@ -293,6 +293,9 @@ class Op:
         Stem of automatic names where it isn't the lower-cased name.
     variable_attrs : dict of str to (dict of str to str)
         Attributes that a variable gets by being this input, unless it has them: ``{'gamma': {'__init__': '["one", {}]'}}``.
+    recompute : {'cheap', 'heavy', 'never'}
+        What computing it a second time costs when a plan must fit into less memory: a pass over its tensors; multiply-adds that grow with
+        more than its output (convolutions and matrix products, whose `cost` is then counted); or it must not be run twice.
     """
 
     name: str = ""
@@ -307,6 +310,7 @@ class Op:
     hidden: bool = False
     hint: str = ""
     variable_attrs: Mapping[str, Mapping[str, str]] = {}
+    recompute: Literal["cheap", "heavy", "never"] = "cheap"
 
     # ------------------------------------------------------------------ names and arity
 
@@ -379,6 +383,13 @@ class Op:
     def mutates(self, p: Params, train: bool) -> Sequence[int]:
         """Inputs (auxiliary states) that the kernels write as well as read."""
         return ()
+
+    def again(self, node: Node, train: bool) -> Node | None:
+        """A node that computes the first outputs of `node` again, bit for bit, and changes no state; None where there is none.
+
+        It may read outputs of `node` beside its inputs: small ones, which then stay alive.
+        """
+        return None if self.mutates(node.params, train) else node
 
     # ------------------------------------------------------------------ code
 

@@ -93,7 +93,7 @@ class _Graph:
             if g not in self.kept and not self.readers[g] & ~after:
                 freed += self.size[g]
                 dying.append(g)
-        taken = set()
+        taken: set[int] = set()
         saved = 0
         for a, b in self.takes[step]:
             if b in dying and b not in taken and a not in taken:

@@ -18,6 +18,7 @@ class CrossDeviceCopy(Op):
 
     name = "_CrossDeviceCopy"
     hidden = True
+    recompute = "never"
 
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
         return []  # the runtime copies the bytes

@@ -109,8 +109,8 @@ class Plan:
             lines.append(f"{s:4d} {self.contexts[step.lane]} {step.op}({ins}) -> {'; '.join(outs) or 'nothing'} [{how}]{waits}")
         m = self.memory
         lines.append(
-            f"arena {m.arena_bytes} bytes, bound {m.bound_bytes}, naive {m.naive_bytes}, {len(m.inplace)} in place, {len(m.aliased)} views, "
-            f"largest workspace {m.workspace_bytes}"
+            f"arena {m.arena_bytes} bytes, bound {m.bound_bytes}, naive {m.naive_bytes}, {len(m.inplace)} in place, "
+            f"{len(m.aliased)} views, largest workspace {m.workspace_bytes}"
         )
         return "\n".join(lines)
 

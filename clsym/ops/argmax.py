@@ -12,7 +12,7 @@ from .reduce_geometry import Rows, check_axis, column_grid, reduced_shape, row_g
 
 __all__ = ["ArgExtremum", "ArgmaxChannel"]
 
-_TILE = 64  # of kernels/argmax.cl
+_TILE = 2048  # of kernels/argmax.cl
 
 
 class ArgExtremum(Op):

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..graph.ir import Entry
+from ..graph.ir import Entry, Node
 from ..graph.op import (
     Arg,
     Gradient,
@@ -22,6 +22,7 @@ from ..graph.op import (
     TensorSpec,
     compute_type,
     defines_for,
+    find_op,
     grid,
     register,
     req_code,
@@ -88,6 +89,24 @@ def _reduction_grid(s: _Split, traits: DeviceTraits) -> tuple[tuple[int, ...], t
         return (-(-s.channels // 8) if s.rows else s.channels, s.parts), (1, 1)
     local = _local(traits)
     return (s.channels * local, s.parts), (local, 1)
+
+
+def _apply_calls(
+    p: Params, s: _Split, ins: Sequence[TensorSpec], ctx: LowerContext, mean: In | Out | Temp, var: In | Out | Temp, inverse: int
+) -> list[KernelCall]:
+    """The launches that normalise data by given statistics."""
+    ct = compute_type(ins[0].dtype)
+    defines = defines_for(ins[0].dtype, ctx.reqs[0], INV=inverse, LOCAL=_local(ctx.traits), REQ1=1, REQ2=1)
+    channels, eps, fixed = Scalar("int", s.channels), Scalar(ct, p.eps), Scalar("int", int(p.fix_gamma))
+    if s.rows:
+        scale = Temp(3, s.channels * ins[1].itemsize)
+        rows = grid(s.outer, ctx.traits, max(16, 4096 // s.channels))
+        return [
+            KernelCall(_SOURCE, "bn_scale", (In(1), var, scale, channels, eps, fixed), defines, *grid(s.channels, ctx.traits, 256)),
+            KernelCall(_SOURCE, "bn_apply_rows", (In(0), scale, In(2), mean, Out(0), channels, Scalar("long", s.outer)), defines, *rows),
+        ]
+    args = (In(0), In(1), In(2), mean, var, Out(0), channels, Scalar("long", s.inner), Scalar("long", ins[0].size), eps, fixed)
+    return [KernelCall(_SOURCE, "bn_apply", args, defines, *grid(ins[0].size, ctx.traits))]
 
 
 _BATCH_NORM_PARAMS: dict[str, Field] = {
@@ -183,6 +202,14 @@ class BatchNorm(Op):
     def inplace(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Sequence[tuple[int, int]]:
         return ((0, 0),)
 
+    def again(self, node: Node, train: bool) -> Node | None:
+        if not self.mutates(node.params, train):
+            return node
+        p = node.params
+        given = {"eps": p.eps, "fix_gamma": p.fix_gamma, "axis": getattr(p, "axis", 1), "inverse": self.inverse}
+        op = find_op("_batch_norm_apply")
+        return Node(op, node.name, op.parse(given), node.attrs, (*node.inputs[:3], node.out(1), node.out(2)))
+
     def gradient(self, g: Gradient) -> Sequence[Entry | None]:
         given = {"eps": g.p.eps, "fix_gamma": g.p.fix_gamma, "use_global_stats": g.p.use_global_stats, "axis": getattr(g.p, "axis", 1)}
         node = g.node_of("_backward_BatchNorm", g.ograd(), g.input(0), g.input(1), g.output(1), g.output(2), inverse=self.inverse, **given)
@@ -226,16 +253,7 @@ class BatchNorm(Op):
             calls.append(KernelCall(_SOURCE, "bn_export", (*exported, channels, eps), defines, *per_channel))
         if ctx.reqs[0] == "null":
             return calls
-        defines = defines_for(ins[0].dtype, ctx.reqs[0], INV=inverse, **{**base, "REQ1": 1, "REQ2": 1})
-        fixed = Scalar("int", int(p.fix_gamma))
-        if s.rows:
-            scale = Temp(3, vector_bytes)
-            calls.append(KernelCall(_SOURCE, "bn_scale", (In(1), var, scale, channels, eps, fixed), defines, *per_channel))
-            rows = grid(s.outer, ctx.traits, max(16, 4096 // s.channels))
-            args: tuple[Arg, ...] = (In(0), scale, In(2), mean, Out(0), channels, Scalar("long", s.outer))
-            return [*calls, KernelCall(_SOURCE, "bn_apply_rows", args, defines, *rows)]
-        args = (In(0), In(1), In(2), mean, var, Out(0), channels, Scalar("long", s.inner), Scalar("long", outs[0].size), eps, fixed)
-        return [*calls, KernelCall(_SOURCE, "bn_apply", args, defines, *grid(outs[0].size, ctx.traits))]
+        return [*calls, *_apply_calls(p, s, ins, ctx, mean, var, inverse)]
 
     def cost(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> tuple[int, int]:
         return 2 * outs[0].size, ins[0].nbytes + outs[0].nbytes
@@ -304,6 +322,42 @@ class SyncBatchNorm(BatchNormV1):
         if p.ndev != 1:
             raise ShapeError(f"ndev={p.ndev}: statistics are not exchanged between devices; use ndev=1")
         return super().infer_shape(p, ins, outs)
+
+
+_APPLY_PARAMS: dict[str, Field] = {
+    "eps": Float(_EPS),
+    "fix_gamma": Bool(True),
+    "axis": Int(1),
+    "inverse": Bool(True, "Whether var holds the inverse standard deviation."),
+}
+
+
+@register
+class BatchNormApply(Op):
+    """The output of a batch normalisation again, from the statistics that it gave."""
+
+    name = "_batch_norm_apply"
+    hidden = True
+    inputs = ("data", "gamma", "beta", "mean", "var")
+    params = _APPLY_PARAMS
+
+    def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
+        data = unify_shape(ins[0], outs[0])
+        vector: PartialShape = (-1,) if data is None else (data[_axis(p, len(data))],)
+        return [data, *[vector] * 4], [data]
+
+    def infer_type(self, p: Params, ins: list[str | None], outs: list[str | None]) -> tuple[list[str | None], list[str | None]]:
+        data = ins[0] or outs[0]
+        return [data, *[statistics_type(data)] * 4], [data]
+
+    def inplace(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Sequence[tuple[int, int]]:
+        return ((0, 0),)
+
+    def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
+        return _apply_calls(p, _split(p, ins[0].shape, ctx.traits), ins, ctx, In(3), In(4), int(p.inverse))
+
+    def cost(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> tuple[int, int]:
+        return 2 * outs[0].size, ins[0].nbytes + outs[0].nbytes
 
 
 _BATCH_NORM_BACKWARD_PARAMS: dict[str, Field] = {

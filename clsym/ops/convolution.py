@@ -101,6 +101,7 @@ class Convolution(Op):
 
     name = "Convolution"
     aliases = ("Convolution_v1",)
+    recompute = "heavy"
     inputs = ("data", "weight", "bias")
     params = _PARAMS
 
@@ -165,6 +166,7 @@ class _ConvolutionGradient(Op):
     """What the gradients share: the parameters of the convolution, and the shape of the result."""
 
     hidden = True
+    recompute = "heavy"
     params = _GRADIENT_PARAMS
 
     def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:

@@ -77,6 +77,7 @@ class Dot(Op):
     """
 
     name = "dot"
+    recompute = "heavy"
     inputs = ("lhs", "rhs")
     params = _PARAMS
 
@@ -145,6 +146,7 @@ class BatchDot(Op):
     """
 
     name = "batch_dot"
+    recompute = "heavy"
     inputs = ("lhs", "rhs")
     params = _PARAMS
 

@@ -64,6 +64,7 @@ class FullyConnected(Op):
     """
 
     name = "FullyConnected"
+    recompute = "heavy"
     inputs = ("data", "weight", "bias")
     params = _PARAMS
 

@@ -40,9 +40,8 @@ def take_call(
 
 def plain_keys(index: Arg, keys: Temp, count: int, n: int, index_type: str, mode: str, ctx: LowerContext) -> KernelCall:
     """The launch that turns indices into keys 0..n-1."""
-    return KernelCall(
-        _SOURCE, "plain_keys", (index, keys, *_long(count, n)), index_defines("float32", index_type, "write", mode), *grid(count, ctx.traits)
-    )  # fmt: skip
+    defines = index_defines("float32", index_type, "write", mode)
+    return KernelCall(_SOURCE, "plain_keys", (index, keys, *_long(count, n)), defines, *grid(count, ctx.traits))
 
 
 def nd_keys(index: Arg, keys: Temp, count: int, extents: Sequence[int], index_type: str, ctx: LowerContext) -> KernelCall:

@@ -141,6 +141,7 @@ class Gemm2(_Gemm):
     """
 
     name = "_linalg_gemm2"
+    recompute = "heavy"
     aliases = ("linalg_gemm2",)
     inputs = ("A", "B")
     params = _GEMM2_PARAMS
@@ -180,6 +181,7 @@ class Gemm(_Gemm):
     """
 
     name = "_linalg_gemm"
+    recompute = "heavy"
     aliases = ("linalg_gemm",)
     inputs = ("A", "B", "C")
     params = _GEMM_PARAMS

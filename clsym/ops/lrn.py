@@ -30,7 +30,7 @@ from .reduce_geometry import Rows, column_grid, split_axis
 
 __all__ = ["LRN"]
 
-_TILE = 64  # of kernels/lrn.cl
+_TILE = 256  # of kernels/lrn.cl
 _PARAMS: dict[str, Field] = {
     "alpha": Float(9.99999975e-05, "Scale of the sum of squares."),
     "beta": Float(0.75, "Exponent."),
@@ -99,7 +99,9 @@ def _launch(name: str, buffers: tuple[Arg, ...], rows: Rows, p: Params, dtype: s
         Scalar("long", rows.inner),
         Scalar("int", min((p.nsize - 1) // 2, 1 << 30)),
     )
-    return KernelCall("lrn.cl", name, (*buffers, *extents, *numbers), defines_for(dtype, ctx.reqs[0]), size, local)
+    return KernelCall(
+        "lrn.cl", name, (*buffers, *extents, *numbers), defines_for(dtype, ctx.reqs[0], BETA75=int(p.beta == 0.75)), size, local
+    )
 
 
 @register

@@ -23,11 +23,11 @@ from ..graph.op import (
 )  # fmt: skip
 from ..params import Enum, Field, Float, Int, Params
 from .reduce_calls import reduce_calls
-from .reduce_geometry import Rows, column_grid, row_grid
+from .reduce_geometry import Rows, column_grid, column_tile, row_grid
 
 __all__ = ["NormalizeBackward", "normalize_calls"]
 
-_TILE = 64  # of kernels/normalize.cl
+_TILE = 256  # of kernels/normalize.cl
 L2, PER_PLACE, PER_ROW = 0, 1, 2
 """What gamma belongs to: there is none, a place within the row, a row."""
 
@@ -39,7 +39,9 @@ def _launch(
     extents = (Scalar("long", rows.outer if columns else rows.count), Scalar("long", rows.n), Scalar("long", rows.inner))
     args = (*buffers, *extents, Scalar("int", groups), Scalar(compute_type(dtype), eps))
     if columns:
-        size, local = column_grid(rows.outer * -(-rows.inner // _TILE), rows.count * rows.n, ctx.traits)
+        tile = column_tile(rows, _TILE, ctx.traits)
+        args += (Scalar("int", tile),)
+        size, local = column_grid(rows.outer * -(-rows.inner // tile), rows.count * rows.n, ctx.traits)
         name = "normalize_columns" + name
     else:
         size, local, mapping = row_grid(rows.count, rows.n, ctx.traits, rows.inner > 1)
@@ -49,7 +51,7 @@ def _launch(
 
 
 def normalize_calls(rows: Rows, affine: int, groups: int, eps: float, dtype: str, ctx: LowerContext) -> list[KernelCall]:
-    """Inputs data, gamma, beta (data alone without gamma); outputs the result and, where the node has them, mean and deviation of each row."""
+    """Inputs data, gamma, beta (data alone without gamma); outputs the result and, if the node has them, mean and deviation of the rows."""
     gamma, beta = (In(0), In(0)) if affine == L2 else (In(1), In(2))
     reqs = (*ctx.reqs, "null", "null")
     mean, std = (Out(k) if reqs[k] != "null" else Out(0) for k in (1, 2))
@@ -64,7 +66,8 @@ class NormalizeBackward(Op):
     name = "_backward_normalize"
     hidden = True
     params: dict[str, Field] = {
-        "affine": Enum(("none", "place", "row"), "none"), "outer": Int(1), "n": Int(1), "inner": Int(1), "groups": Int(1), "eps": Float(1e-5),
+        "affine": Enum(("none", "place", "row"), "none"), "outer": Int(1), "n": Int(1), "inner": Int(1), "groups": Int(1),
+        "eps": Float(1e-5),
     }  # fmt: skip
 
     def input_names(self, p: Params) -> tuple[str, ...]:
@@ -113,7 +116,8 @@ class NormalizeBackward(Op):
         else:
             grid, local, mapping = row_grid(rows.n, rows.count, ctx.traits, rows.inner == 1)
         args = (
-            In(0), In(1), stat, *parts, Scalar("long", rows.outer), Scalar("long", rows.n), Scalar("long", rows.inner), Scalar("long", splits), *mapping,
+            In(0), In(1), stat, *parts, Scalar("long", rows.outer), Scalar("long", rows.n), Scalar("long", rows.inner), Scalar("long", splits),
+            *mapping,
         )  # fmt: skip
         calls.append(KernelCall("normalize.cl", "affine_gradient", args, defines_for(dtype, "write", AFFINE=1), grid, local))
         for k in (1, 2):

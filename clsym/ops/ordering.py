@@ -148,6 +148,7 @@ class Sort(_Ordering):
     """
 
     name = "sort"
+    recompute = "heavy"
     params: dict[str, Field] = {"axis": _AXIS, "is_ascend": Bool(True, "Smallest first.")}
 
     def output_names(self, p: Params) -> tuple[str, ...]:
@@ -182,6 +183,7 @@ class Argsort(_Ordering):
     """
 
     name = "argsort"
+    recompute = "heavy"
     params: dict[str, Field] = {
         "axis": _AXIS, "is_ascend": Bool(True, "Smallest first."), "dtype": Enum(_INDEX_TYPES, "float32", "Element type of the indices."),
     }  # fmt: skip
@@ -216,6 +218,7 @@ class Topk(_Ordering):
     """
 
     name = "topk"
+    recompute = "heavy"
     params: dict[str, Field] = {
         "axis": _AXIS, "k": Int(1, "How many; below 1 means all."),
         "ret_typ": Enum(("both", "indices", "mask", "value"), "indices", "What to return."),

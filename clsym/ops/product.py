@@ -26,6 +26,7 @@ class MatrixProduct(Op):
     """``op(lhs) op(rhs)`` for each of `batch` entries, m x k times k x n, in a tensor of the given shape."""
 
     name = "_matrix_product"
+    recompute = "heavy"
     hidden = True
     inputs = ("lhs", "rhs")
     params = _PARAMS

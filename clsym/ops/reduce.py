@@ -185,8 +185,8 @@ def spread_call(
         size, local = (max(1, min(items, 8 * ctx.traits.compute_units, -(-n // 4096))),), (1,)
     else:
         size, local = grid(n, ctx.traits)
-    defines = defines_for(types[0], req or ctx.reqs[0]) + (
-        ("TY", types[1]), ("TD", types[2]), ("NEEDS_X", int("(x)" in text)), ("NEEDS_Y", int("(y)" in text)),
+    defines = (
+        *defines_for(types[0], req or ctx.reqs[0]), ("TY", types[1]), ("TD", types[2]), ("NEEDS_X", int("(x)" in text)), ("NEEDS_Y", int("(y)" in text)),
         ("INNER_REDUCED", int(steps[0] == 0)), ("DERIV(g, x, y)", text),
     )  # fmt: skip
     pad = 8 - len(extents)
@@ -197,7 +197,7 @@ def spread_call(
 
 
 def spread(shape: Shape, axes: Sequence[int]) -> tuple[list[int], list[int], int]:
-    """Extents of the input's collapsed axes, innermost first, the step each makes in the result (0: reduced), and the elements a result has."""
+    """Extents of the collapsed axes, innermost first; the step of each in the result (0: reduced); how many elements make a result."""
     extents: list[int] = []
     kinds: list[bool] = []
     for a in reversed(range(len(shape))):

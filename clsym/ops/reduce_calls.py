@@ -12,7 +12,7 @@ __all__ = ["reduce_calls"]
 _FOLDS = {"sum": 0, "prod": 1, "max": 2, "min": 3}
 _MAPS = {"": 0, "abs": 1, "square": 2, "nan0": 3, "nan1": 4}
 _FINISH = {"": 0, "mean": 1, "sqrt": 2}
-_TILE = 256  # of kernels/reduce.cl
+_TILE = 2048  # of kernels/reduce.cl
 _SPLIT = 16384
 """Elements that a part of a split reduction has at least."""
 
@@ -56,7 +56,7 @@ def _splits(geometry: Collapsed, ctx: LowerContext) -> int:
     if ctx.traits.is_cpu:
         width = 1 if geometry.inner_reduced or not geometry.kept else geometry.kept[-1][0]
         items, wanted = geometry.outputs // width * -(-width // _TILE), 4 * ctx.traits.compute_units
-        least = max(1, _SPLIT // min(width, _TILE))
+        least = max(16, _SPLIT // min(width, _TILE))
     else:
         items, wanted, least = geometry.outputs, 64 * 16 * ctx.traits.compute_units, 1024
     if items >= wanted:

@@ -15,6 +15,7 @@ __all__ = [
     "check_axis",
     "collapse",
     "column_grid",
+    "column_tile",
     "lowest",
     "reduced_axes",
     "reduced_shape",
@@ -172,6 +173,18 @@ def row_grid(count: int, n: int, traits: DeviceTraits, strided: bool = False) ->
         lanes *= 2
     groups = max(1, min(-(-count * lanes // group), 64 * traits.compute_units))
     return (groups * group,), (group,), (Scalar("int", lanes), Scalar("int", int(strided)))
+
+
+def column_tile(rows: Rows, most: int, traits: DeviceTraits) -> int:
+    """How many neighbouring rows a CPU work-item takes at once: all of their elements should stay in the second-level cache.
+
+    >>> column_tile(Rows(8, 100, 3136), 256, DeviceTraits(compute_units=4))
+    256
+    """
+    tile = most
+    while tile > 32 and (tile * rows.n > 65536 or rows.outer * -(-rows.inner // tile) < 2 * traits.compute_units):
+        tile //= 2
+    return tile
 
 
 def column_grid(items: int, work: int, traits: DeviceTraits) -> tuple[tuple[int], tuple[int]]:

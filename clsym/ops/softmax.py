@@ -22,18 +22,19 @@ from ..graph.op import (
     ctype,
     defines_for,
     register,
+    req_code,
     unify_shape,
 )  # fmt: skip
 from ..params import Bool, Enum, Field, Float, Int, Params
 from .float_types import one_float_type
 from .reduce_calls import reduce_calls
-from .reduce_geometry import Rows, check_axis, column_grid, row_grid, split_axis
+from .reduce_geometry import Rows, check_axis, column_grid, column_tile, row_grid, split_axis
 
 __all__ = ["LogSoftmax", "Softmax", "SoftmaxActivation", "SoftmaxCrossEntropy", "Softmin"]
 
 _FLOATS = ("float16", "float32", "float64")
 _KINDS = ("softmax", "log_softmax", "softmin")
-_TILE = 64  # of kernels/softmax.cl
+_TILE = 256  # of kernels/softmax.cl
 _PARAMS: dict[str, Field] = {
     "axis": Int(-1, "The axis to normalise over."),
     "temperature": Float(None, "Divides the data; None is 1.", none=True),
@@ -45,20 +46,23 @@ _PARAMS: dict[str, Field] = {
 def softmax_calls(
     name: str, buffers: tuple[Arg, ...], rows: Rows, types: tuple[str, str, str], kind: str, temperature: float | None, ctx: LowerContext
 ) -> list[KernelCall]:
-    """The launch of ``softmax`` or ``softmax_backward`` (`name`) on `buffers`; `types`: of the data, the result, the length ('' for none)."""
+    """The launch of a softmax (`name` '') or its gradient ('_backward'); `types`: of data, result and length ('' for none)."""
     dtype, result, length = types
     compute = compute_type(dtype if dtype != "float16" else result)
     compute = "float" if compute == "int" else compute
     same = int(ctype(result) == compute and dtype == result)
     defines = (
-        ("T", ctype(dtype)), ("CT", compute), ("IS_FLOAT", 1), ("REQ", {"null": 0, "write": 1, "add": 2}[ctx.reqs[0]]),
-        ("TY", ctype(result)), ("TL", ctype(length or "int32")), ("KIND", _KINDS.index(kind)), ("USE_LENGTH", int(bool(length))), ("SAME_TYPE", same),
+        ("T", ctype(dtype)), ("CT", compute), ("IS_FLOAT", 1), ("REQ", req_code(ctx.reqs[0])),
+        ("TY", ctype(result)), ("TL", ctype(length or "int32")), ("KIND", _KINDS.index(kind)), ("USE_LENGTH", int(bool(length))),
+        ("SAME_TYPE", same),
     )  # fmt: skip
     columns = ctx.traits.is_cpu and rows.inner > 1
     extents = (Scalar("long", rows.outer if columns else rows.count), Scalar("long", rows.n), Scalar("long", rows.inner))
     args = (*buffers, *extents, Scalar(compute, 1.0 if temperature is None else 1.0 / temperature))
     if columns:
-        size, local = column_grid(rows.outer * -(-rows.inner // _TILE), rows.count * rows.n, ctx.traits)
+        tile = column_tile(rows, _TILE, ctx.traits)
+        args += (Scalar("int", tile),)
+        size, local = column_grid(rows.outer * -(-rows.inner // tile), rows.count * rows.n, ctx.traits)
         entry = "softmax_columns"
     else:
         size, local, more = row_grid(rows.count, rows.n, ctx.traits, rows.inner > 1)
@@ -238,7 +242,7 @@ class AxisSoftmaxBackward(Op):
 
 @register
 class SoftmaxActivation(Op):
-    """Softmax of each row (``mode='instance'``: along the last axis) or of each position over the channels (``mode='channel'``: along axis 1).
+    """Softmax along the last axis (``mode='instance'``) or over the channels of each position (``mode='channel'``: axis 1).
 
     Deprecated in MXNet in favour of ``softmax``; old graphs hold it.
 

@@ -135,7 +135,7 @@ class Embedding(Op):
     Returns
     -------
     Symbol or NDArray
-        The shape of `data` with output_dim behind it. Only `weight` gets a gradient; equal indices are added in order, so it is reproducible.
+        The shape of `data` with output_dim behind it. Only `weight` gets a gradient; equal indices are added in order.
     """
 
     name = "Embedding"

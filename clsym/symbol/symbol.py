@@ -141,8 +141,8 @@ class Symbol(Arithmetic):
         Examples
         --------
         >>> import clsym as mx
-        >>> net = mx.sym.exp(mx.sym.var('x') + 1, name='e')
-        >>> net.get_internals()['_plusscalar0_output'].list_arguments()
+        >>> net = mx.sym.exp(mx.sym.square(mx.sym.var('x'), name='sq'), name='e')
+        >>> net.get_internals()['sq_output'].list_arguments()
         ['x']
         """
         return type(self)(*(n.out(i) for n in topological(self._entries) for i in range(n.num_visible)))

@@ -70,11 +70,11 @@ def test_missing_devices():
         resolve("cpu(0)")
 
 
-@pytest.mark.parametrize("device", all_devices(), ids=lambda d: d.selector)
-def test_self_test_passes(device):
-    result = self_test(device)
+@pytest.mark.parametrize("found", all_devices(), ids=lambda d: d.selector)
+def test_self_test_passes(found):
+    result = self_test(found)
     assert result.passed, result.message
-    if device.rank.automatic:
+    if found.rank.automatic:
         assert result.copy_gbs > 0 and result.fma_gflops > 0
 
 

@@ -84,8 +84,8 @@ def test_gather_nd(device):
 
 def test_scatter_nd(device):
     index = np.array([[0, 1, 0], [1, 0, 1]], np.int32)  # the first and the last are equal: the last wins
-    check_op(device, "scatter_nd", [f(1, 2, 3), index], {"shape": (2, 2)}, [np.array([[0, 3], [2, 0]])], ograds=[np.array([[1, 10], [100, 1000]])],
-             expected_grads=[f(10, 100, 10)])  # fmt: skip
+    check_op(device, "scatter_nd", [f(1, 2, 3), index], {"shape": (2, 2)}, [np.array([[0, 3], [2, 0]])],
+             ograds=[np.array([[1, 10], [100, 1000]])], expected_grads=[f(10, 100, 10)])  # fmt: skip
     rows = np.array([[1, 2], [3, 4]], np.float32)
     check_op(device, "scatter_nd", [rows, np.array([[1, 0]], np.int32)], {"shape": (3, 2)}, [np.array([[3, 4], [1, 2], [0, 0]])])
     got = run_op(device, "_scatter_set_nd", [np.full((2, 2), 7, np.float32), f(1, 2, 3), index], {"shape": (2, 2)})[0]
