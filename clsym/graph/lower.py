@@ -215,6 +215,7 @@ def _lower_step(
         outs=tuple(outs),
         inplace=tuple(op.inplace(node.params, in_specs, out_specs)),
         views=dict(op.view(node.params, in_specs, out_specs)),
+            parts=dict(op.parts(node.params, in_specs, out_specs)),
         accumulates=frozenset(i for i, r in enumerate(reqs) if r == "add"),
         mutated=frozenset(mutated),
         temps=temps,

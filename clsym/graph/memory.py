@@ -10,6 +10,8 @@ import bisect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 __all__ = ["MemoryPlan", "StepUse", "Storage", "assign_storages", "max_live", "pack", "plan_memory"]
 
 FOREVER = 1 << 60
@@ -25,6 +27,7 @@ class StepUse:
     outs: tuple[int, ...]
     inplace: tuple[tuple[int, int], ...] = ()
     views: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    parts: Mapping[int, tuple[int, int]] = field(default_factory=dict)
     accumulates: frozenset[int] = frozenset()
     mutated: frozenset[int] = frozenset()
     temps: Mapping[int, int] = field(default_factory=dict)
@@ -112,7 +115,11 @@ class _Assigner:
         pinned: frozenset[int],
         alignment: int,
         reuse: bool,
+        profile: Profile | None = None,
     ) -> None:
+        self.profile = profile
+        self.members: dict[int, list[int]] = {}
+        self.absorbed: set[int] = set()
         self.steps, self.nbytes, self.external, self.pinned = steps, nbytes, external, pinned
         self.alignment, self.reuse = alignment, reuse
         self.storages: list[Storage] = []
@@ -132,7 +139,12 @@ class _Assigner:
 
     def new(self, e: int, step: int, lane: int, key: str | None, takeable: bool = True) -> None:
         self.storages.append(Storage(self.nbytes[e], lane, key, step, max(step, self.last_read[e]), takeable, str(e)))
-        self.entry[e] = (len(self.storages) - 1, 0)
+        self.put(e, len(self.storages) - 1, 0)
+
+    def put(self, e: int, storage: int, offset: int) -> None:
+        """Say where an entry lives."""
+        self.entry[e] = (storage, offset)
+        self.members.setdefault(storage, []).append(e)
 
     def can_alias(self, step: StepUse, position: int) -> bool:
         """Whether an output may be a view of its input's memory."""
@@ -163,7 +175,7 @@ class _Assigner:
             storage = self.storages[place[0]]
             storage.external = self.external.get(step.outs[k], storage.external)
             storage.last = max(storage.last, self.last_read[step.outs[k]])
-            self.entry[step.outs[k]] = (place[0], place[1] + offset)
+            self.put(step.outs[k], place[0], place[1] + offset)
         return True
 
     def take_over(self, s: int, step: StepUse, position: int, taken: set[int]) -> bool:
@@ -189,22 +201,79 @@ class _Assigner:
                 continue
             if key is not None:
                 storage.external = key
-            self.entry[out] = (number, 0)
+            self.put(out, number, 0)
             storage.last = max(s, self.last_read[out])
             taken.add(number)
             self.inplace.append((s, position, i))
             return True
         return False
 
+    def assemble(self, s: int, step: StepUse) -> bool:
+        """Let the inputs of a step be written into its output in the first place, if that costs no memory at the peak."""
+        if not (self.reuse and self.profile and step.parts) or len(step.parts) != len(step.ins) or len(step.outs) != 1 or step.accumulates:
+            return False
+        out = step.outs[0]
+        places = [self.entry[e] for e in step.ins]
+        numbers = [place[0] for place in places if place is not None and place[1] == 0]
+        if out < 0 or len(set(numbers)) != len(step.ins):
+            return False
+        found = [self.storages[n] for n in numbers]
+        for i, (e, st) in enumerate(zip(step.ins, found, strict=True)):
+            offset = step.parts[i][1]
+            if st.external is not None or st.lane != step.lane or st.nbytes != self.nbytes[e] or offset % self.alignment or e in self.pinned:
+                return False
+        whole = Storage(self.nbytes[out], step.lane, self.external.get(out), min(st.first for st in found), max(s, self.last_read[out]), label=str(out))
+        if whole.external is None and not self.profile.allows(s, found, whole):
+            return False
+        whole.last = max(whole.last, *(st.last for st in found))
+        self.storages.append(whole)
+        number = len(self.storages) - 1
+        for i, n in enumerate(numbers):
+            for e in self.members.pop(n):
+                place = self.entry[e]
+                assert place is not None
+                self.put(e, number, place[1] + step.parts[i][1])
+            self.absorbed.add(n)
+        self.put(out, number, 0)
+        return True
+
     def run(self) -> None:
         for s, step in enumerate(self.steps):
-            if self.alias(step):
+            if self.alias(step) or self.assemble(s, step):
                 self.aliased.add(s)
                 continue
             taken: set[int] = set()
             for k, e in enumerate(step.outs):
                 if e >= 0 and not self.take_over(s, step, k, taken):
                     self.new(e, s, step.lane, self.external.get(e))
+
+
+class Profile:
+    """Bytes alive at each step, for judging whether a tensor may be assembled from its parts."""
+
+    def __init__(self, storages: Sequence[Storage], steps: int) -> None:
+        change = np.zeros(steps + 2, np.int64)
+        for st in storages:
+            if st.external is None:
+                change[max(st.first, 0)] += st.nbytes
+                change[min(st.last, steps) + 1] -= st.nbytes
+        self.live = np.cumsum(change)
+        self.peak = int(self.live.max(initial=0))
+
+    def allows(self, s: int, parts: Sequence[Storage], whole: Storage) -> bool:
+        """Whether the peak stays what it is if `whole` is alive from the first of its parts on; then that is noted."""
+        end = len(self.live) - 1
+        live = self.live.copy()
+        live[whole.first : s] += whole.nbytes
+        for st in parts:
+            live[st.first : min(st.last, end) + 1] -= st.nbytes
+        late = max(st.last for st in parts)
+        if late > whole.last:
+            live[whole.last + 1 : min(late, end) + 1] += whole.nbytes
+        if int(live.max(initial=0)) > self.peak:
+            return False
+        self.live = live
+        return True
 
 
 def assign_storages(
@@ -215,10 +284,20 @@ def assign_storages(
     pinned: frozenset[int],
     alignment: int,
     reuse: bool,
+    profile: Profile | None = None,
 ) -> _Assigner:
-    """Decide which entries share memory; see `plan_memory` for the arguments."""
-    worker = _Assigner(steps, nbytes, external, donated, pinned, alignment, reuse)
+    """Decide which entries share memory; see `plan_memory` for the arguments. With a `profile`, tensors may be assembled from their parts."""
+    worker = _Assigner(steps, nbytes, external, donated, pinned, alignment, reuse, profile)
     worker.run()
+    if worker.absorbed:
+        renumber = {}
+        kept = []
+        for n, st in enumerate(worker.storages):
+            if n not in worker.absorbed:
+                renumber[n] = len(kept)
+                kept.append(st)
+        worker.storages = kept
+        worker.entry = [None if place is None else (renumber[place[0]], place[1]) for place in worker.entry]
     return worker
 
 
@@ -328,10 +407,26 @@ def plan_memory(
     reuse : bool
         False: no views, no in-place, every entry its own bytes (to compare with).
     """
-    worker = assign_storages(steps, nbytes, external, donated, pinned, alignment, reuse)
+    first = assign_storages(steps, nbytes, external, donated, pinned, alignment, reuse)
+    best = _lay_out(first, steps, nbytes, alignment, limits or {}, reuse)
+    if reuse and any(step.parts for step in steps):
+        profile = Profile(best.storages, len(steps))
+        second = assign_storages(steps, nbytes, external, donated, pinned, alignment, reuse, profile)
+        assembled = _lay_out(second, steps, nbytes, alignment, limits or {}, reuse)
+        if assembled.arena_bytes <= best.arena_bytes:
+            best = assembled
+    return best
+
+
+def _lay_out(
+    worker: _Assigner, steps: Sequence[StepUse], nbytes: Sequence[int], alignment: int, limits: Mapping[int, int], reuse: bool
+) -> MemoryPlan:
+    """Give every storage and workspace its place in the arenas."""
     storages = worker.storages
     temps: dict[tuple[int, int], int] = {}
     for s, step in enumerate(steps):
+        if s in worker.aliased:
+            continue
         for index, size in step.temps.items():
             temps[(s, index)] = len(storages)
             storages.append(Storage(size, step.lane, None, s, s, label=f"workspace {index} of {step.name}"))
@@ -340,16 +435,13 @@ def plan_memory(
     end = len(steps)
     for lane in sorted({st.lane for st in storages if st.external is None}):
         mine = [st for st in storages if st.lane == lane and st.external is None]
-        intervals = [(st.first, min(st.last, end) if reuse else end, _round(st.nbytes, alignment)) for st in mine]
-        if not reuse:
-            intervals = [(0, end, size) for _, _, size in intervals]
-        limit = (limits or {}).get(lane, FOREVER)
+        intervals = [(st.first if reuse else 0, min(st.last, end) if reuse else end, _round(st.nbytes, alignment)) for st in mine]
+        limit = limits.get(lane, FOREVER)
         where, heights = pack(intervals, limit // alignment * alignment if limit < FOREVER else limit)
         for st, (chunk, offset) in zip(mine, where, strict=True):
             st.chunk, st.offset = chunk, offset
         arenas[lane] = tuple(heights)
         bound += max_live(intervals)
-    produced = [e for step in steps for e in step.outs if e >= 0]
     return MemoryPlan(
         storages=tuple(storages),
         entry=tuple(worker.entry),
@@ -357,7 +449,7 @@ def plan_memory(
         inplace=tuple(worker.inplace),
         aliased=frozenset(worker.aliased),
         arenas=arenas,
-        naive_bytes=sum(nbytes[e] for e in produced),
+        naive_bytes=sum(nbytes[e] for step in steps for e in step.outs if e >= 0),
         bound_bytes=bound,
         workspace_bytes=max((sum(step.temps.values()) for step in steps), default=0),
     )

@@ -267,7 +267,8 @@ class MemoryReport:
         """All figures and lists as plain data."""
         sums = (
             "naive_bytes", "bound_bytes", "arena_bytes", "argument_bytes", "gradient_bytes", "aux_bytes", "output_bytes",
-            "head_gradient_bytes", "random_bytes", "staging_bytes", "workspace_bytes", "total_bytes", "by_device", "peak_step", "live", "order",
+            "head_gradient_bytes", "random_bytes", "staging_bytes", "workspace_bytes", "total_bytes", "by_device", "peak_step", "live",
+            "order",
         )  # fmt: skip
         return {
             "format": "clsym memory report 1",

@@ -380,6 +380,13 @@ class Op:
         """Outputs that are a stretch of an input's memory as it stands: ``{output: (input, offset in bytes)}``. Then no kernel runs."""
         return {}
 
+    def parts(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Mapping[int, tuple[int, int]]:
+        """Inputs that are a stretch of an output's memory as they stand: ``{input: (output, offset in bytes)}``.
+
+        If the planner lets all of them be written there in the first place, no kernel runs. Give all inputs or none.
+        """
+        return {}
+
     def mutates(self, p: Params, train: bool) -> Sequence[int]:
         """Inputs (auxiliary states) that the kernels write as well as read."""
         return ()

@@ -45,12 +45,12 @@ def find_waits(steps: Sequence[StepUse], memory: MemoryPlan) -> Waits:
                 place = memory.entry[e]
                 if place is not None:
                     accesses.append((*span(place[0]), i in step.mutated))
+            for index in step.temps:
+                accesses.append((*span(memory.temps[(s, index)]), True))
             for e in step.outs:
                 place = memory.entry[e] if e >= 0 else None
                 if place is not None:
                     accesses.append((*span(place[0]), True))
-            for index in step.temps:
-                accesses.append((*span(memory.temps[(s, index)]), True))
         latest: dict[int, int] = {}
         for place_, low, high, writes in accesses:
             for other, o_low, o_high, o_writes in by_place.get(place_, ()):

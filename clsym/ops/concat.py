@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ..graph.ir import Entry
 from ..graph.op import (
@@ -39,6 +39,18 @@ def _same(shapes: Sequence[PartialShape], what: str) -> PartialShape:
         except ShapeError as exc:
             raise ShapeError(f"input {i} does not fit the others {what}: {exc}") from exc
     return common
+
+
+def consecutive(ins: Sequence[TensorSpec], out: TensorSpec, axis: int) -> dict[int, tuple[int, int]]:
+    """Inputs as stretches of the output, one after the other: so where every axis before `axis` has extent 1; else nothing."""
+    if any(d != 1 for d in out.shape[:axis]):
+        return {}
+    found: dict[int, tuple[int, int]] = {}
+    position = 0
+    for i, t in enumerate(ins):
+        found[i] = (0, position)
+        position += t.nbytes
+    return found
 
 
 @register
@@ -90,6 +102,9 @@ class Concat(Op):
                 raise ShapeError(f"the inputs are longer along dim={p.dim} than the output of extent {total}")
             extents[extents.index(-1)] = missing
         return [(*common[:axis], e, *common[axis + 1 :]) for e in extents], [(*common[:axis], total, *common[axis + 1 :])]
+
+    def parts(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Mapping[int, tuple[int, int]]:
+        return consecutive(ins, outs[0], axis_index(p.dim, outs[0].ndim, "dim"))
 
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
         axis = axis_index(p.dim, outs[0].ndim, "dim")
@@ -165,6 +180,9 @@ class Stack(Op):
             return ins, outs
         axis = axis_index(p.axis, len(common) + 1)
         return [common] * len(ins), [(*common[:axis], len(ins), *common[axis:])]
+
+    def parts(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Mapping[int, tuple[int, int]]:
+        return consecutive(ins, outs[0], axis_index(p.axis, outs[0].ndim, "axis"))
 
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
         axis = axis_index(p.axis, outs[0].ndim)

@@ -256,3 +256,27 @@ def test_out_of_memory_names_the_array(ctx: mx.Context) -> None:
     with pytest.raises(mx.OutOfDeviceMemoryError, match=r"bytes .*MiB"):
         mlp().simple_bind(ctx, data=(1 << 22, 1 << 20))
     assert np.isfinite(e.forward()[0].asnumpy()).all()
+
+
+def test_concat_is_assembled_in_place(ctx: mx.Context) -> None:
+    """At batch 1 the parts of a concat along the channels are written where the whole will be, chains of them too."""
+    x = mx.sym.Variable("x")
+    a = mx.sym.Activation(x * 2, act_type="tanh", name="a")
+    b = mx.sym.Activation(x * 3, act_type="tanh", name="b")
+    ab = mx.sym.concat(a, b, dim=1, name="ab")
+    c = mx.sym.sigmoid(mx.sym.broadcast_mul(mx.sym.sum(ab, axis=1, keepdims=True), mx.sym.ones((1, 32, 1))), name="c")
+    net = mx.sym.relu(mx.sym.concat(ab, c, dim=1, name="abc") + 1)
+    for batch in (1, 2):
+        e = net.simple_bind(ctx, x=(batch, 32, 5), grad_req="write")
+        value = np.random.uniform(-1, 1, (batch, 32, 5)).astype(np.float32)
+        e.arg_dict["x"][:] = value
+        got = e.forward()[0].asnumpy()
+        ab_v = np.concatenate([np.tanh(value * 2), np.tanh(value * 3)], 1)
+        want = np.concatenate([ab_v, 1 / (1 + np.exp(-ab_v.sum(1, keepdims=True) * np.ones((1, 32, 1))))], 1) + 1
+        np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5)
+        assembled = [s for s in e.plan().memory.aliased if e.plan().steps[s].op == "Concat"]
+        assert len(assembled) == (2 if batch == 1 else 0)
+        e.forward(is_train=True)
+        e.backward(mx.nd.ones(got.shape, ctx=ctx))
+        grad = e.grad_dict["x"].asnumpy()
+        assert np.isfinite(grad).all()
