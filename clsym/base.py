@@ -99,6 +99,7 @@ ENVIRONMENT: dict[str, EnvVar] = {
         EnvVar("CLSYM_KERNEL_PATH", "", "Directory to read the .cl files from instead of the installed ones."),
         EnvVar("CLSYM_TRAITS", "", "'cpu' or 'gpu': lower for this kind of device whatever the device is (for testing)."),
         EnvVar("CLSYM_TEST", "", "Devices that the test suite runs on, comma-separated selectors; empty: every device found."),
+        EnvVar("MXNET_BACKWARD_DO_MIRROR", "0", "1: compute cheap operators again in the backward where that saves memory."),
         EnvVar("PYOPENCL_CTX", "", "pyopencl's own selector; honoured when CLSYM_DEVICE is not set."),
     )
 }

@@ -2,11 +2,11 @@
  *
  * A and B have any strides (ars, acs: elements between rows and between columns of A; so transposition is free); a row of C is
  * contiguous, ldc apart. Batch entry i starts at a + aoff + (i % amod) * abatch, b + boff + i * bbatch, c + coff + i * cbatch
- * (a batch stride of 0 repeats an operand). bias holds N (BIAS 1) or M (BIAS 2) values. REQ is the store mode.
+ * (a batch stride of 0 repeats an operand). bias holds N (BIAS 1) or M (BIAS 2) values. REQ is the store mode. The product is multiplied by alpha.
  *
  * gemm       CPU: `items` blocks of mrows x ncols of C of one batch entry, shared out to the work-items in turn. For each block of mc
  *            rows and kcmax of K it packs A's block (stays in the L2 cache) and then, panel by panel of NR columns, B's (stays in L1),
- *            and runs the register tiles over them. `work` has kcmax * (NR + mc) elements of CT a work-item.
+ *            and runs the register tiles over them. `work` has kcmax * (NR + mc) elements of CT a work-item, NR without A.
  * gemm_dot   CPU, few rows: out[r][l] = sum_k x[r][k] w[l][k], the rows of w contiguous and read once, in place: packing a weight
  *            that is used for a handful of rows would cost more than the product. A work-item owns `lines` values of l.
  * gemm_axpy  CPU, few rows: out[r][l] = sum_k x[r][k] w[k][l], l contiguous. A work-item owns `lines` values of l.
@@ -16,11 +16,6 @@
  * Tunables: VW, NV, MR (include/gemm_cpu.h), A_DIRECT, ROWS, LINES, TK.
  */
 #include "common.h"
-#ifdef ALPHA
-#define SCALED(v) ((v) * (CT)(ALPHA)) /* a factor of the product, before the bias */
-#else
-#define SCALED(v) (v)
-#endif
 #ifndef SAME
 #define SAME 0 /* 1 when T is the compute type */
 #endif
@@ -29,10 +24,8 @@
 #endif
 
 /* out = beta * c, before a product is added to it */
-__kernel void gemm_scale(const __global T *c, __global T *out, const long n) {
-#ifdef BETA
-  FOR_EACH(i, n) STORE(out, i, LOAD(c, i) * (CT)(BETA));
-#endif
+__kernel void gemm_scale(const __global T *c, __global T *out, const long n, const CT beta) {
+  FOR_EACH(i, n) STORE(out, i, LOAD(c, i) * beta);
 }
 
 /* out[n] = the sum of column n of x [rows][N]: the gradient of a bias. A work-item: strips of 16 columns. */
@@ -55,19 +48,15 @@ __kernel void gemm_column_sums(const __global T *restrict x, __global T *restric
 #if DEVICE_CPU
 #include "gemm_cpu.h"
 
-#ifndef A_DIRECT
-#define A_DIRECT 0 /* 1: rows of A are read where they lie (needs SAME and M >= MR): pays where few columns share them */
-#endif
-
 /* Packs kc rows and `cols` columns of B into a panel [kc][NR], columns past `cols` zero. */
 GEMM_INLINE void pack_columns(const __global T *b, const size_t brs, const size_t bcs, const int kc, const int cols,
-                              __global CT *to) {
+                              PANEL CT *to) {
   if (cols == NR && bcs == 1) {
     for (int k = 0; k < kc; k++) {
 #if SAME
 #pragma unroll
       for (int j = 0; j < NV; j++)
-        *(__global gemm_vec *)(to + k * NR + j * VW) = *(const __global gemm_vec *)(b + k * brs + j * VW);
+        *(PANEL gemm_vec *)(to + k * NR + j * VW) = *(const __global gemm_vec *)(b + k * brs + j * VW);
 #else
       for (int j = 0; j < NR; j++) to[k * NR + j] = LOAD(b, k * brs + j);
 #endif
@@ -83,13 +72,16 @@ GEMM_INLINE void pack_columns(const __global T *b, const size_t brs, const size_
 }
 
 __kernel void gemm(const __global T *restrict a, const __global T *restrict b, __global T *c, const __global T *restrict bias,
-                   __global CT *restrict work, const int M, const int N, const int K, const long ars, const long acs,
-                   const long brs, const long bcs, const long ldc, const long abatch, const long bbatch, const long cbatch,
-                   const int amod, const long aoff, const long boff, const long coff, const int mrows, const int ncols,
+                   PANEL CT *restrict work, const int M, const int N, const int K, const long ars, const long acs, const long brs,
+                   const long bcs, const long ldc, const long abatch, const long bbatch, const long cbatch, const int amod,
+                   const long aoff, const long boff, const long coff, const CT alpha, const int mrows, const int ncols,
                    const int mc, const int kcmax, const long items) {
   const int nblocks = (N + ncols - 1) / ncols, mblocks = (M + mrows - 1) / mrows;
-  __global CT *bpanel = work + get_global_id(0) * ((size_t)kcmax * (NR + (A_DIRECT ? 0 : mc)));
-  __global CT *apanel = bpanel + (size_t)kcmax * NR;
+#if !SAME
+  work += get_global_id(0) * ((size_t)kcmax * (NR + mc));
+#endif
+  PANEL CT *bpanel = work, *apanel = work + (size_t)kcmax * NR;
+  long column[NR];
   for (long item = get_global_id(0); item < items; item += get_global_size(0)) {
     const int nb = item % nblocks, mb = item / nblocks % mblocks;
     const long entry = item / nblocks / mblocks;
@@ -104,17 +96,18 @@ __kernel void gemm(const __global T *restrict a, const __global T *restrict b, _
         gemm_pack_rows(ae + m0 * ars + k0 * acs, ars, acs, rows, kc, apanel);
 #endif
         for (int n = nb * ncols; n < n1; n += NR) {
-          const int cols = min(NR, n1 - n);
+          const int cols = min(NR, n1 - n), flat = (1 << cols / VW) - 1;
+          for (int j = 0; j < NR; j++) column[j] = n + j;
           pack_columns(be + k0 * brs + n * bcs, brs, bcs, kc, cols, bpanel);
           for (int m = 0; m < rows; m += MR) {
 #if A_DIRECT
             /* the last tile is moved up so that it is whole, and skips the rows that are another's */
             const int at = min(m0 + m, M - MR), skip = m0 + m - at;
-            gemm_tile((const __global CT *)ae + at * ars + k0 * acs, ars, acs, bpanel, kc, ce + at * ldc, ldc, n, N, 0, skip,
-                      min(MR, skip + rows - m), cols, add, bias + (BIAS == 2 ? at : 0), k0 == 0);
+            gemm_tile((const __global CT *)ae + at * ars + k0 * acs, ars, acs, 0, bpanel, kc, ce + at * ldc, ldc, column, flat,
+                      skip, min(MR, skip + rows - m), cols, add, alpha, bias + (BIAS == 2 ? at : 0), k0 == 0);
 #else
-            gemm_tile(apanel + (size_t)m * kc, 1, MR, bpanel, kc, ce + (m0 + m) * ldc, ldc, n, N, 0, 0, min(MR, rows - m), cols,
-                      add, bias + (BIAS == 2 ? m0 + m : 0), k0 == 0);
+            gemm_tile(apanel + (size_t)m * kc, 1, MR, 0, bpanel, kc, ce + (m0 + m) * ldc, ldc, column, flat, 0,
+                      min(MR, rows - m), cols, add, alpha, bias + (BIAS == 2 ? m0 + m : 0), k0 == 0);
 #endif
           }
         }
@@ -135,13 +128,13 @@ __kernel void gemm(const __global T *restrict a, const __global T *restrict b, _
 
 #define STORE_LINE(r, l, v)                                                                              \
   {                                                                                                      \
-    const CT biased = SCALED(v) + (BIAS == 1 ? LOAD(bias, l) : BIAS == 2 ? LOAD(bias, r) : (CT)0);             \
+    const CT biased = (v) * alpha + (BIAS == 1 ? LOAD(bias, l) : BIAS == 2 ? LOAD(bias, r) : (CT)0);             \
     STORE(out, (r) * ors + (l) * ols, biased);                                                           \
   }
 
 __kernel void gemm_dot(const __global T *restrict x, const __global T *restrict w, __global T *out, const __global T *restrict bias,
                        const int rows, const int L, const int K, const long xrs, const long wls, const long ors, const long ols,
-                       const long xbatch, const long wbatch, const long obatch, const int lines) {
+                       const long xbatch, const long wbatch, const long obatch, const CT alpha, const int lines) {
   const size_t gid = get_global_id(0);
   const int blocks = (L + lines - 1) / lines;
   const size_t batch = gid / blocks;
@@ -202,7 +195,7 @@ __kernel void gemm_dot(const __global T *restrict x, const __global T *restrict 
 __kernel void gemm_axpy(const __global T *restrict x, const __global T *restrict w, __global T *out,
                         const __global T *restrict bias, const int rows, const int L, const int K, const long xrs, const long xcs,
                         const long wks, const long ors, const long ols, const long xbatch, const long wbatch, const long obatch,
-                        const int lines) {
+                        const CT alpha, const int lines) {
   const size_t gid = get_global_id(0);
   const int blocks = (L + lines - 1) / lines;
   const size_t batch = gid / blocks;
@@ -255,7 +248,7 @@ __kernel void gemm_axpy(const __global T *restrict x, const __global T *restrict
 __kernel __attribute__((reqd_work_group_size(TILE_ITEMS, TILE_ITEMS, 1))) void gemm(
     const __global T *restrict a, const __global T *restrict b, __global T *c, const __global T *restrict bias, const int M,
     const int N, const int K, const long ars, const long acs, const long brs, const long bcs, const long ldc, const long abatch,
-    const long bbatch, const long cbatch, const int amod, const long aoff, const long boff, const long coff) {
+    const long bbatch, const long cbatch, const int amod, const long aoff, const long boff, const long coff, const CT alpha) {
   GEMM_GPU_LOCALS
   const size_t batch = get_group_id(2);
   const int n0 = get_group_id(0) * TN, m0 = get_group_id(1) * TM;
@@ -268,7 +261,7 @@ __kernel __attribute__((reqd_work_group_size(TILE_ITEMS, TILE_ITEMS, 1))) void g
     for (int j = 0; j < TILE_REGS; j++) {
       const int m = m0 + (int)get_local_id(1) + TILE_ITEMS * i, n = n0 + (int)get_local_id(0) + TILE_ITEMS * j;
       if (m < M && n < N) {
-        const CT v = SCALED(acc[i][j]) + (BIAS == 1 ? LOAD(bias, n) : BIAS == 2 ? LOAD(bias, m) : (CT)0);
+        const CT v = acc[i][j] * alpha + (BIAS == 1 ? LOAD(bias, n) : BIAS == 2 ? LOAD(bias, m) : (CT)0);
         STORE(c, m * ldc + n, v);
       }
     }

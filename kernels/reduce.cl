@@ -74,7 +74,11 @@ static inline long offset_of(long i, const long8 dims) {
 
 static inline CT finish(const CT v, const long n) {
 #if FINISH == 1
+#if IS_FLOAT
   return v / (CT)n;
+#else
+  return n ? v / (CT)n : 0; /* a mean of nothing; NaN for floating-point types */
+#endif
 #elif FINISH == 2 && IS_FLOAT
   return sqrt(v);
 #elif FINISH == 2

@@ -38,6 +38,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--zoo", type=Path, metavar="FOLDER", help="plan the zoo's graphs in this folder")
     parser.add_argument("--models", default="", help="only these of the zoo, comma-separated")
+    parser.add_argument(
+        "--others", action="store_true", help="with --zoo: also an LSTM, a residual network of 1001 layers, a random network"
+    )
     parser.add_argument("--batch", default="1,32", help="batches, comma-separated")
     parser.add_argument("--traits", choices=("generic", "cpu", "gpu", "device"), default="generic")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to this file")
@@ -50,7 +53,13 @@ def main() -> int:
         batches = [int(b) for b in args.batch.split(",")]
         if set(batches) - {1, 32}:
             parser.error("MXNet's figures are for batch 1 and 32")
-        result["zoo"] = memory_zoo.run(args.zoo, models, batches, chosen_traits(args.traits))
+        if unknown := sorted(set(models) - set(memory_zoo.MXNET_MIB)):
+            parser.error(f"no figures for {', '.join(unknown)}; known models: {', '.join(memory_zoo.MXNET_MIB)}")
+        chosen = memory_zoo.cases(models, batches, args.others)
+        if missing := sorted({c.file for c in chosen if not (args.zoo / c.file).is_file()}):
+            parser.error(f"{args.zoo} has no {', '.join(missing)}")
+        traits = chosen_traits(args.traits)
+        result["zoo"] = [memory_zoo.measure(args.zoo, case, traits) for case in chosen]
         print(memory_zoo.report(result["zoo"]))
     if not result:
         parser.error("nothing to do: give --zoo FOLDER")

@@ -10,6 +10,7 @@ import numpy as np
 from ..base import MXNetError, dtype_name
 from ..context import Context
 from ..graph.ir import Entry, Node
+from ..graph.memory_limit import parse_bytes
 from ..graph.place import group_context
 from ..ndarray import NDArray
 from .arrays import new_array
@@ -45,6 +46,10 @@ def _by_argument(given: Any, names: Sequence[str], what: str, allow_missing: boo
     return result
 
 
+def _limit(memory_limit: int | str | None) -> int | None:
+    return None if memory_limit is None else parse_bytes(memory_limit)
+
+
 def bind(
     heads: Sequence[Entry],
     ctx: Context,
@@ -55,6 +60,7 @@ def bind(
     group2ctx: Mapping[str, Context] | None = None,
     shared_exec: Executor | None = None,
     donate: Sequence[str] = (),
+    memory_limit: int | str | None = None,
 ) -> Executor:
     """Bind a graph to arrays; see `Symbol.bind`."""
     if not isinstance(ctx, Context):
@@ -65,7 +71,7 @@ def bind(
     grads = _by_argument(args_grad, names, "args_grad", True, "args_grad")
     states = _by_argument(aux_states if aux_states is not None else [], aux_names, "aux_states", False, "aux_states")
     reqs = store_modes(grad_req, names)
-    return Executor(heads, ctx, arrays, grads, reqs, states, group2ctx, shared_exec, donate)
+    return Executor(heads, ctx, arrays, grads, reqs, states, group2ctx, shared_exec, donate, _limit(memory_limit))
 
 
 def simple_bind(
@@ -78,6 +84,7 @@ def simple_bind(
     shared_arg_names: Sequence[str] | None = None,
     shared_exec: Executor | None = None,
     shared_buffer: dict[str, NDArray] | None = None,
+    memory_limit: int | str | None = None,
     **shapes: Sequence[int],
 ) -> Executor:
     """Infer all shapes and allocate all arrays; see `Symbol.simple_bind`."""
@@ -89,6 +96,7 @@ def simple_bind(
     nodes = [*arg_nodes, *aux_nodes]
     specs = dict(zip(map(id, nodes), infer_inputs(heads, nodes, shapes, type_dict, "simple_bind"), strict=True))
     reqs = store_modes(grad_req, [n.name for n in arg_nodes])
+    limit = _limit(memory_limit)
     groups = dict(group2ctx or {})
     shared_args = shared_exec.arg_dict if shared_exec is not None else {}
     shared_grads = shared_exec.grad_dict if shared_exec is not None else {}
@@ -120,4 +128,4 @@ def simple_bind(
     args = [make(n, shared_args, share_all or n.name in names) for n in arg_nodes]
     grads = [make(n, shared_grads, n.name in names) if r != "null" else None for n, r in zip(arg_nodes, reqs, strict=True)]
     aux = [make(n, shared_aux, shared_exec is not None) for n in aux_nodes]
-    return Executor(heads, ctx, args, grads, reqs, aux, groups, shared_exec)
+    return Executor(heads, ctx, args, grads, reqs, aux, groups, shared_exec, memory_limit=limit)

@@ -53,6 +53,7 @@ class Executor:
         group2ctx: Mapping[str, Context] | None = None,
         shared_exec: Executor | None = None,
         donate: Sequence[str] = (),
+        memory_limit: int | None = None,
     ) -> None:
         self._heads = list(heads)
         self._ctx = ctx
@@ -69,12 +70,16 @@ class Executor:
         if unknown:
             raise MXNetError(f"donate= names {sorted(unknown)}, which are no arguments; the arguments are {self.arg_names}")
         self._donate = tuple(donate)
+        self._memory_limit = memory_limit
+        self._compiled: dict[bool, Plan] = {}
         self._symbol: Any = None
         self._check_specs()
         self._arena: Arena = shared_exec._arena if shared_exec is not None else Arena()
         self._token = object()
         self._positions = {id(n): i for i, n in enumerate(topological(self._heads))}
         self._plans: dict[bool, BoundPlan] = {}
+        if memory_limit is not None:
+            self._compile(any(r != "null" for r in self._reqs))  # refuses here rather than at the first forward
         self.outputs = self._make_outputs()
         self._head_grads: list[NDArray | None] = [None] * len(self._heads)
         self._monitor: Callable[[str, NDArray], Any] | None = None
@@ -136,13 +141,19 @@ class Executor:
         """The compiled plan for inference or training; compiled on first use."""
         return self._bound(is_train).plan
 
+    def _compile(self, train: bool) -> Plan:
+        found = self._compiled.get(train)
+        if found is None:
+            found = self._compiled[train] = compile_plan(
+                self._heads, self._binding(self._reqs if train else ["null"] * len(self._reqs)), train=train, default=self._ctx,
+                group2ctx=self._group2ctx, traits=traits_of, positions=self._positions, specs=self._specs, memory_limit=self._memory_limit,
+            )  # fmt: skip
+        return found
+
     def _bound(self, train: bool) -> BoundPlan:
         found = self._plans.get(train)
         if found is None:
-            plan = compile_plan(
-                self._heads, self._binding(self._reqs if train else ["null"] * len(self._reqs)),
-                train=train, default=self._ctx, group2ctx=self._group2ctx, traits=traits_of, positions=self._positions, specs=self._specs,
-            )  # fmt: skip
+            plan = self._compile(train)
             externals: dict[str, NDArray] = {}
             for key in plan.externals:
                 kind, _, number = key.partition(":")
@@ -463,26 +474,28 @@ class Executor:
             if node.name not in kwargs and not partial_shaping:
                 raise MXNetError(
                     f"Shape of unspecified arg: {node.name} changed from {tuple(array.shape)} to {tuple(shape)}. "
-                    "This can cause the new executor to not share parameters with the old one. If this is intended, set partial_shaping=True."
+                    "This can cause the new executor to not share parameters with the old one. "
+                    "If this is intended, set partial_shaping=True."
                 )
             size = int(np.prod(shape))
             if size > array.size:
                 if not allow_up_sizing:
                     raise MXNetError(
                         f"New shape of arg: {node.name} {tuple(shape)} is larger than original {tuple(array.shape)}. "
-                        "First making a big executor and then down sizing it is more efficient than the reverse. Set allow_up_sizing=True to allocate new arrays."
+                        "First making a big executor and then down sizing it is more efficient than the reverse. "
+                        "Set allow_up_sizing=True to allocate new arrays."
                     )
                 dtype, what = dtype_name(array.dtype), f"the array {node.name!r}"
-                return new_array(shape, array.context, dtype, what), new_array(
-                    shape, array.context, dtype, what
-                ) if grad is not None else None
+                fresh = new_array(shape, array.context, dtype, what)
+                return fresh, new_array(shape, array.context, dtype, what) if grad is not None else None
             part = array.reshape((-1,))[:size].reshape(shape)
             return part, grad.reshape((-1,))[:size].reshape(shape) if grad is not None else None
 
         renewed = [renew(n, a, g) for n, a, g in zip(self._arg_nodes, self.arg_arrays, self.grad_arrays, strict=True)]
         aux = [renew(n, a, None)[0] for n, a in zip(self._aux_nodes, self.aux_arrays, strict=True)]
         result = Executor(
-            self._heads, self._ctx, [a for a, _ in renewed], [g for _, g in renewed], self._reqs, aux, self._group2ctx, self, self._donate
+            self._heads, self._ctx, [a for a, _ in renewed], [g for _, g in renewed], self._reqs, aux, self._group2ctx, self, self._donate,
+            self._memory_limit,
         )
         result._symbol = self._symbol
         return result

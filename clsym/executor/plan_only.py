@@ -34,12 +34,10 @@ def plan(
         raise MXNetError(f"plan: {unknown} are no inputs of the graph; the inputs are {[n.name for n in nodes]}")
     reqs = store_modes(grad_req, [n.name for n in arg_nodes])
     specs = infer_inputs(heads, nodes, shapes, type_dict, "plan")
-    if memory_limit is not None:
-        limit = parse_bytes(memory_limit)
-        raise MXNetError(f"memory_limit={limit} bytes: plans cannot be fitted to a limit yet; leave memory_limit out")
+    limit = None if memory_limit is None else parse_bytes(memory_limit)
     binding = Binding(nodes, specs, [where] * len(nodes), [*reqs, *(["null"] * len(aux_nodes))])
     train = any(r != "null" for r in reqs)
-    return compile_plan(heads, binding, train=train, default=where, traits=lambda _: traits)
+    return compile_plan(heads, binding, train=train, default=where, traits=lambda _: traits, memory_limit=limit)
 
 
 def _target(ctx: Context | DeviceTraits | None) -> tuple[Context, DeviceTraits]:

@@ -133,15 +133,15 @@ def split(tape: Tape, found: Candidate) -> set[int]:
     return best[1]
 
 
-def fill(tape: Tape, found: Candidate, limit: int) -> Candidate:
+def fill(tape: Tape, found: Candidate, limit: int, rounds: int = 8) -> Candidate:
     """Use what the limit leaves: keep what is dearest to compute again a byte, as long as it fits."""
     room = limit
-    for _ in range(6):
+    for _ in range(rounds):
         better = evaluate(tape, *_more(tape, found, room), found.recent)
         if better.keep == found.keep and better.lasting == found.lasting:
             break
         if better.peak > limit:  # what stays can no longer be overwritten in place
-            room -= better.peak - limit
+            room -= max(better.peak - limit, (limit - found.peak) // 4)
         elif better.cost < found.cost:
             found, room = better, limit
         else:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -13,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..base import MXNetError
+from .memory_file import write_whole
 from .memory_reasons import Refusal, find_refusals
 
 if TYPE_CHECKING:
@@ -316,28 +315,3 @@ class MemoryReport:
         from .memory_picture import draw
 
         return draw(self, form)
-
-
-def write_whole(target: Path, content: bytes) -> None:
-    """Write a file by a temporary one beside it, which then takes its place.
-
-    Raises
-    ------
-    MXNetError
-        It cannot be written; what was there stays.
-    """
-    temporary = ""
-    try:
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=target.name + ".", suffix=".tmp")
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)  # mkstemp makes private files
-        os.replace(temporary, target)
-    except OSError as exc:
-        raise MXNetError(f"cannot save the memory report to {str(target)!r}: {exc}") from exc
-    finally:
-        if temporary:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(temporary)

@@ -6,15 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ..base import MXNetError
+from ..base import MXNetError, env
 from ..context import Context
 from .gradient import differentiate
 from .infer import infer_specs
 from .ir import Entry, Node, aux_variables, topological
-from .lower import Step, lower_steps
+from .lower import Lowered, Step, lower_steps
 from .memory import MemoryPlan, StepUse, plan_memory
 from .op import TensorSpec, find_op, show_shape
 from .place import CROSS_COPY, place
+from .recompute import choose
 from .schedule import schedule
 from .sync import Waits, find_waits
 from .traits import DeviceTraits
@@ -61,6 +62,12 @@ class Plan:
         Bytes to which sizes and offsets in the arena are rounded.
     certificate : str
         What is known of the order's peak; see `Schedule`.
+    memory_limit : int or None
+        Bytes that the arenas were to fit into.
+    recomputed : int
+        How many steps of the forward part are run again in the backward part.
+    extra_work : float
+        The multiply-adds of those, relative to all that the plan needs without them.
     """
 
     steps: tuple[Step, ...]
@@ -78,6 +85,9 @@ class Plan:
     states: frozenset[str] = frozenset()
     alignment: int = 128
     certificate: str = "as given"
+    memory_limit: int | None = None
+    recomputed: int = 0
+    extra_work: float = 0.0
 
     def memory_report(self) -> MemoryReport:
         """Where every byte goes and when: sums, live ranges, the peak, what was computed in place and what could not be."""
@@ -112,6 +122,8 @@ class Plan:
             f"arena {m.arena_bytes} bytes, bound {m.bound_bytes}, naive {m.naive_bytes}, {len(m.inplace)} in place, "
             f"{len(m.aliased)} views, largest workspace {m.workspace_bytes}"
         )
+        if self.recomputed:
+            lines.append(f"{self.recomputed} steps recomputed, {self.extra_work:.1%} more multiply-adds")
         return "\n".join(lines)
 
     def _where(self, e: int) -> str:
@@ -205,8 +217,9 @@ def compile_plan(
     reuse: bool = True,
     positions: Mapping[int, int] | None = None,
     specs: Mapping[Key, TensorSpec] | None = None,
+    memory_limit: int | None = None,
 ) -> Plan:
-    """Run the passes: infer, gradient, place, schedule, lower, memory, sync.
+    """Run the passes: infer, gradient, place, schedule, lower, recompute, memory, sync.
 
     Parameters
     ----------
@@ -227,11 +240,15 @@ def compile_plan(
         the whole graph when compiling a part of it, so that the part draws what the whole draws.
     specs : dict
         Of every entry of the graph, where the caller has inferred it already.
+    memory_limit : int
+        The most bytes that the arenas (intermediates and workspaces) may have; parts of the forward are computed again in the backward
+        where that is needed. The environment variable ``MXNET_BACKWARD_DO_MIRROR`` and the attribute ``__force_mirroring__`` of nodes ask
+        for computing again without a limit.
 
     Raises
     ------
     MXNetError
-        Shapes contradict, an operator is unknown or lacks a gradient, a variable was not bound.
+        Shapes contradict, an operator is unknown or lacks a gradient, a variable was not bound, or no plan within `memory_limit` was found.
     """
     work = _Compiler(heads, binding, train)
     known = {(id(v), 0): s for v, s in zip(binding.variables, binding.specs, strict=True)}
@@ -287,16 +304,24 @@ def compile_plan(
     for k, h in enumerate(work.heads):
         homes[f"out:{k}"] = homes[f"head:{k}"] = _context_of(h.node, where, default, group2ctx or {}) if not h.node.is_variable else default
     lowered = lower_steps(order, plan_order, all_specs, given, wanted, origin, lane_traits, train)
-    memory = plan_memory(
-        lowered.uses,
-        [spec.nbytes for spec in lowered.specs],
-        lowered.external,
-        donated=frozenset(e for e, key in lowered.external.items() if key.startswith("var:") and int(key[4:]) in binding.donated),
-        pinned=frozenset(e for e, key in lowered.external.items() if key.startswith(("out:", "grad:"))),
-        alignment=alignment,
-        limits={lane: t.max_alloc for lane, t in enumerate(lane_traits)},
-        reuse=reuse,
-    )
+    donated = frozenset(e for e, key in lowered.external.items() if key.startswith("var:") and int(key[4:]) in binding.donated)
+    pinned = frozenset(e for e, key in lowered.external.items() if key.startswith(("out:", "grad:")))
+
+    def planned(steps: Lowered) -> MemoryPlan:
+        return plan_memory(
+            steps.uses,
+            [spec.nbytes for spec in steps.specs],
+            steps.external,
+            donated=donated,
+            pinned=pinned,
+            alignment=alignment,
+            limits={lane: t.max_alloc for lane, t in enumerate(lane_traits)},
+            reuse=reuse,
+        )
+
+    mirrored = env("MXNET_BACKWARD_DO_MIRROR") == "1"
+    chosen = choose(lowered, plan_order, all_specs, lane_traits, planned, donated, pinned, memory_limit, mirrored)
+    lowered, memory = chosen.lowered, chosen.memory
     return Plan(
         steps=tuple(lowered.steps),
         forward=plan_order.forward,
@@ -312,6 +337,9 @@ def compile_plan(
         homes=homes,
         alignment=alignment,
         certificate=plan_order.certificate,
+        memory_limit=memory_limit,
+        recomputed=chosen.steps,
+        extra_work=chosen.work,
         states=frozenset(f"var:{i}" for i, v in enumerate(binding.variables) if id(v) in states),
     )
 

@@ -1,25 +1,30 @@
 """Less memory for more work: parts of the forward are run again in the backward, so that the plan fits a limit.
 
-What is kept is a minimum cut of the forward graph: bytes kept against the cost of running again (`checkpoints.cheapest_keep`). One number, the price of
-a multiply-add in bytes, leads from 'keep everything' to 'keep nothing'. Where what is run again at once is itself too large, it is split, and what crosses
-the split is kept. Every choice is judged by its true live ranges, and what the limit leaves at the end is filled with what is dearest to compute again.
-Norms, activations, concatenations and the like come first; convolutions and matrix products only where those do not suffice.
+What is kept is a minimum cut of the forward graph: bytes kept against the cost of running again (`checkpoints.cheapest_keep`). One
+number, the price of a multiply-add in bytes, leads from 'keep everything' to 'keep nothing'. Where what is run again at once is itself too
+large, it is split, and what crosses the split is kept. Every choice is judged by its true live ranges, and what the limit leaves at the end
+is filled with what is dearest to compute again. Norms, activations, concatenations and the like come first; convolutions and matrix
+products only where those do not suffice.
 
 The sizes of segments follow from the graph; compare Chen et al., https://arxiv.org/abs/1604.06174, and Jain et al., https://arxiv.org/abs/1910.02653.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ..base import MXNetError
 from .checkpoints import Candidate, cheapest_keep, evaluate, fill, split
+from .ir import attribute
 from .lower import Lowered
 from .memory import MemoryPlan
+from .op import TensorSpec
 from .replay import Tape
+from .schedule import Schedule
+from .traits import DeviceTraits
 
-__all__ = ["Recomputed", "fit", "mirror"]
+__all__ = ["Recomputed", "choose", "fit", "mirror"]
 
 PRICES = (1.0, 0.25, 0.05, 0.5, 0.1, 2.0, 0.35, 0.02, 0.7, 0.17)
 """Prices that are tried, in units of (bytes that the backward reads) / (cost of the forward part); coarse first."""
@@ -54,21 +59,23 @@ class _Search:
     def __init__(self, tape: Tape, lowered: Lowered, plan: Planner) -> None:
         self.tape, self.lowered, self.plan = tape, lowered, plan
         self.left = max(24, EVALUATIONS // len(tape.steps))
-        self.seen: list[Candidate] = []
+        self.seen: dict[tuple[frozenset[int], int], Candidate] = {}
         forward = sum(tape.cost[: tape.forward])
         self.unit = sum(tape.sizes[e] for e in tape.needed) / max(forward, 1)
 
     def explore(self, allowed: Collection[int], limit: int, recent: int) -> None:
-        """Try every price, splitting until the limit is met or no split is left."""
+        """Try every price, splitting until the limit is met, and a little beyond, or no split is left."""
         self.left = max(self.left, 12)
         for price in PRICES:
             forced: set[int] = set()
-            while self.left > 0:
-                self.left -= 1
-                found = evaluate(self.tape, cheapest_keep(self.tape, price * self.unit, allowed, forced), (), recent)
-                self.seen.append(found)
+            deeper = 3
+            while self.left > 0 and deeper > 0:
+                keep = frozenset(cheapest_keep(self.tape, price * self.unit, allowed, forced))
+                found = self.seen.get((keep, recent)) or evaluate(self.tape, keep, (), recent)
+                self.left -= (keep, recent) not in self.seen
+                self.seen[keep, recent] = found
                 if found.peak <= limit:
-                    break
+                    deeper -= 1
                 more = split(self.tape, found) - forced
                 if not more:
                     break
@@ -82,26 +89,63 @@ class _Search:
         return Recomputed(lowered, self.plan(lowered), len(again), work)
 
     def cheapest(self, limit: int) -> Recomputed | None:
-        """The plan within the limit that costs least; packing may need a little more than what is alive, so the aim is lowered until it fits."""
+        """The plan within the limit that costs least.
+
+        Packing may need a little more than what is alive; then the aim is lowered.
+        """
         aim = limit
-        for attempt in range(4):
-            fitting = sorted((c for c in self.seen if c.peak <= aim), key=lambda c: c.cost)
-            filled = sorted((fill(self.tape, c, aim) for c in fitting[: 3 if attempt else None]), key=lambda c: c.cost)
-            if not filled:
+        fitting = [c for c in self.seen.values() if c.peak <= aim]
+        promising = sorted(fitting, key=lambda c: fill(self.tape, c, aim, 2).cost)[:6]
+        for _ in range(4):
+            bases = [c for c in promising if c.peak <= aim] or [c for c in fitting if c.peak <= aim]
+            if not bases:
                 return None
-            over = []
-            for found in filled[:2]:
-                result = self.result(found)
-                if result.memory.arena_bytes <= limit:
-                    return result
-                over.append(result.memory.arena_bytes - limit)
-            aim -= min(over)
+            result = self.result(min((fill(self.tape, c, aim) for c in bases), key=lambda c: c.cost))
+            if result.memory.arena_bytes <= limit:
+                return result
+            aim -= result.memory.arena_bytes - limit
         return None
 
     def smallest(self) -> Recomputed:
         """The plan that needs least, of the few that look best."""
-        ranked = sorted(self.seen, key=lambda c: (c.peak, c.cost))
+        ranked = sorted(self.seen.values(), key=lambda c: (c.peak, c.cost))
         return min((self.result(fill(self.tape, c, c.peak)) for c in ranked[:3]), key=lambda r: r.memory.arena_bytes)
+
+
+def choose(
+    lowered: Lowered,
+    schedule: Schedule,
+    specs: Mapping[tuple[int, int], TensorSpec],
+    traits: Sequence[DeviceTraits],
+    plan: Planner,
+    donated: frozenset[int],
+    pinned: frozenset[int],
+    limit: int | None,
+    mirrored: bool,
+) -> Recomputed:
+    """The plan to use: as it is, or with steps that are run again because of a limit, or because the user asked for it (mirroring).
+
+    Raises
+    ------
+    MXNetError
+        No plan within the limit was found; says what the smallest needs.
+    """
+    plain = Recomputed(lowered, plan(lowered), 0, 0.0)
+    arena = plain.memory.arena_bytes
+    if limit is not None and arena <= limit:
+        return plain
+    if schedule.forward == len(schedule.steps):
+        if limit is not None:
+            raise MXNetError(refusal(limit, arena))
+        return plain
+    asked = mirrored or any(attribute(node, "force_mirroring") for node in schedule.steps[: schedule.forward])
+    if limit is None and not asked:
+        return plain
+    tape = Tape.of(lowered, schedule, specs, traits, donated, pinned)
+    if limit is not None:
+        return fit(tape, lowered, plan, limit)
+    cheap = {s for s in range(tape.forward) if not tape.heavy[s]} if mirrored else set()
+    return mirror(tape, lowered, plan, cheap | tape.marked, arena) or plain
 
 
 def fit(tape: Tape, lowered: Lowered, plan: Planner, limit: int) -> Recomputed:
@@ -128,14 +172,13 @@ def fit(tape: Tape, lowered: Lowered, plan: Planner, limit: int) -> Recomputed:
 def refusal(limit: int, least: int) -> str:
     """What to tell who asked for too little."""
     return (
-        f"memory_limit={limit} bytes: the smallest plan found needs {least} bytes ({least / 2**20:.1f} MiB) for intermediates and workspaces. "
-        "Give at least that, or bind a smaller batch."
+        f"memory_limit={limit} bytes: the smallest plan found needs {least} bytes ({least / 2**20:.1f} MiB) for intermediates and "
+        "workspaces. Give at least that, or bind a smaller batch."
     )
 
 
-def mirror(tape: Tape, lowered: Lowered, plan: Planner, allowed: Iterable[int], arena: int) -> Recomputed | None:
+def mirror(tape: Tape, lowered: Lowered, plan: Planner, steps: Collection[int], arena: int) -> Recomputed | None:
     """The smallest plan that was found with only these steps run again; None unless it is smaller than `arena` bytes."""
-    steps = set(allowed)
     if not steps:
         return None
     search = _Search(tape, lowered, plan)

@@ -1,6 +1,7 @@
 """A training plan's steps with parts of the forward run again in the backward: which entries stay decides everything else.
 
-All work is on numbered entries after lowering: a step that is run again is the same launches over other entries, so that it gives the same bits.
+All work is on numbered entries after lowering: a step that is run again is the same launches over other entries, so that it gives the same
+bits.
 """
 
 from __future__ import annotations
@@ -11,8 +12,12 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
-from .lower import Step
+from .ir import attribute
+from .lower import Lowered, Step, lower_again
 from .memory import StepUse, assign_storages
+from .op import TensorSpec
+from .schedule import Schedule
+from .traits import DeviceTraits
 
 __all__ = ["Replay", "Tape"]
 
@@ -59,9 +64,17 @@ class Tape:
         Multiply-adds of each step, forward and backward, that has more than a pass over its tensors to do; 0 for the others.
     moved : list of int
         Bytes that each step reads and writes.
-    cost : list of int
-        Both as multiply-adds.
+    marked : set of int
+        Steps of the forward part that the user wants to be run again.
     alignment : int
+    cost : list of int
+        Of each step: multiply-adds and bytes, as multiply-adds.
+    maker : dict of int to int
+        Step that makes each entry of the forward part.
+    droppable : set of int
+        Entries that may be forgotten after the forward part.
+    needed : set of int
+        Entries of the forward part that the backward part reads.
     """
 
     steps: Sequence[Step]
@@ -74,13 +87,12 @@ class Tape:
     pinned: frozenset[int]
     heavy: Sequence[int]
     moved: Sequence[int]
+    marked: frozenset[int]
     alignment: int
 
     def __post_init__(self) -> None:
         self.maker: dict[int, int] = {}
-        """Step that makes each entry of the forward part."""
         self.droppable: set[int] = set()
-        """Entries that may be forgotten after the forward part."""
         for s in range(self.forward):
             for k, e in enumerate(self.steps[s].outs):
                 if e < 0:
@@ -91,7 +103,42 @@ class Tape:
                     self.droppable.add(e)
         self.cost = [m + PASS * b for m, b in zip(self.heavy, self.moved, strict=True)]
         self.needed: set[int] = {e for s in range(self.forward, len(self.steps)) for e in self.steps[s].ins if e in self.maker}
-        """Entries of the forward part that the backward part reads."""
+
+    @classmethod
+    def of(
+        cls,
+        lowered: Lowered,
+        schedule: Schedule,
+        specs: Mapping[tuple[int, int], TensorSpec],
+        traits: Sequence[DeviceTraits],
+        donated: frozenset[int],
+        pinned: frozenset[int],
+    ) -> Tape:
+        """The tape of a lowered schedule."""
+        heavy, moved, marked = [], [], set()
+        for s, node in enumerate(schedule.steps):
+            assert node.op is not None
+            ins = [specs[(id(e.node), e.index)] for e in node.inputs]
+            outs = [specs[(id(node), i)] for i in range(node.num_outputs)]
+            operations, nbytes = node.op.cost(node.params, ins, outs)
+            heavy.append(max(operations // 2, 1) if node.op.recompute == "heavy" else 0)
+            moved.append(nbytes)
+            if s < schedule.forward and str(attribute(node, "force_mirroring")).lower() in ("1", "true"):
+                marked.add(s)
+        return cls(
+            steps=lowered.steps,
+            uses=lowered.uses,
+            forward=schedule.forward,
+            again=lower_again(lowered, schedule, specs, traits),
+            sizes=[spec.nbytes for spec in lowered.specs],
+            external=lowered.external,
+            donated=donated,
+            pinned=pinned,
+            heavy=heavy,
+            moved=moved,
+            marked=frozenset(marked),
+            alignment=max(t.alignment for t in traits),
+        )
 
     def emit(self, keep: Collection[int], lasting: Collection[int], recent: int) -> Replay:
         """Run again in the backward part what it reads and `keep` lacks, just before it is read.

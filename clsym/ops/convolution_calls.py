@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
-from ..graph.op import In, KernelCall, Out, Scalar, Temp, compute_type, ctype, defines_for, grid
+from ..graph.op import In, KernelCall, Local, Out, Scalar, Temp, compute_type, ctype, defines_for, grid
 from ..graph.traits import DeviceTraits
 from .convolution_geometry import Extents, Geometry, extents
-from .gemm import L2_ELEMENTS, Matrix, Tile, ladder, product, split_work, tile_for
+from .gemm import DEPTH, Tile, blocking, ladder, split_work, tile_for
 
 __all__ = ["bias_gradient", "data_gradient", "forward", "weight_gradient"]
 
 Arg = In | Out | Temp
 
-WORKSPACE = 64 << 20
-"""Bytes of columns at a time in the data gradient of strided convolutions."""
+WORK = 0
+"""The only workspace."""
 
-PADDED, WORK, COLUMNS = 0, 1, 2
-"""Which workspace is for what."""
+STRIP_BYTES = 24576
+"""Bytes of the input of a block of a depthwise convolution: most of the L1 cache."""
+
+ZEROS, WEIGHT_ROWS = 256, 512
+"""Elements of a row of zeros in the weight gradient, and the most rows of sums that a work-item keeps."""
 
 
 def _ints(*values: int) -> tuple[Scalar, ...]:
@@ -28,20 +30,6 @@ def _ints(*values: int) -> tuple[Scalar, ...]:
 def _items(traits: DeviceTraits, units: int) -> int:
     """Work-items of a kernel that shares `units` equal pieces out among them."""
     return max(1, min(units, 4 * traits.compute_units))
-
-
-def _pad(
-    source: Arg, planes: int, given: Extents, padded: Extents, before: Extents, insert: Extents, dtype: str, traits: DeviceTraits,
-    always: bool = False, slack: int = 64,
-) -> tuple[list[KernelCall], Arg, int]:  # fmt: skip
-    """The padded image in the compute type: the calls that make it, where it lies, and how many elements of it may be read."""
-    if not always and given == padded and compute_type(dtype) == ctype(dtype):
-        return [], source, planes * math.prod(padded)
-    size = planes * math.prod(padded) + slack
-    to = Temp(PADDED, size * (8 if compute_type(dtype) in ("double", "long") else 4))
-    args = (source, to, Scalar("long", planes), extents(given), extents(padded), extents(before), extents(insert), Scalar("long", slack))
-    call = KernelCall("convolution.cl", "conv_pad", args, _defines(tile_for(dtype, traits), dtype), (_items(traits, planes),), (1,))
-    return [call], to, size
 
 
 def _defines(tile: Tile, dtype: str, req: str = "write", **more: str | int) -> tuple[tuple[str, str | int], ...]:
@@ -56,19 +44,48 @@ def _gpu_tile(
     return KernelCall("convolution.cl", entry, (*args, *scalars), defines_for(dtype, req, **more), size, (16, 16, 1))
 
 
-def _depthwise(
+def _depthwise_gpu(
     entry: str, args: tuple[Arg, ...], numbers: tuple[Scalar, ...], g: Geometry, size: int, dtype: str, req: str, traits: DeviceTraits,
-    stride: Extents, sizes: tuple[Extents, ...], **more: str | int,
-) -> KernelCall:  # fmt: skip
+    bias: bool = False,
+) -> list[KernelCall]:  # fmt: skip
     kd, kh, kw = g.kernel
-    defines = defines_for(dtype, req, KD=kd, KH=kh, KW=kw, SW=stride[2], **more)
-    if traits.is_cpu:
-        shape, local = (_items(traits, size),), (1,)
-    elif entry == "depthwise_weight":
-        shape, local = (size * 64,), (64,)
-    else:
-        shape, local = grid(size, traits)
-    return KernelCall("depthwise_convolution.cl", entry, (*args, *numbers, *map(extents, sizes)), defines, shape, local)
+    defines = defines_for(dtype, req, KD=kd, KH=kh, KW=kw, SW=g.stride[2], BIAS=int(bias))
+    shape, local = ((size * 64,), (64,)) if entry == "depthwise_weight" else grid(size, traits)
+    sizes = map(extents, (g.input, g.output, g.stride, g.dilate, g.pad))
+    return [KernelCall("depthwise_convolution.cl", entry, (*args, *numbers, *sizes), defines, shape, local)]
+
+
+def _strip(g: Geometry, sources: int, tile: Tile, traits: DeviceTraits) -> tuple[int, int, int, int] | None:
+    """Rows and columns of a block of output pixels, elements of a row of its input, and of all of it; None if it has no room.
+
+    The input of a block should stay in the L1 cache.
+    """
+    room = min(traits.local_mem // 2, STRIP_BYTES) // tile.itemsize // (sources * g.kernel[0])
+    cols, high = g.output[2], g.reach[1] + 1
+    while True:
+        pitch = -(-(-(-cols // tile.vw) * tile.vw * g.stride[2] + g.reach[2]) // tile.vw) * tile.vw
+        if high * pitch <= room:
+            rows = min(g.output[1], 1 + (room // pitch - high) // g.stride[1])
+            return rows, cols, pitch, sources * g.kernel[0] * ((rows - 1) * g.stride[1] + high) * pitch
+        if cols <= tile.vw:
+            return None
+        cols = -(-cols // tile.vw) // 2 * tile.vw
+
+
+def _depthwise(
+    entry: str, args: tuple[Arg, ...], numbers: tuple[Scalar, ...], g: Geometry, strip: tuple[int, int, int, int], items: int, dtype: str,
+    req: str, traits: DeviceTraits, insert: Extents | None = None, bias: bool = False,
+) -> list[KernelCall]:  # fmt: skip
+    """The call of a CPU kernel; with `insert`, the strides of the forward pass, it is the data gradient."""
+    tile = tile_for(dtype, traits)
+    kd, kh, kw = g.kernel
+    flip = {"FLIP": int(insert is not None), "BIAS": int(bias)} if entry == "depthwise_forward" else {}
+    sizes = [*map(extents, (g.input, g.output, g.stride, g.dilate, g.pad))]
+    if entry == "depthwise_forward":
+        sizes.append(extents(insert or (1, 1, 1)))
+    given = (*args, Local(strip[3] * tile.itemsize), *numbers, *sizes, *_ints(*strip[:3]))
+    defines = defines_for(dtype, req, KD=kd, KH=kh, KW=kw, SW=g.stride[2], VW=tile.vw, SAME=int(tile.same), **flip)
+    return [KernelCall("depthwise_convolution.cl", entry, given, defines, (max(1, min(items, 8 * traits.compute_units)),), (1,))]
 
 
 # ---------------------------------------------------------------------------------------------------------------------- forward
@@ -78,51 +95,48 @@ def forward(
     g: Geometry, data: Arg, weight: Arg, out: Arg, bias: Arg | None, dtype: str, req: str, traits: DeviceTraits
 ) -> list[KernelCall]:
     """``out = convolution of data with weight (+ bias)``."""
+    tile = tile_for(dtype, traits)
     if g.depthwise:
         channels, planes = g.groups * g.filters, g.images * g.groups * g.filters
         numbers = (Scalar("long", planes), *_ints(channels, g.filters))
-        given = bias if bias is not None else weight
-        has_bias = int(bias is not None)
+        args = (data, weight, out, bias if bias is not None else weight)
         if not traits.is_cpu:
-            sizes = (g.input, g.output, g.stride, g.dilate, g.pad)
-            args = (data, weight, out, given)
-            return [
-                _depthwise("depthwise_forward", args, numbers, g, planes * g.pixels, dtype, req, traits, g.stride, sizes, BIAS=has_bias)
-            ]
-        slack = 64 + 8 * g.stride[2]
-        calls, xp, _ = _pad(data, g.images * g.groups, g.input, g.padded, g.pad, (1, 1, 1), dtype, traits, always=True, slack=slack)
-        four = (g.padded, g.output, g.stride, g.dilate)
-        args = (xp, weight, out, given)
-        return [*calls, _depthwise("depthwise_forward", args, numbers, g, planes, dtype, req, traits, g.stride, four, BIAS=has_bias)]
+            return _depthwise_gpu("depthwise_forward", args, numbers, g, planes * g.pixels, dtype, req, traits, bias is not None)
+        strip = _strip(g, 1, tile, traits)
+        if strip is not None:
+            return _depthwise("depthwise_forward", args, numbers, g, strip, planes, dtype, req, traits, bias=bias is not None)
     if not traits.is_cpu:
         given = bias if bias is not None else weight
         code = 2 if bias is not None else 0
         return [_gpu_tile("conv_forward", (data, weight, out, given), g, g.filters, g.images * g.pixels, dtype, req, BIAS=code)]
-    g = g.collapsed()
-    calls, xp, readable = _pad(data, g.images * g.groups * g.channels, g.input, g.padded, g.pad, (1, 1, 1), dtype, traits)
-    return [*calls, _tiles(g, xp, readable, g.padded, weight, out, bias, dtype, req, traits)]
+    return [_tiles(g.collapsed(), data, weight, out, bias, dtype, req, traits)]
 
 
 def _tiles(
-    g: Geometry, xp: Arg, readable: int, padded: Extents, weight: Arg, out: Arg, bias: Arg | None, dtype: str, req: str,
-    traits: DeviceTraits, turned: bool = False,
+    g: Geometry, data: Arg, weight: Arg, out: Arg, bias: Arg | None, dtype: str, req: str, traits: DeviceTraits, turned: bool = False
 ) -> KernelCall:  # fmt: skip
-    """The call of conv_forward on an image that is padded to `padded`; with `turned`, `weight` is that of the forward convolution."""
+    """The call of conv_forward; with `turned` it is the data gradient: `data` the output's gradient, `out` the data's."""
     tile = tile_for(dtype, traits)
-    m, n, k = g.filters, g.images * g.pixels, g.depth
-    down, across, direct = split_work(-(-m // tile.mr), -(-n // tile.nr), k, g.groups, traits, tile)
-    direct = direct and m >= tile.mr and not turned
+    source, target, m, channels, phases, grid_ = g.input, g.output, g.filters, g.channels, 1, g.output
+    if turned:
+        source, target, m, channels = g.output, g.input, g.channels, g.filters
+        phases = math.prod(min(s, x) for s, x in zip(g.stride, g.input, strict=True))
+        grid_ = tuple(-(-x // s) for s, x in zip(g.stride, g.input, strict=True))
+    n, k = g.images * math.prod(grid_), channels * (-(-g.taps // math.prod(g.stride)) if turned else g.taps)
+    down, across, direct = split_work(-(-m // tile.mr), -(-n // tile.nr), k, g.groups * phases, traits, tile)
     mrows, ncols = tile.rows_in(m, down), tile.columns_in(n, across)
-    launched = _items(traits, g.groups * -(-m // mrows) * -(-n // ncols))
-    kc = tile.depth(k)
-    mc = mrows if direct else min(mrows, max(tile.mr, L2_ELEMENTS // kc // tile.mr * tile.mr))
-    work = launched * (kc * (tile.nr + (0 if direct else mc)) + tile.nr) * tile.itemsize
+    items = g.groups * phases * -(-m // mrows) * -(-n // ncols)
+    if turned and not tile.same:
+        k = channels * g.taps  # the most that a phase can have
+    block = blocking(tile, m, k, mrows, items, direct or turned, traits, WORK, g.taps, turned)
     args = (
-        xp, weight, out, bias if bias is not None else weight, Temp(WORK, work), *_ints(g.images, g.groups, m, g.channels),
-        *map(extents, (padded, g.output, g.kernel, g.stride, g.dilate)), Scalar("long", readable), *_ints(mrows, ncols, mc, kc),
+        data, weight, out, bias if bias is not None else weight, block.work, *_ints(g.images, g.groups, m, channels),
+        *map(extents, (source, target, g.kernel, g.stride, g.dilate, g.pad)), *_ints(mrows, ncols, block.mc, block.kc, items),
     )  # fmt: skip
-    defines = _defines(tile, dtype, req, A_DIRECT=int(direct), TURNED=int(turned), BIAS=2 if bias is not None else 0)
-    return KernelCall("convolution.cl", "conv_forward", args, defines, (launched,), (1,))
+    defines = _defines(
+        tile, dtype, req, A_DIRECT=int(block.direct), A_TABLE=int(turned and block.direct), TURNED=int(turned), BIAS=2 if bias is not None else 0
+    )
+    return KernelCall("convolution.cl", "conv_forward", args, defines, (block.launched,), (1,))
 
 
 # ----------------------------------------------------------------------------------------------------------------- data gradient
@@ -134,53 +148,14 @@ def data_gradient(g: Geometry, head: Arg, weight: Arg, out: Arg, dtype: str, req
     if g.depthwise:
         numbers = (Scalar("long", planes), *_ints(g.groups, g.filters))
         if not traits.is_cpu:
-            sizes = (g.input, g.output, g.stride, g.dilate, g.pad)
-            size = planes * math.prod(g.input)
-            return [_depthwise("depthwise_data", (head, weight, out), numbers, g, size, dtype, req, traits, g.stride, sizes)]
+            return _depthwise_gpu("depthwise_data", (head, weight, out), numbers, g, planes * math.prod(g.input), dtype, req, traits)
         t = g.transposed()
-        padded = _transposed_extents(g)
-        calls, xp, _ = _pad(head, planes * g.filters, g.output, padded, t.pad, g.stride, dtype, traits, always=True, slack=128)
-        four = (padded, g.input, (1, 1, 1), g.dilate)
-        args = (xp, weight, out, weight)
-        return [*calls, _depthwise("depthwise_forward", args, numbers, g, planes, dtype, req, traits, (1, 1, 1), four, FLIP=1)]
+        strip = _strip(t, g.filters, tile_for(dtype, traits), traits)
+        if strip is not None:
+            return _depthwise("depthwise_forward", (head, weight, out, weight), numbers, t, strip, planes, dtype, req, traits, g.stride)
     if not traits.is_cpu:
         return [_gpu_tile("conv_data", (head, weight, out), g, g.channels, g.images * math.prod(g.input), dtype, req)]
-    g = g.collapsed()
-    image = g.groups * g.depth * g.pixels * tile_for(dtype, traits).itemsize
-    if g.stride != (1, 1, 1) and tile_for(dtype, traits).same and image <= WORKSPACE:
-        return _column_gradient(g, head, weight, out, dtype, req, traits, WORKSPACE // image)
-    t, padded = g.transposed(), _transposed_extents(g)
-    calls, xp, readable = _pad(head, g.images * g.groups * g.filters, g.output, padded, t.pad, g.stride, dtype, traits)
-    return [*calls, _tiles(t, xp, readable, padded, weight, out, None, dtype, req, traits, turned=True)]
-
-
-def _transposed_extents(g: Geometry) -> Extents:
-    (a, b, c), (x, y, z) = g.input, g.reach
-    return a + x, b + y, c + z
-
-
-def _column_gradient(
-    g: Geometry, head: Arg, weight: Arg, out: Arg, dtype: str, req: str, traits: DeviceTraits, at_once: int
-) -> list[KernelCall]:  # fmt: skip
-    """Columns of gradients by a matrix product, some images at a time, then their sums."""
-    tile = tile_for(dtype, traits)
-    m, n, k = g.depth, g.pixels, g.filters
-    at_once = min(at_once, g.images)
-    columns = Temp(COLUMNS, at_once * g.groups * m * n * tile.itemsize)
-    calls: list[KernelCall] = []
-    for first in range(0, g.images, at_once):
-        images = min(at_once, g.images - first)
-        a = Matrix(weight, 1, m, k * m, period=g.groups)
-        b = Matrix(head, n, 1, k * n, offset=first * g.groups * k * n)
-        calls += product(m, n, k, a, b, Matrix(columns, n, 1, m * n), dtype, "write", traits, entries=images * g.groups, temp=WORK)
-        planes = images * g.groups * g.channels
-        offset = first * g.groups * g.channels * math.prod(g.input)
-        args = (
-            columns, out, Scalar("long", planes), Scalar("long", offset),
-            *map(extents, (g.input, g.output, g.kernel, g.stride, g.dilate, g.pad)),
-        )  # fmt: skip
-        calls.append(KernelCall("convolution.cl", "conv_col2im", args, _defines(tile, dtype, req), (_items(traits, planes),), (1,)))
-    return calls
+    return [_tiles(g.collapsed(), head, weight, out, None, dtype, req, traits, turned=True)]
 
 
 # -------------------------------------------------------------------------------------------------- weight and bias gradients
@@ -188,40 +163,42 @@ def _column_gradient(
 
 def weight_gradient(g: Geometry, head: Arg, data: Arg, out: Arg, dtype: str, req: str, traits: DeviceTraits) -> list[KernelCall]:
     """The gradient of the weight: a product over the pixels of all images, summed in a fixed order."""
+    tile = tile_for(dtype, traits)
     if g.depthwise:
         channels = g.groups * g.filters
         numbers = _ints(g.images, channels, g.filters)
         if not traits.is_cpu:
-            sizes = (g.input, g.output, g.stride, g.dilate, g.pad)
-            size = channels * g.taps
-            return [_depthwise("depthwise_weight", (data, head, out), numbers, g, size, dtype, req, traits, g.stride, sizes)]
-        slack = 64 + 8 * g.stride[2]
-        calls, xp, _ = _pad(data, g.images * g.groups, g.input, g.padded, g.pad, (1, 1, 1), dtype, traits, always=True, slack=slack)
-        four = (g.padded, g.output, g.stride, g.dilate)
-        return [*calls, _depthwise("depthwise_weight", (xp, head, out), numbers, g, channels, dtype, req, traits, g.stride, four)]
+            return _depthwise_gpu("depthwise_weight", (data, head, out), numbers, g, channels * g.taps, dtype, req, traits)
+        strip = _strip(g, 1, tile, traits)
+        if strip is not None:
+            return _depthwise("depthwise_weight", (data, head, out), numbers, g, strip, channels, dtype, req, traits)
     if not traits.is_cpu:
         return [_gpu_tile("conv_weight", (data, head, out), g, g.filters, g.depth, dtype, req, A_K_FAST=1, B_K_FAST=1)]
     g = g.collapsed()
-    calls, xp, _ = _pad(data, g.images * g.groups * g.channels, g.input, g.padded, g.pad, (1, 1, 1), dtype, traits)
-    tile = tile_for(dtype, traits)
+    room = (traits.local_mem - 1024) // (tile.nr * tile.itemsize)
+    limit = min(DEPTH, room // 2)
+    kc = -(-g.pixels // -(-g.pixels // limit))
+    most = max(1, min(WEIGHT_ROWS, room - kc) // tile.mr)
     tiles, panels = -(-g.depth // tile.mr), -(-g.filters // tile.nr)
-    down, across = _split_weight(tiles, panels, g.groups, traits, tile)
+    down, across = _split_weight(tiles, panels, g.groups, traits, tile, most)
     mrows, npanels = -(-tiles // down) * tile.mr, -(-panels // across)
-    launched = _items(traits, g.groups * -(-g.depth // mrows) * -(-panels // npanels))
-    kc = replace(tile, same=True).depth(g.pixels)
-    work = Temp(WORK, launched * (kc + mrows) * tile.nr * tile.itemsize)
+    items = g.groups * -(-g.depth // mrows) * -(-panels // npanels)
+    launched = _items(traits, items)
+    work, zeros = Local((kc + mrows) * tile.nr * tile.itemsize), Temp(WORK, launched * ZEROS * tile.itemsize)
     args = (
-        xp, head, out, work, *_ints(g.images, g.groups, g.filters, g.channels),
-        *map(extents, (g.padded, g.output, g.kernel, g.stride, g.dilate)), *_ints(mrows, npanels, kc),
+        data, head, out, work, zeros, *_ints(g.images, g.groups, g.filters, g.channels),
+        *map(extents, (g.input, g.output, g.kernel, g.stride, g.dilate, g.pad)), *_ints(mrows, npanels, kc, items),
     )  # fmt: skip
-    return [*calls, KernelCall("convolution.cl", "conv_weight", args, _defines(tile, dtype, req), (launched,), (1,))]
+    return [KernelCall("convolution.cl", "conv_weight", args, _defines(tile, dtype, req, ZEROS=ZEROS), (launched,), (1,))]
 
 
-def _split_weight(tiles: int, panels: int, groups: int, traits: DeviceTraits, tile: Tile) -> tuple[int, int]:
-    """Into how many blocks of rows and of panels; every block of rows packs its panels again, at about a cycle an element."""
+def _split_weight(tiles: int, panels: int, groups: int, traits: DeviceTraits, tile: Tile, most: int) -> tuple[int, int]:
+    """Into how many blocks of rows (of at most `most` tiles) and of panels; each packs its panels, at about a cycle an element."""
     units = traits.compute_units
     best: tuple[float, int, int] | None = None
-    for down in ladder(min(tiles, 4 * units)):
+    fewest = -(-tiles // most)
+    for factor in ladder(max(1, min(tiles // fewest, 4 * units))):
+        down = fewest * factor
         for across in ladder(min(panels, 4 * units)):
             waves = -(-groups * down * across // units)
             work = -(-panels // across) * (-(-tiles // down) * tile.mr * tile.nv / 2 + tile.nr)

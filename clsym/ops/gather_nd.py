@@ -92,7 +92,7 @@ class GatherNd(Op):
 class _Scatter(Op):
     """What gives a tensor of the parameter `shape` from slices and index tuples."""
 
-    inputs = ("data", "indices")
+    inputs: tuple[str, ...] = ("data", "indices")
     params: dict[str, Field] = {"shape": ShapeField(doc="Shape of the result.")}
 
     def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:

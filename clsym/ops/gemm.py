@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from ..base import MXNetError
-from ..graph.op import In, KernelCall, Out, Scalar, Temp, compute_type, ctype, defines_for
+from ..graph.op import In, KernelCall, Local, Out, Scalar, Temp, compute_type, ctype, defines_for, grid
 from ..graph.traits import DeviceTraits
 
-__all__ = ["Matrix", "Tile", "float_literal", "ladder", "product", "scaled", "split_work", "tile_for"]
+__all__ = ["Blocking", "Matrix", "Tile", "blocking", "ladder", "product", "scaled", "split_work", "tile_for"]
 
 Arg = In | Out | Temp
 
@@ -18,6 +17,9 @@ MAX_AXPY_ROWS, MAX_DOT_ROWS = 8, 16
 
 As dot products in blocks of 8 rows (packing such an operand transposes it), or as sums of its rows, which are read once for at most 8 rows.
 """
+
+DEPTH = 384
+"""Depth of a panel of B, about: deep enough that loading and storing the sums does not count, shallow enough for the L2 cache."""
 
 L2_ELEMENTS = 131072
 """Elements of a packed block of A: 512 KiB of float32, half of the L2 cache of a core of current CPUs."""
@@ -72,11 +74,18 @@ class Tile:
         """The defines of the kernels that use it."""
         return {"VW": self.vw, "NV": self.nv, "MR": self.mr, "SAME": int(self.same), **more}
 
-    def depth(self, k: int) -> int:
-        """How much of K is packed at a time: about 256 keeps a panel of B in L1; all of it where C could not hold partial sums."""
-        if not self.same or k <= 320:
+    def depth(self, k: int, traits: DeviceTraits, unit: int = 1) -> int:
+        """How much of K is packed at a time, in whole `unit`s if they are not too long; all of it where C could not hold partial sums."""
+        if not self.same:
             return max(1, k)
-        return -(-k // -(-k // 256))
+        room = (traits.local_mem - 1024) // (self.nr * self.itemsize)
+        limit = max(8, min(DEPTH, room))
+        if k <= min(limit * 5 // 4, room):
+            return max(1, k)
+        if unit <= limit:
+            units = -(-k // unit)
+            return -(-units // -(-units // (limit // unit))) * unit
+        return -(-k // -(-k // limit))
 
 
 def tile_for(dtype: str, traits: DeviceTraits) -> Tile:
@@ -84,7 +93,49 @@ def tile_for(dtype: str, traits: DeviceTraits) -> Tile:
     wide = traits.vector_width >= 16
     itemsize = 8 if compute_type(dtype) in ("double", "long") else 4
     vw = (16 if wide else 8 if traits.vector_width >= 8 else 4) * 4 // itemsize
-    return Tile(vw, 2, 12 if wide else 6, compute_type(dtype) == ctype(dtype), itemsize)
+    return Tile(vw, 3, 8 if wide else 4, compute_type(dtype) == ctype(dtype), itemsize)
+
+
+@dataclass(frozen=True)
+class Blocking:
+    """How a work-item goes through its block of a product.
+
+    Attributes
+    ----------
+    direct : bool
+        A is read in place.
+    kc : int
+        Depth of the panels.
+    mc : int
+        Rows of A that are packed at a time.
+    launched : int
+        Number of work-items.
+    work : Local or Temp
+        Where the panels lie: in local memory, a work-item being a work-group, or (where the compute type is not the type of C) in a workspace.
+    """
+
+    direct: bool
+    kc: int
+    mc: int
+    launched: int
+    work: Local | Temp
+
+
+def blocking(
+    tile: Tile, m: int, k: int, mrows: int, items: int, direct: bool, traits: DeviceTraits, temp: int, unit: int = 1, table: bool = False
+) -> Blocking:  # fmt: skip
+    """Blocks and memory for `items` blocks of `mrows` rows; with `table` the panels' memory has room for one more column."""
+    kc = tile.depth(k, traits, unit)
+    panel = kc * (tile.nr + table)
+    if not tile.same:
+        mc, launched = min(mrows, max(tile.mr, L2_ELEMENTS // kc // tile.mr * tile.mr)), min(items, 2 * traits.compute_units)
+        return Blocking(False, kc, mc, launched, Temp(temp, launched * (panel + kc * mc) * tile.itemsize))
+    launched = min(items, 64 * traits.compute_units)
+    room = min(traits.local_mem // tile.itemsize * 3 // 4, L2_ELEMENTS) - panel
+    mc = min(mrows, max(tile.mr, room // kc // tile.mr * tile.mr))
+    if m >= tile.mr and (direct or mc < min(mrows, 8 * tile.mr)):
+        return Blocking(True, kc, mrows, launched, Local((panel) * tile.itemsize))
+    return Blocking(False, kc, mc, launched, Local((panel + kc * mc) * tile.itemsize))
 
 
 def ladder(limit: int) -> list[int]:
@@ -113,13 +164,6 @@ def split_work(tiles: int, panels: int, k: int, entries: int, traits: DeviceTrai
                 best = (cost, down, across, direct)
     assert best is not None
     return best[1:]
-
-
-def float_literal(value: float, dtype: str) -> str:
-    """A number as OpenCL C text, exact."""
-    if not math.isfinite(value):
-        raise MXNetError(f"a factor of a matrix product must be finite, got {value}")
-    return f"({float(value).hex()}{'' if dtype == 'float64' else 'f'})"
 
 
 def product(
@@ -159,8 +203,7 @@ def product(
     if max(m, n, k) >= 1 << 31:
         raise MXNetError(f"a matrix product of ({m}, {k}) and ({k}, {n}) is too large: every extent must be below 2**31")
     more: dict[str, str | int] = {"BIAS": (2 if bias_of_rows else 1) if bias is not None else 0}
-    if alpha != 1.0:
-        more["ALPHA"] = float_literal(alpha, dtype)
+    factor = Scalar(compute_type(dtype), alpha if compute_type(dtype) in ("float", "double") else int(alpha))
     given = bias if bias is not None else a.arg
     if not traits.is_cpu:
         defines = defines_for(dtype, req, A_K_FAST=int(a.cols == 1), B_K_FAST=int(b.cols != 1), **more)
@@ -168,32 +211,30 @@ def product(
         args = (
             a.arg, b.arg, c.arg, given, *(Scalar("int", v) for v in (m, n, k)), *(Scalar("long", v) for v in longs),
             Scalar("int", a.period or entries), *(Scalar("long", v) for v in (a.offset, b.offset, c.offset)),
+            factor,
         )  # fmt: skip
         return [KernelCall("gemm.cl", "gemm", args, defines, (-(-n // 64) * 16, -(-m // 64) * 16, entries), (16, 16, 1))]
-    thin = _thin(m, n, k, a, b, c, given, dtype, req, traits, entries, more)
+    thin = _thin(m, n, k, a, b, c, given, dtype, req, traits, entries, factor, more)
     if thin is not None:
         return [thin]
     tile = tile_for(dtype, traits)
     down, across, direct = split_work(-(-m // tile.mr), -(-n // tile.nr), k, entries, traits, tile)
-    direct = direct and m >= tile.mr
     mrows, ncols = tile.rows_in(m, down), tile.columns_in(n, across)
     items = entries * -(-m // mrows) * -(-n // ncols)
-    launched = min(items, 4 * traits.compute_units)
-    kc = tile.depth(k)
-    mc = mrows if direct else min(mrows, max(tile.mr, L2_ELEMENTS // kc // tile.mr * tile.mr))
-    nbytes = launched * kc * (tile.nr + (0 if direct else mc)) * tile.itemsize
+    block = blocking(tile, m, k, mrows, items, direct, traits, temp)
     longs = (a.rows, a.cols, b.rows, b.cols, c.rows, a.batch, b.batch, c.batch)
     args = (
-        a.arg, b.arg, c.arg, given, Temp(temp, nbytes), *(Scalar("int", v) for v in (m, n, k)), *(Scalar("long", v) for v in longs),
-        Scalar("int", a.period or entries), *(Scalar("long", v) for v in (a.offset, b.offset, c.offset)),
-        *(Scalar("int", v) for v in (mrows, ncols, mc, kc)), Scalar("long", items),
+        a.arg, b.arg, c.arg, given, block.work, *(Scalar("int", v) for v in (m, n, k)), *(Scalar("long", v) for v in longs),
+        Scalar("int", a.period or entries), *(Scalar("long", v) for v in (a.offset, b.offset, c.offset)), factor,
+        *(Scalar("int", v) for v in (mrows, ncols, block.mc, block.kc)), Scalar("long", items),
     )  # fmt: skip
-    return [KernelCall("gemm.cl", "gemm", args, defines_for(dtype, req, **tile.defines(A_DIRECT=int(direct)), **more), (launched,), (1,))]
+    defines = defines_for(dtype, req, **tile.defines(A_DIRECT=int(block.direct)), **more)
+    return [KernelCall("gemm.cl", "gemm", args, defines, (block.launched,), (1,))]
 
 
 def _thin(
     m: int, n: int, k: int, a: Matrix, b: Matrix, c: Matrix, bias: Arg, dtype: str, req: str, traits: DeviceTraits, entries: int,
-    more: dict[str, str | int],
+    factor: Scalar, more: dict[str, str | int],
 ) -> KernelCall | None:  # fmt: skip
     """The call for a product of few rows or few columns, where the strides allow one."""
     if min(m, n) > MAX_DOT_ROWS or a.offset or b.offset or c.offset or a.period:
@@ -218,7 +259,7 @@ def _thin(
     per_item = max(per_item, -(-16384 // max(1, k * rows) // grain) * grain)  # an item of less work is not worth its launch
     args = (
         x.arg, w.arg, out.arg, bias, *(Scalar("int", v) for v in (rows, lines, k)),
-        *(Scalar("long", v) for v in (*strides, out.rows, out.cols, x.batch, w.batch, out.batch)), Scalar("int", per_item),
+        *(Scalar("long", v) for v in (*strides, out.rows, out.cols, x.batch, w.batch, out.batch)), factor, Scalar("int", per_item),
     )  # fmt: skip
     size = entries * -(-lines // per_item)
     return KernelCall("gemm.cl", entry, args, defines_for(dtype, req, **tile.defines(**shape), **more), (size,), (1,))
@@ -226,7 +267,6 @@ def _thin(
 
 def scaled(source: Arg, out: Arg, size: int, beta: float, dtype: str, req: str, traits: DeviceTraits) -> KernelCall:
     """The call for ``out = beta * source``."""
-    from_grid = min(-(-size // 4096), 8 * traits.compute_units) if traits.is_cpu else min(-(-size // 64), 32 * traits.compute_units)
-    local = 1 if traits.is_cpu else 64
-    defines = defines_for(dtype, req, BETA=float_literal(beta, dtype))
-    return KernelCall("gemm.cl", "gemm_scale", (source, out, Scalar("long", size)), defines, (max(1, from_grid) * local,), (local,))
+    shape, local = grid(size, traits, local=64)
+    args = (source, out, Scalar("long", size), Scalar(compute_type(dtype), beta))
+    return KernelCall("gemm.cl", "gemm_scale", args, defines_for(dtype, req), shape, local)

@@ -93,8 +93,7 @@ def scatter_add_calls(
         size, local = column_grid(rows.outer * rows.n * -(-rows.inner // _TILE), n, ctx.traits)
     else:
         calls, ordered, order = sort_calls(keys, Rows(1, count, 1), "int32", False, ctx, temp + 1)
-        args = (ordered, start, *_long(count, rows.n))
-        calls.append(KernelCall(_SOURCE, "bucket_starts", args, defines, *grid(rows.n + 1, ctx.traits)))
+        calls.append(KernelCall(_SOURCE, "bucket_starts", (ordered, start, *_long(count, rows.n)), defines, *grid(rows.n + 1, ctx.traits)))
         size, local = grid(rows.outer * rows.n * rows.inner, ctx.traits)
     args = (g, order, start, out, *_long(rows.outer, rows.n, rows.inner, count))
     return [*calls, KernelCall(_SOURCE, "scatter_add", args, defines, size, local)]

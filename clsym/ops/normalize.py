@@ -94,7 +94,8 @@ class LayerNorm(_Affine):
         axis = check_axis(p.axis, len(shape))
         extent = (shape[axis],)
         mean = (*shape[:axis], 1, *shape[axis + 1 :])
-        return [shape, extent, extent], [shape, mean, mean][: len(outs)]
+        results: list[PartialShape] = [shape, mean, mean]
+        return [shape, extent, extent], results[: len(outs)]
 
     def rows(self, p: Params, shape: tuple[int, ...]) -> tuple[Rows, int]:
         return split_axis(shape, check_axis(p.axis, len(shape))), 1
@@ -184,7 +185,8 @@ class GroupNorm(_Affine):
         if shape[1] >= 0 and shape[1] % p.num_groups:
             raise ShapeError(f"the number of channels, {shape[1]}, must be divisible by num_groups={p.num_groups}")
         mean = (shape[0], p.num_groups)
-        return [shape, each, each], [shape, mean, mean][: len(outs)]
+        results: list[PartialShape] = [shape, mean, mean]
+        return [shape, each, each], results[: len(outs)]
 
     def rows(self, p: Params, shape: tuple[int, ...]) -> tuple[Rows, int]:
         return Rows(shape[0] * p.num_groups, math.prod(shape[1:]) // p.num_groups, 1), p.num_groups

@@ -115,10 +115,8 @@ class NormalizeBackward(Op):
             (grid, local), mapping = column_grid(tiles, rows.count * rows.n, ctx.traits), (Scalar("int", 1), Scalar("int", 0))
         else:
             grid, local, mapping = row_grid(rows.n, rows.count, ctx.traits, rows.inner == 1)
-        args = (
-            In(0), In(1), stat, *parts, Scalar("long", rows.outer), Scalar("long", rows.n), Scalar("long", rows.inner), Scalar("long", splits),
-            *mapping,
-        )  # fmt: skip
+        extents = (Scalar("long", v) for v in (rows.outer, rows.n, rows.inner, splits))
+        args: tuple[Arg, ...] = (In(0), In(1), stat, *parts, *extents, *mapping)
         calls.append(KernelCall("normalize.cl", "affine_gradient", args, defines_for(dtype, "write", AFFINE=1), grid, local))
         for k in (1, 2):
             if ctx.reqs[k] != "null":

@@ -186,7 +186,8 @@ def spread_call(
     else:
         size, local = grid(n, ctx.traits)
     defines = (
-        *defines_for(types[0], req or ctx.reqs[0]), ("TY", types[1]), ("TD", types[2]), ("NEEDS_X", int("(x)" in text)), ("NEEDS_Y", int("(y)" in text)),
+        *defines_for(types[0], req or ctx.reqs[0]), ("TY", types[1]), ("TD", types[2]),
+        ("NEEDS_X", int("(x)" in text)), ("NEEDS_Y", int("(y)" in text)),
         ("INNER_REDUCED", int(steps[0] == 0)), ("DERIV(g, x, y)", text),
     )  # fmt: skip
     pad = 8 - len(extents)
@@ -270,8 +271,10 @@ class Norm(Reduce):
 
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
         axes = reduced_axes(p.axis, ins[0].ndim)
-        how = {"map": "abs"} if p.ord == 1 else {"map": "square", "finish": "sqrt"}
-        return reduce_calls(In(0), Out(0), ins[0].shape, axes, ins[0].dtype, ctx, out_dtype=outs[0].dtype, req=ctx.reqs[0], **how)
+        map, finish = ("abs", "") if p.ord == 1 else ("square", "sqrt")
+        return reduce_calls(
+            In(0), Out(0), ins[0].shape, axes, ins[0].dtype, ctx, map=map, finish=finish, out_dtype=outs[0].dtype, req=ctx.reqs[0]
+        )
 
 
 @register

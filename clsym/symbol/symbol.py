@@ -301,6 +301,7 @@ class Symbol(Arithmetic):
         group2ctx: Mapping[str, Context] | None = None,
         shared_exec: Any = None,
         donate: Sequence[str] = (),
+        memory_limit: int | str | None = None,
     ) -> Any:
         """An executor of the graph over given arrays.
 
@@ -321,12 +322,23 @@ class Symbol(Arithmetic):
             One whose memory may be used.
         donate : sequence of str, optional
             Arguments whose memory may be overwritten once they are no longer needed.
+        memory_limit : int or str, optional
+            The most that intermediate values and workspaces may take: bytes, or text such as ``'2GiB'``. Where that is less than training
+            needs, the backward computes parts of the forward again, the cheapest first: norms, activations and the like, then convolutions
+            and matrix products. Gradients, random draws and auxiliary states are the same, bit for bit.
 
         Returns
         -------
         Executor
+
+        Raises
+        ------
+        MXNetError
+            Arrays are missing or contradict one another; or no way to keep to `memory_limit` was found, then it says how much is enough.
         """
-        return executor.bind(self._entries, ctx, args, args_grad, grad_req, aux_states, group2ctx, shared_exec, donate)
+        return executor.bind(
+            self._entries, ctx, args, args_grad, grad_req, aux_states, group2ctx, shared_exec, donate, memory_limit=memory_limit
+        )
 
     def simple_bind(
         self,
@@ -338,12 +350,17 @@ class Symbol(Arithmetic):
         shared_arg_names: Sequence[str] | None = None,
         shared_exec: Any = None,
         shared_buffer: Any = None,
+        memory_limit: int | str | None = None,
         **kwargs: tuple[int, ...],
     ) -> Any:
-        """An executor with new arrays, whose shapes follow from some arguments': ``net.simple_bind(mx.cpu(), data=(1, 3, 8, 8))``."""
+        """An executor with new arrays, whose shapes follow from some arguments': ``net.simple_bind(mx.cpu(), data=(1, 3, 8, 8))``.
+
+        `memory_limit` is explained at `bind`.
+        """
         return executor.simple_bind(
-            self._entries, ctx, grad_req, type_dict, stype_dict, group2ctx, shared_arg_names, shared_exec, shared_buffer, **kwargs
-        )
+            self._entries, ctx, grad_req, type_dict, stype_dict, group2ctx, shared_arg_names, shared_exec, shared_buffer,
+            memory_limit=memory_limit, **kwargs
+        )  # fmt: skip
 
     def plan(
         self,
@@ -365,7 +382,7 @@ class Symbol(Arithmetic):
         type_dict : dict of str to dtype, optional
             Element types of inputs; float32 by default.
         memory_limit : int or str, optional
-            Bytes, or text such as ``'2GiB'``, that arena and outputs may take.
+            Bytes, or text such as ``'2GiB'``, that intermediate values and workspaces may take; see `bind`.
         shapes : tuple of int
             Of some inputs, by name; the others' follow.
 

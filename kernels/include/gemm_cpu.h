@@ -27,9 +27,6 @@
 #ifndef A_TABLE
 #define A_TABLE 0
 #endif
-#ifndef SCALED
-#define SCALED(v) (v)
-#endif
 #ifndef BIAS
 #define BIAS 0 /* 1: one value a column, 2: one value a row */
 #endif
@@ -38,99 +35,116 @@
 #else
 #define PANEL __global
 #endif
+#ifndef A_DIRECT
+#define A_DIRECT 0 /* 1: rows of A are read where they lie (needs SAME and M >= MR), 0: packed beside the panel of B */
+#endif
+#if A_DIRECT
+#define A_SPACE __global
+#else
+#define A_SPACE PANEL
+#endif
 
 typedef CAT(CT, VW) gemm_aligned;
 typedef gemm_aligned gemm_vec __attribute__((aligned(sizeof(CT))));
 
 #define GEMM_INLINE static inline __attribute__((always_inline))
+/* A function of its own: the loop of a tile needs nearly all vector registers, and inlined it would share them with what surrounds it.
+ * It takes a vector (a zero), for without one clang compiles it for narrower vectors. */
+#define GEMM_APART static __attribute__((noinline))
 
-/* acc += MR rows of A times the first nv vectors of the panel's columns; nv is a constant after inlining */
-GEMM_INLINE void gemm_accumulate(gemm_vec acc[MR][NV], const int nv, const __global CT *a, const size_t ars, const size_t acs,
-                                 const PANEL int *at, const PANEL CT *b, const int kc) {
+/* tile[MR][NR] = MR rows of A times the first nv vectors of the panel's columns; nv is a constant after inlining. See
+ * GEMM_APART. */
+GEMM_INLINE void gemm_multiply(const gemm_aligned zero, CT *tile, const int nv, const A_SPACE CT *a, const size_t ars, const size_t acs, const PANEL int *at,
+                               const PANEL CT *b, const int kc) {
+  gemm_vec acc[MR][NV];
+#pragma unroll
+  for (int i = 0; i < MR; i++)
+#pragma unroll
+    for (int j = 0; j < NV; j++) acc[i][j] = zero;
   for (int k = 0; k < kc; k++) {
     gemm_vec bv[NV];
 #pragma unroll
-    for (int j = 0; j < nv; j++) bv[j] = *(const PANEL gemm_vec *)(b + j * VW);
+    for (int j = 0; j < NV; j++)
+      if (j < nv) bv[j] = *(const PANEL gemm_vec *)(b + j * VW);
 #if A_TABLE
-    const __global CT *ak = a + at[k];
+    const A_SPACE CT *ak = a + at[k];
 #else
-    const __global CT *ak = a;
+    const A_SPACE CT *ak = a;
     a += acs;
 #endif
 #pragma unroll
     for (int i = 0; i < MR; i++) {
       const gemm_vec ai = (gemm_vec)(ak[i * ars]);
 #pragma unroll
-      for (int j = 0; j < nv; j++) acc[i][j] = acc[i][j] + ai * bv[j];
+      for (int j = 0; j < NV; j++)
+        if (j < nv) acc[i][j] = acc[i][j] + ai * bv[j];
     }
     b += NR;
   }
-}
-
-/* Stores rows [row0, row1) of the tile and the first `cols` columns of it. */
-GEMM_INLINE void gemm_tile(const __global CT *a, const size_t ars, const size_t acs, const PANEL int *at, const PANEL CT *b,
-                           const int kc, __global T *c, const size_t ldc, const long *column, const int flat, const int row0,
-                           const int row1, const int cols, const int add, const __global T *bias, const int use_bias GEMM_EXTRA) {
-  gemm_vec acc[MR][NV];
 #pragma unroll
   for (int i = 0; i < MR; i++)
 #pragma unroll
-    for (int j = 0; j < NV; j++) acc[i][j] = (gemm_vec)((CT)0);
-  if (cols > 2 * VW || NV == 1)
-    gemm_accumulate(acc, NV, a, ars, acs, at, b, kc);
-  else if (cols > VW && NV >= 2) /* the last panel: no work for vectors without a column */
-    gemm_accumulate(acc, NV >= 2 ? 2 : 1, a, ars, acs, at, b, kc);
-  else
-    gemm_accumulate(acc, 1, a, ars, acs, at, b, kc);
+    for (int j = 0; j < NV; j++)
+      if (j < nv) *(gemm_vec *)(tile + i * NR + j * VW) = acc[i][j];
+}
 
-#pragma unroll
-  for (int j = 0; j < NV; j++) {
-    if (j * VW >= cols) break;
+#define GEMM_PARAMETERS \
+  const gemm_aligned zero, CT *tile, const A_SPACE CT *a, const size_t ars, const size_t acs, const PANEL int *at, const PANEL CT *b, \
+      const int kc
+GEMM_APART void gemm_multiply_1(GEMM_PARAMETERS) { gemm_multiply(zero, tile, 1, a, ars, acs, at, b, kc); }
+GEMM_APART void gemm_multiply_2(GEMM_PARAMETERS) { gemm_multiply(zero, tile, NV < 2 ? NV : 2, a, ars, acs, at, b, kc); }
+GEMM_APART void gemm_multiply_all(GEMM_PARAMETERS) { gemm_multiply(zero, tile, NV, a, ars, acs, at, b, kc); }
+
+/* A tile, stored: C = alpha * A B (+ bias) (+ C), rows [row0, row1) and the first `cols` columns of it. */
+GEMM_INLINE void gemm_tile(const A_SPACE CT *a, const size_t ars, const size_t acs, const PANEL int *at, const PANEL CT *b,
+                           const int kc, __global T *c, const size_t ldc, const long *column, const int flat, const int row0,
+                           const int row1, const int cols, const int add, const CT alpha,
+                           const __global T *bias, const int use_bias) {
+  CT tile[MR * NR];
+  if (cols > 2 * VW)
+    gemm_multiply_all((gemm_aligned)((CT)0), tile, a, ars, acs, at, b, kc);
+  else if (cols > VW) /* the last panel: no work for vectors without a column */
+    gemm_multiply_2((gemm_aligned)((CT)0), tile, a, ars, acs, at, b, kc);
+  else
+    gemm_multiply_1((gemm_aligned)((CT)0), tile, a, ars, acs, at, b, kc);
+  for (int v = 0; v * VW < cols; v++) {
+    const CT *from = tile + v * VW;
 #if SAME
-    if (flat >> j & 1) {
-      __global T *to = c + column[j * VW];
+    if (flat >> v & 1) {
+      __global T *to = c + column[v * VW];
+      for (int i = row0; i < row1; i++) {
+        __global gemm_vec *out = (__global gemm_vec *)(to + i * ldc);
+        gemm_vec sum = *(const gemm_vec *)(from + i * NR) * (gemm_vec)(alpha);
 #if BIAS == 1
-      const gemm_vec side = use_bias ? *(const __global gemm_vec *)(bias + column[j * VW]) : (gemm_vec)((CT)0);
-#endif
-#pragma unroll
-      for (int i = 0; i < MR; i++) {
-        if (i < row0 || i >= row1) continue;
-        gemm_vec v = SCALED(acc[i][j]);
-#if BIAS == 1
-        v += side;
+        if (use_bias) sum += *(const __global gemm_vec *)(bias + column[v * VW]);
 #elif BIAS == 2
-        if (use_bias) v += (gemm_vec)(bias[i]);
+        if (use_bias) sum += (gemm_vec)(bias[i]);
 #endif
-        __global gemm_vec *at_ = (__global gemm_vec *)(to + i * ldc);
-        if (add) v += *at_;
-        *at_ = v;
+        if (add) sum += *out;
+        *out = sum;
       }
       continue;
     }
 #endif
-    CT edge[MR * VW];
-#pragma unroll
-    for (int i = 0; i < MR; i++) *(gemm_vec *)(edge + i * VW) = acc[i][j];
-    const int lanes = cols - j * VW < VW ? cols - j * VW : VW;
-    for (int l = 0; l < lanes; l++) {
-      const long n = column[j * VW + l];
-      for (int i = row0; i < row1; i++) {
-        CT v = SCALED(edge[i * VW + l]);
+    const int lanes = cols - v * VW < VW ? cols - v * VW : VW;
+    for (int i = row0; i < row1; i++)
+      for (int l = 0; l < lanes; l++) {
+        const long n = column[v * VW + l];
+        CT sum = from[i * NR + l] * alpha;
 #if BIAS == 1
-        if (use_bias) v += LOAD(bias, n);
+        if (use_bias) sum += LOAD(bias, n);
 #elif BIAS == 2
-        if (use_bias) v += LOAD(bias, i);
+        if (use_bias) sum += LOAD(bias, i);
 #endif
-        if (add) v += LOAD(c, n + i * ldc);
-        STORE_AS(1, T, c, n + i * ldc, v);
+        if (add) sum += LOAD(c, n + i * ldc);
+        STORE_AS(1, T, c, n + i * ldc, sum);
       }
-    }
   }
 }
 
 /* Packs `rows` rows and kc columns of A, from element (0, 0) at a, into panels [rows / MR][kc][MR], rows past `rows` zero. */
 GEMM_INLINE void gemm_pack_rows(const __global T *a, const size_t ars, const size_t acs, const int rows, const int kc,
-                                __global CT *to) {
+                                PANEL CT *to) {
   for (int m = 0; m < rows; m += MR) {
     const int valid = rows - m < MR ? rows - m : MR;
     const __global T *from = a + m * ars;

@@ -51,7 +51,6 @@
 #define SMAX(a, b) (((a) > (b) || (a) != (a)) ? (a) : (b))
 #define SMIN(a, b) (((a) < (b) || (a) != (a)) ? (a) : (b))
 
-#define FOLD_LANES(F, v) F(F(F((v).s0, (v).s4), F((v).s2, (v).s6)), F(F((v).s1, (v).s5), F((v).s3, (v).s7)))
 static inline CT max8(V8 v) {
   const CT a = SMAX(v.s0, v.s4), b = SMAX(v.s1, v.s5), c = SMAX(v.s2, v.s6), d = SMAX(v.s3, v.s7);
   const CT e = SMAX(a, c), f = SMAX(b, d);

@@ -12,7 +12,7 @@ import pytest
 
 import clsym as mx
 from clsym.runtime.buffer import live_bytes, pooled_bytes
-from clsym.runtime.device import Device, resolve
+from clsym.runtime.device import Device, all_devices, resolve
 
 
 def mlp() -> Any:
@@ -72,6 +72,30 @@ def test_report_is_what_the_device_holds(name: str, req: str, ctx: mx.Context) -
     assert planned.to_dict() == report.to_dict()
     del ex
     assert held(device) == before
+
+
+def pairs() -> list[tuple[str, str]]:
+    found = [d.selector for d in all_devices() if d.rank.automatic]
+    return [(a, b) for i, a in enumerate(found) for b in found[i + 1 :]][:2]
+
+
+@pytest.mark.parametrize("pair", pairs(), ids="+".join)
+def test_each_of_two_devices_holds_what_is_reported(pair: tuple[str, str]) -> None:
+    one, two = mx.cl(pair[0]), mx.cl(pair[1])
+    with mx.AttrScope(ctx_group="a"):
+        x = mx.sym.Dropout(mx.sym.FullyConnected(mx.sym.var("data"), num_hidden=13, name="fc1"))
+    with mx.AttrScope(ctx_group="b"):
+        net = mx.sym.SoftmaxOutput(mx.sym.FullyConnected(x, num_hidden=3, name="fc2"), name="softmax")
+    before = {c: held(resolve(c)) for c in (one, two)}
+    ex = net.simple_bind(one, data=(4, 5), group2ctx={"a": one, "b": two})
+    report = ex.memory_report()
+    ex.forward(is_train=True)
+    ex.backward()
+    mx.nd.waitall()
+    assert {str(c): held(resolve(c)) - before[c] for c in (one, two)} == report.by_device
+    assert sum(report.by_device.values()) == report.total_bytes
+    assert {t.device for t in report.tensors} == {str(one), str(two)}
+    assert f"on {two}" in str(report)
 
 
 def test_planning_allocates_nothing(ctx: mx.Context, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -134,6 +134,14 @@ def test_square_sum_and_moments(device):
     check_op(device, "moments", [x], {"axes": (0, 2)}, [x.mean((0, 2)), x.var((0, 2))], dtypes=("float32", "float16"))
 
 
+def test_empty_axis(device):
+    for dtype in ("float32", "int32"):
+        x = np.zeros((3, 0), dtype)
+        np.testing.assert_array_equal(run_op(device, "sum", [x], {"axis": 1})[0], [0] * 3)
+        np.testing.assert_array_equal(run_op(device, "prod", [x], {"axis": 1})[0], [1] * 3)
+        np.testing.assert_array_equal(run_op(device, "mean", [x], {"axis": 1})[0], [np.nan if dtype == "float32" else 0] * 3)
+
+
 def test_bad_axes():
     for axis in ((0, 0), (3,), (-4,)):
         with pytest.raises(MXNetError, match=r"axis|axes"):
