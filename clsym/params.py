@@ -240,6 +240,13 @@ class Dtype(Field):
             raise ValueError(str(exc)) from exc
 
 
+def _distinct(value: Any) -> Any:
+    """`value`, or text where equality would confuse it: NaN differs from itself, -0.0 equals 0.0."""
+    if isinstance(value, float):
+        return repr(value) if value == 0 or value != value else value
+    return repr(value) if isinstance(value, tuple) and any(isinstance(v, float) for v in value) else value
+
+
 class Params:
     """The typed parameters of a node: attributes, immutable, hashable.
 
@@ -248,13 +255,15 @@ class Params:
     ((3, 3), False)
     """
 
-    __slots__ = ("_hash", "_values")
+    __slots__ = ("_hash", "_key", "_values")
     _values: dict[str, Any]
+    _key: tuple[Any, ...]
     _hash: int
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         object.__setattr__(self, "_values", dict(values))
-        object.__setattr__(self, "_hash", hash(tuple(self._values.items())))
+        object.__setattr__(self, "_key", tuple((k, _distinct(v)) for k, v in self._values.items()))
+        object.__setattr__(self, "_hash", hash(self._key))
 
     def __getattr__(self, name: str) -> Any:
         try:
@@ -280,8 +289,7 @@ class Params:
         return self._hash
 
     def __eq__(self, other: object) -> bool:
-        # nan != nan would make a node differ from itself: compare by representation there
-        return isinstance(other, Params) and (self._values == other._values or repr(self._values) == repr(other._values))
+        return isinstance(other, Params) and self._key == other._key
 
     def __repr__(self) -> str:
         return "Params(" + ", ".join(f"{k}={v!r}" for k, v in self._values.items()) + ")"

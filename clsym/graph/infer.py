@@ -23,7 +23,10 @@ def _argument(node: Node, position: int) -> str:
     return f"argument {label!r} ({node.inputs[position].name})"
 
 
-def _shape_step(node: Node, shapes: dict[Key, PartialShape]) -> bool:
+_Rule = dict[tuple[object, ...], tuple[list[PartialShape], list[PartialShape]]]
+
+
+def _shape_step(node: Node, shapes: dict[Key, PartialShape], memo: _Rule) -> bool:
     """Apply one node's rule; whether anything became better known."""
     op = node.op
     assert op is not None
@@ -32,8 +35,12 @@ def _shape_step(node: Node, shapes: dict[Key, PartialShape]) -> bool:
     nid = id(node)
     out_keys = [(nid, i) for i in range(node.num_outputs)]
     outs = [shapes.get(k) for k in out_keys]
+    rule = (op, node.params, *ins, *outs)  # deep networks repeat their layers
     try:
-        new_ins, new_outs = op.infer_shape(node.params, list(ins), list(outs))
+        known_rule = memo.get(rule)
+        if known_rule is None:
+            known_rule = memo[rule] = op.infer_shape(node.params, list(ins), list(outs))
+        new_ins, new_outs = known_rule
     except ShapeError as exc:
         given = ", ".join(f"{e.name}={show_shape(s)}" for e, s in zip(node.inputs, ins, strict=True))
         raise InferenceError(
@@ -80,15 +87,16 @@ def infer_shapes(order: Sequence[Node], shapes: dict[Key, PartialShape]) -> dict
         A contradiction.
     """
     operators = [n for n in order if n.op is not None]
+    memo: _Rule = {}
     while True:
         changed = False
         for node in operators:
-            changed |= _shape_step(node, shapes)
+            changed |= _shape_step(node, shapes, memo)
         if not changed:  # this sweep has also checked every rule against the final shapes
             return shapes
         if _incomplete(operators, shapes):
             for node in reversed(operators):
-                _shape_step(node, shapes)
+                _shape_step(node, shapes, memo)
 
 
 def _incomplete(operators: Sequence[Node], shapes: Mapping[Key, PartialShape]) -> bool:

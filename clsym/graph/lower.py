@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import ChainMap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ..base import MXNetError
 from .ir import Node
 from .memory import StepUse
-from .op import KernelCall, LowerContext, Rng, Temp, TensorSpec
+from .op import KernelCall, LowerContext, Op, Rng, Temp, TensorSpec
 from .place import CROSS_COPY
 from .schedule import Schedule
 from .traits import DeviceTraits
@@ -192,32 +193,67 @@ def _lower_step(
             result.external[number] = target[0]
         outs.append(number)
         reqs.append("null" if spec.size == 0 else target[1] if target is not None else "write")
-    in_specs = [result.specs[e] for e in ins]
-    mutated = tuple(op.mutates(node.params, train))
-    copy = op is CROSS_COPY
-    calls: tuple[KernelCall, ...] = ()
-    if not copy and (mutated or any(r != "null" for r in reqs)):
-        try:
-            calls = tuple(op.lower(node.params, in_specs, out_specs, LowerContext(traits[lane], tuple(reqs), train, stream)))
-        except MXNetError as exc:
-            raise MXNetError(f"node {node.name!r} ({op.name}) cannot run on {traits[lane].name}: {exc}") from exc
-    temps: dict[int, int] = {}
-    for call in calls:
-        for arg in call.args:
-            if isinstance(arg, Temp):
-                temps[arg.index] = max(temps.get(arg.index, 0), arg.nbytes)
-            elif isinstance(arg, Rng):
-                result.uses_rng = True
+    in_specs = tuple(result.specs[e] for e in ins)
+    ctx = LowerContext(traits[lane], tuple(reqs), train, stream)
+    try:
+        part = _operator_part(op, node.params, in_specs, tuple(out_specs), ctx)
+    except MXNetError as exc:
+        raise MXNetError(f"node {node.name!r} ({op.name}) cannot run on {traits[lane].name}: {exc}") from exc
+    result.uses_rng |= part.uses_rng
     use = StepUse(
         name=node.name,
         lane=lane,
         ins=ins,
         outs=tuple(outs),
-        inplace=tuple(op.inplace(node.params, in_specs, out_specs)),
-        views=dict(op.view(node.params, in_specs, out_specs)),
-            parts=dict(op.parts(node.params, in_specs, out_specs)),
+        inplace=part.inplace,
+        views=part.views,
+        parts=part.parts,
         accumulates=frozenset(i for i, r in enumerate(reqs) if r == "add"),
-        mutated=frozenset(mutated),
-        temps=temps,
+        mutated=frozenset(part.mutated),
+        temps=part.temps,
     )
-    return Step(node.name, op.name, lane, ins, tuple(outs), tuple(reqs), calls, copy, mutated), use
+    return Step(node.name, op.name, lane, ins, tuple(outs), tuple(reqs), part.calls, op is CROSS_COPY, part.mutated), use
+
+
+class _OperatorPart(NamedTuple):
+    """What an operator says of itself for given parameters and tensors: the same for all nodes that agree in those."""
+
+    calls: tuple[KernelCall, ...]
+    temps: Mapping[int, int]
+    uses_rng: bool
+    inplace: tuple[tuple[int, int], ...]
+    views: Mapping[int, tuple[int, int]]
+    parts: Mapping[int, tuple[int, int]]
+    mutated: tuple[int, ...]
+
+
+# Deep networks repeat their layers, and scripts bind the same small graphs over and over.
+_PARTS_KEPT = 4096
+_parts: dict[tuple[object, ...], _OperatorPart] = {}
+
+
+def _operator_part(op: Op, p: Params, ins: tuple[TensorSpec, ...], outs: tuple[TensorSpec, ...], ctx: LowerContext) -> _OperatorPart:
+    # what draws random numbers depends on the node's stream as well
+    key = (op, p, ins, outs, ctx.reqs, ctx.train, ctx.traits, ctx.stream if op.random else -1)
+    found = _parts.get(key)
+    if found is not None:
+        return found
+    mutated = tuple(op.mutates(p, ctx.train))
+    calls: tuple[KernelCall, ...] = ()
+    if op is not CROSS_COPY and (mutated or any(r != "null" for r in ctx.reqs)):
+        calls = tuple(op.lower(p, ins, outs, ctx))
+    temps: dict[int, int] = {}
+    uses_rng = False
+    for arg in (a for call in calls for a in call.args):
+        if isinstance(arg, Temp):
+            temps[arg.index] = max(temps.get(arg.index, 0), arg.nbytes)
+        elif isinstance(arg, Rng):
+            uses_rng = True
+    part = _OperatorPart(
+        calls, temps, uses_rng, tuple(op.inplace(p, ins, outs)), dict(op.view(p, ins, outs)), dict(op.parts(p, ins, outs)), mutated
+    )
+    if len(_parts) >= _PARTS_KEPT:
+        _parts.clear()
+    if op.random or not uses_rng:
+        _parts[key] = part
+    return part

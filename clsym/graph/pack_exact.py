@@ -204,7 +204,7 @@ class _Search:
                     continue
                 before, loss_before = k, slack[u]
                 n = k.bit_count()
-                if n > 1 and (n - 1) / weight[u] >= least:
+                if n > 1 and (n - 1) / weight[u] ** 0.25 >= least:
                     continue
                 to = _INF
                 if slack[u]:
@@ -221,7 +221,7 @@ class _Search:
                         to = _INF
                     else:
                         n += 1
-                score = (n - 1) / weight[u]
+                score = (n - 1) / weight[u] ** 0.25
                 if score < least:
                     least, best = score, (score, u, k, to if to < _INF else 0)
             else:
@@ -411,7 +411,7 @@ def fit(
         except _BudgetError:
             spent = (max_nodes is not None and search.nodes >= max_nodes) or (deadline is not None and time.perf_counter() > deadline)
             if not spent:
-                limit *= 1.1
+                limit *= 1.03
                 continue
         result.nodes = search.nodes
         return result
