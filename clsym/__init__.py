@@ -16,6 +16,7 @@ from . import ops as _ops  # registers the operators  # noqa: F401
 from .base import DeviceNotFoundError, MXNetError, OutOfDeviceMemoryError
 from .context import Context, cl, cpu, cpu_pinned, current_context, gpu, gpu_memory_info, num_gpus
 from .naming import AttrScope
+
 from . import ndarray  # isort: skip
 from . import executor, random, symbol
 from . import ndarray as nd

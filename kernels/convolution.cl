@@ -61,8 +61,11 @@ GEMM_INLINE phase_taps taps_of(const int phase, const int window, const int stri
 GEMM_INLINE void pack_turned(const __global T *w, const size_t ars, const PANEL int *at, const int rows, const int kc, PANEL CT *to) {
   for (int m = 0; m < rows; m += MR)
     for (int k = 0; k < kc; k++, to += MR)
-      for (int i = 0; i < MR; i++) to[i] = m + i < rows ? LOAD(w, (m + i) * ars + at[k]) : (CT)0;
+      SHORT_LOOP for (int i = 0; i < MR; i++) to[i] = m + i < rows ? LOAD(w, (m + i) * ars + at[k]) : (CT)0;
 }
+
+/* Columns of the panel's memory beside NR: the table of A, or the columns of a nearly empty panel as rows. */
+#define EXTRA (TURNED ? 1 : A_DIRECT ? VW / 4 : 0)
 
 __kernel void conv_forward(const __global T *restrict x, const __global T *restrict w, __global T *y, const __global T *restrict bias,
                            PANEL CT *restrict work, const int images, const int groups, const int M, const int channels,
@@ -73,9 +76,9 @@ __kernel void conv_forward(const __global T *restrict x, const __global T *restr
   const long outer = (long)groups * M * size, highest = images * image;
   const int mblocks = (M + mrows - 1) / mrows;
 #if !SAME
-  work += get_global_id(0) * ((size_t)kcmax * (NR + mc + TURNED));
+  work += get_global_id(0) * ((size_t)kcmax * (NR + EXTRA + mc));
 #endif
-  PANEL CT *bpanel = work, *apanel = work + (size_t)kcmax * (NR + TURNED);
+  PANEL CT *bpanel = work, *apanel = work + (size_t)kcmax * (NR + EXTRA);
   PANEL int *at = (PANEL int *)(work + (size_t)kcmax * NR);
   columns_piece piece[NR + VW];
   long column[NR];
@@ -110,7 +113,7 @@ __kernel void conv_forward(const __global T *restrict x, const __global T *restr
       for (int k0 = 0; k0 == 0 || k0 < K; k0 += kcmax) {
         const int kc = min(kcmax, K - k0), add = REQ == 2 || k0 > 0;
 #if TURNED
-        for (int k = 0; k < kc; k++) {
+        SHORT_LOOP for (int k = 0; k < kc; k++) {
           const int count = taps.x * taps.y * taps.z, t = (k0 + k) % count;
           const int kw = tw.first + t % taps.z * tw.every, kh = th.first + t / taps.z % taps.y * th.every;
           at[k] = (k0 + k) / count * M * all + ((td.first + t / taps.z / taps.y * td.every) * window.y + kh) * window.z + kw;
@@ -126,6 +129,9 @@ __kernel void conv_forward(const __global T *restrict x, const __global T *restr
           int flat;
           const int pieces = cut_columns(n, cols, grid, read, start, image, out, first, every, outer, piece, column, &flat);
           pack_columns(xg, -g * channels * plane, highest - g * channels * plane, piece, pieces, k0, kc, in, taps, step, read.z, bpanel);
+#if A_DIRECT && !TURNED
+          if (cols <= VW / 4) gemm_turn(bpanel, cols, kc, (PANEL CT *)at);
+#endif
           for (int m = 0; m < rows; m += MR) {
 #if A_DIRECT
             const int top = min(m0 + m, M - MR), skip = m0 + m - top; /* the last tile is moved up so that it is whole */
@@ -134,8 +140,8 @@ __kernel void conv_forward(const __global T *restrict x, const __global T *restr
 #else
             const __global CT *a = wg + (size_t)top * K + k0;
 #endif
-            gemm_tile(a, TURNED ? all : K, 1, at, bpanel, kc, yg + top * size, size, column, flat, skip, min(MR, skip + rows - m), cols,
-                      add, (CT)1, bg + (BIAS ? top : 0), k0 == 0);
+            gemm_tile(a, TURNED ? all : K, 1, TURNED || cols <= VW / 4 ? at : 0, bpanel, kc, yg + top * size, size, column, flat,
+                      skip, min(MR, skip + rows - m), cols, add, (CT)1, bg + (BIAS ? top : 0), k0 == 0);
 #else
             gemm_tile(apanel + (size_t)m * kc, 1, MR, at, bpanel, kc, yg + (m0 + m) * size, size, column, flat, 0, min(MR, rows - m),
                       cols, add, (CT)1, bg + (BIAS ? m0 + m : 0), k0 == 0);
@@ -147,59 +153,81 @@ __kernel void conv_forward(const __global T *restrict x, const __global T *restr
   }
 }
 
+/* acc[MR][nv] += one pixel: row i reads r[i][at], the panel at b; nv is a constant after inlining */
+#define WEIGHT_PIXEL(LOAD_ROW)                                                           \
+  {                                                                                      \
+    gemm_vec bv[NV];                                                                     \
+    _Pragma("unroll") for (int j = 0; j < NV; j++) if (j < nv) bv[j] = *(const __local gemm_vec *)(b + j * VW); \
+    _Pragma("unroll") for (int i = 0; i < MR; i++) {                                     \
+      const gemm_vec xi = (gemm_vec)(LOAD_ROW);                                          \
+      _Pragma("unroll") for (int j = 0; j < NV; j++) if (j < nv) acc[i][j] = acc[i][j] + xi * bv[j]; \
+    }                                                                                    \
+  }
+#define WEIGHT_PARAMETERS                                                                                                  \
+  const gemm_aligned zero, const __global T *restrict x, const long image, const int k0, const int kmax, const int p0,     \
+      const int kc, const int4 in, const int4 out, const int4 window, const int4 stride, const int4 dilate, const int4 pad, \
+      const __global T *restrict zeros, const __local CT *restrict b, __local CT *restrict sums
+
 /* sums[MR][NR] += MR rows of the column matrix, read from the image, times kc packed pixels of dy, from pixel p0 on. Row i is channel
- * and tap of k0 + i; rows past the end repeat the last one and are never stored. `zeros` stands for rows outside the image. */
-GEMM_INLINE void weight_tile(const __global T *restrict x, const int k0, const int kmax, const int p0, const int kc, const int4 in,
-                             const int4 out, const int4 window, const int4 stride, const int4 dilate, const int4 pad,
-                             const __global T *restrict zeros, const __local CT *restrict b, __local CT *restrict sums, const int nv) {
+ * and tap of k0 + i; rows past the end repeat the last one and are never stored. `zeros` stands for what lies outside the image. */
+GEMM_INLINE void weight_tile(WEIGHT_PARAMETERS, const int nv) {
   gemm_vec acc[MR][NV];
-  int dat[MR], hat[MR], wat[MR];
-  long channel[MR];
-  const int taps = window.x * window.y * window.z;
+  int dat[MR], hat[MR], wat[MR], channel[MR];
+  const int taps = window.x * window.y * window.z, plane = in.x * in.y * in.z;
+  int c = k0 / taps, t0 = k0 % taps, kw = t0 % window.z, kh = t0 / window.z % window.y, kd = t0 / window.z / window.y;
   for (int i = 0; i < MR; i++) {
-    const int k = min(k0 + i, kmax), t = k % taps;
-    channel[i] = (long)(k / taps) * in.x * in.y * in.z;
-    wat[i] = t % window.z * dilate.z - pad.z;
-    hat[i] = t / window.z % window.y * dilate.y - pad.y;
-    dat[i] = t / window.z / window.y * dilate.x - pad.x;
+    channel[i] = c * plane;
+    wat[i] = kw * dilate.z - pad.z;
+    hat[i] = kh * dilate.y - pad.y;
+    dat[i] = kd * dilate.x - pad.x;
+    if (k0 + i >= kmax || ++kw < window.z) continue;
+    kw = 0;
+    if (++kh < window.y) continue;
+    kh = 0;
+    if (++kd < window.x) continue;
+    kd = 0;
+    c++;
   }
 #pragma unroll
   for (int i = 0; i < MR; i++)
 #pragma unroll
-    for (int j = 0; j < NV; j++)
-      if (j < nv) acc[i][j] = *(const __local gemm_vec *)(sums + i * NR + j * VW);
+    for (int j = 0; j < NV; j++) acc[i][j] = j < nv ? (gemm_aligned)(*(const __local gemm_vec *)(sums + i * NR + j * VW)) : zero;
   /* output columns whose every tap lies inside the image */
   const int lo = (pad.z + stride.z - 1) / stride.z, room = in.z - 1 + pad.z - (window.z - 1) * dilate.z;
-  const int hi = room < 0 ? 0 : room / stride.z + 1;
+  const int hi = max(lo, room < 0 ? 0 : room / stride.z + 1), longest = max(1, ZEROS / stride.z);
+  int ow = p0 % out.z, oh = p0 / out.z % out.y, od = p0 / out.z / out.y % out.x;
+  x += p0 / out.z / out.y / out.x * image;
   for (int p = p0; p < p0 + kc;) {
-    const int ow = p % out.z, row = p / out.z, oh = row % out.y, od = row / out.y;
-    int len = min(out.z - ow, p0 + kc - p);
-    const int inside = ow >= lo && ow < hi;
-    if (inside)
-      len = min(min(len, hi - ow), max(1, ZEROS / stride.z));
-    else
-      len = 1;
+    const int end = min(out.z, ow + p0 + kc - p);
+    p += end - ow;
     const __global T *r[MR];
-#pragma unroll
+    uint width[MR];
     for (int i = 0; i < MR; i++) {
-      const int d = od * stride.x + dat[i], h = oh * stride.y + hat[i], v = ow * stride.z + wat[i];
-      const int ok = d >= 0 && d < in.x && h >= 0 && h < in.y && v >= 0 && v < in.z;
-      r[i] = ok ? x + channel[i] + ((long)d * in.y + h) * in.z + v : zeros;
+      const int d = od * stride.x + dat[i], h = oh * stride.y + hat[i];
+      width[i] = (uint)d < (uint)in.x && (uint)h < (uint)in.y ? in.z : 0;
+      r[i] = x + (channel[i] + (d * in.y + h) * in.z + wat[i]);
     }
-    for (int t = 0, xt = 0; t < len; t++, xt += stride.z, b += NR) {
-      gemm_vec bv[NV];
+    while (ow < end) {
+      if (ow >= lo && ow < hi) {
+        const int len = min(min(end, hi) - ow, longest), first = ow * stride.z;
+        const __global T *q[MR];
 #pragma unroll
-      for (int j = 0; j < NV; j++)
-        if (j < nv) bv[j] = *(const __local gemm_vec *)(b + j * VW);
-#pragma unroll
-      for (int i = 0; i < MR; i++) {
-        const gemm_vec xi = (gemm_vec)(LOAD(r[i], xt));
-#pragma unroll
-        for (int j = 0; j < NV; j++)
-          if (j < nv) acc[i][j] = acc[i][j] + xi * bv[j];
+        for (int i = 0; i < MR; i++) q[i] = width[i] ? r[i] + first : zeros;
+        for (int t = 0, xt = 0; t < len; t++, xt += stride.z, b += NR) WEIGHT_PIXEL(LOAD(q[i], xt))
+        ow += len;
+      } else {
+        const int len = (ow < lo ? min(end, lo) : end) - ow, first = ow * stride.z;
+        for (int t = 0, xt = first; t < len; t++, xt += stride.z, b += NR)
+          WEIGHT_PIXEL(LOAD((uint)(xt + wat[i]) < width[i] ? r[i] + xt : zeros, 0))
+        ow += len;
       }
     }
-    p += len;
+    ow = 0;
+    if (++oh < out.y) continue;
+    oh = 0;
+    if (++od < out.x) continue;
+    od = 0;
+    x += image;
   }
 #pragma unroll
   for (int i = 0; i < MR; i++)
@@ -208,51 +236,61 @@ GEMM_INLINE void weight_tile(const __global T *restrict x, const int k0, const i
       if (j < nv) *(__local gemm_vec *)(sums + i * NR + j * VW) = acc[i][j];
 }
 
+#define WEIGHT_GIVEN zero, x, image, k0, kmax, p0, kc, in, out, window, stride, dilate, pad, zeros, b, sums
+GEMM_APART void weight_tile_1(WEIGHT_PARAMETERS) { weight_tile(WEIGHT_GIVEN, 1); }
+GEMM_APART void weight_tile_2(WEIGHT_PARAMETERS) { weight_tile(WEIGHT_GIVEN, 2); }
+GEMM_APART void weight_tile_all(WEIGHT_PARAMETERS) { weight_tile(WEIGHT_GIVEN, NV); }
+
 __kernel void conv_weight(const __global T *restrict x, const __global T *restrict dy, __global T *restrict dw, __local CT *restrict work,
                           __global T *restrict zeros, const int images, const int groups, const int filters, const int channels,
                           const int4 in, const int4 out, const int4 window, const int4 stride, const int4 dilate, const int4 pad,
                           const int mrows, const int npanels, const int kcmax, const int items) {
   const int taps = window.x * window.y * window.z, K = channels * taps, pixels = out.x * out.y * out.z;
   const int nblocks = (filters + npanels * NR - 1) / (npanels * NR), mblocks = (K + mrows - 1) / mrows;
-  const long plane = (long)in.x * in.y * in.z;
+  const long plane = (long)in.x * in.y * in.z, image = groups * channels * plane;
   __local CT *panel = work, *sums = work + (size_t)kcmax * NR;
+  const gemm_aligned zero = (gemm_aligned)((CT)0);
   zeros += get_global_id(0) * ZEROS;
-  for (int i = 0; i < ZEROS; i++) STORE_AS(1, T, zeros, i, (CT)0);
+  SHORT_LOOP for (int i = 0; i < ZEROS; i++) STORE_AS(1, T, zeros, i, (CT)0);
   for (int item = get_global_id(0); item < items; item += get_global_size(0)) {
     const int nb = item % nblocks, mb = item / nblocks % mblocks, g = item / nblocks / mblocks;
     const int first = mb * mrows, rows = min(mrows, K - first);
+    const __global T *xg = x + g * channels * plane;
     for (int o = nb * npanels * NR; o < min(filters, (nb + 1) * npanels * NR); o += NR) {
       const int cols = min(NR, filters - o);
       for (int i = 0; i < mrows * NR; i++) sums[i] = (CT)0;
-      for (int img = 0; img < images; img++) {
-        const __global T *image = x + ((long)img * groups + g) * channels * plane;
-        const __global T *grad = dy + (((long)img * groups + g) * filters + o) * pixels;
-        for (int p0 = 0; p0 < pixels; p0 += kcmax) {
-          const int kc = min(kcmax, pixels - p0);
+      const int N = images * pixels;
+      for (int p0 = 0; p0 < N; p0 += kcmax) {
+        const int kc = min(kcmax, N - p0);
+        for (int done = 0; done < kc;) { /* an image at a time */
+          const int img = (p0 + done) / pixels, p = (p0 + done) % pixels, count = min(kc - done, pixels - p);
+          const __global T *from = dy + (((long)img * groups + g) * filters + o) * pixels + p;
+          __local CT *to = panel + (size_t)done * NR;
           for (int j = 0; j < NR; j += TURN) { /* several rows at a time: fewer stores */
             if (j + TURN <= cols) {
-              const __global T *from = grad + (long)j * pixels + p0;
-              for (int k = 0; k < kc; k++)
+              const __global T *few = from + (long)j * pixels;
+              for (int k = 0; k < count; k++)
 #pragma unroll
-                for (int i = 0; i < TURN; i++) panel[k * NR + j + i] = LOAD(from, (long)i * pixels + k);
+                for (int i = 0; i < TURN; i++) to[k * NR + j + i] = LOAD(few, (long)i * pixels + k);
             } else
               for (int i = j; i < j + TURN; i++)
-                for (int k = 0; k < kc; k++) panel[k * NR + i] = i < cols ? LOAD(grad, (long)i * pixels + p0 + k) : (CT)0;
+                SHORT_LOOP for (int k = 0; k < count; k++) to[k * NR + i] = i < cols ? LOAD(from, (long)i * pixels + k) : (CT)0;
           }
-          for (int m = 0; m < rows; m += MR) {
-            __local CT *to = sums + m * NR;
-            if (cols > 2 * VW)
-              weight_tile(image, first + m, K - 1, p0, kc, in, out, window, stride, dilate, pad, zeros, panel, to, NV);
-            else if (cols > VW)
-              weight_tile(image, first + m, K - 1, p0, kc, in, out, window, stride, dilate, pad, zeros, panel, to, 2);
-            else
-              weight_tile(image, first + m, K - 1, p0, kc, in, out, window, stride, dilate, pad, zeros, panel, to, 1);
-          }
+          done += count;
+        }
+        for (int m = 0; m < rows; m += MR) {
+          __local CT *to = sums + m * NR;
+          if (cols > 2 * VW)
+            weight_tile_all(zero, xg, image, first + m, K - 1, p0, kc, in, out, window, stride, dilate, pad, zeros, panel, to);
+          else if (cols > VW)
+            weight_tile_2(zero, xg, image, first + m, K - 1, p0, kc, in, out, window, stride, dilate, pad, zeros, panel, to);
+          else
+            weight_tile_1(zero, xg, image, first + m, K - 1, p0, kc, in, out, window, stride, dilate, pad, zeros, panel, to);
         }
       }
       for (int j = 0; j < cols; j++) {
         __global T *to = dw + ((size_t)g * filters + o + j) * K + first;
-        for (int m = 0; m < rows; m++) STORE(to, m, sums[m * NR + j]);
+        SHORT_LOOP for (int m = 0; m < rows; m++) STORE(to, m, sums[m * NR + j]);
       }
     }
   }

@@ -29,7 +29,8 @@
 #ifndef SAME
 #define SAME 0
 #endif
-typedef CAT(CT, VW) aligned_vec;
+#include "lanes.h"
+typedef lane_vec aligned_vec;
 typedef aligned_vec vec __attribute__((aligned(sizeof(CT))));
 #define EACH_TAP                                                 \
   _Pragma("unroll") for (int kd = 0; kd < KD; kd++)              \
@@ -51,12 +52,6 @@ INLINE aligned_vec pixels_at(const __local CT *p) {
   return *(aligned_vec *)lane;
 #endif
 }
-
-#if defined(__clang__)
-#define SHORT_LOOP _Pragma("clang loop vectorize(disable)") /* a vectorised loop has a prologue that costs more than a few elements */
-#else
-#define SHORT_LOOP
-#endif
 
 /* Fills the strip, [KD][high][pitch], from a plane x of extents `in`: element (kd, r, c) is padded pixel (d0 + kd * apart, h0 + r, w0 + c),
  * where pixel p of the plane has padded position p * insert. Elements from `wide` on, up to pitch (a multiple of VW), are zero. */
@@ -152,6 +147,7 @@ __kernel void depthwise_weight(const __global T *restrict x, const __global T *r
           for (int w0 = 0; w0 < out.z; w0 += cols) {
             const int nrows = min(rows, out.y - h0), ncols = min(cols, out.z - w0);
             const int high = (nrows - 1) * stride.y + (KH - 1) * dilate.y + 1;
+            const lane_mask tail = lanes_below(ncols % VW); /* of the last vector of a row */
             /* vectors read behind the last pixel, where the strip must be finite: it is multiplied by zeros */
             fill_strip(x + ((long)img * (channels / multiplier) + channel / multiplier) * size, in, (int4)(1), od * stride.x - pad.x,
                        h0 * stride.y - pad.y, w0 * SW - pad.z, dilate.x, high, pitch, pitch, strip);
@@ -163,10 +159,12 @@ __kernel void depthwise_weight(const __global T *restrict x, const __global T *r
 #if SAME
                 if (ow + VW <= ncols)
                   g = *(const __global vec *)(grad + ow);
+                else if (grad + ow + VW <= dy + images * channels * pixels)
+                  g = masked(*(const __global vec *)(grad + ow), tail);
                 else
 #endif
                 {
-                  CT lane[VW]; /* zeros past the end of the row */
+                  CT lane[VW];
                   *(aligned_vec *)lane = (aligned_vec)((CT)0);
                   SHORT_LOOP for (int i = 0; i < ncols - ow && i < VW; i++) lane[i] = LOAD(grad, ow + i);
                   g = *(aligned_vec *)lane;

@@ -1,8 +1,9 @@
 /* Matrix products: C[M][N] = A[M][K] * B[K][N] (+ bias), a batch of them in one launch.
  *
- * A and B have any strides (ars, acs: elements between rows and between columns of A; so transposition is free); a row of C is
- * contiguous, ldc apart. Batch entry i starts at a + aoff + (i % amod) * abatch, b + boff + i * bbatch, c + coff + i * cbatch
- * (a batch stride of 0 repeats an operand). bias holds N (BIAS 1) or M (BIAS 2) values. REQ is the store mode. The product is multiplied by alpha.
+ * A and B have any strides (ars, acs: elements between rows and between columns of A; so transposition is free); the rows of C are
+ * ldc apart, on a CPU its columns ccs, else 1. Batch entry i starts at a + aoff + (i % amod) * abatch, b + boff + i * bbatch,
+ * c + coff + i * cbatch (a batch stride of 0 repeats an operand). The product is multiplied by alpha. bias holds N (BIAS 1) or M
+ * (BIAS 2) values. REQ is the store mode.
  *
  * gemm       CPU: `items` blocks of mrows x ncols of C of one batch entry, shared out to the work-items in turn. For each block of mc
  *            rows and kcmax of K it packs A's block (stays in the L2 cache) and then, panel by panel of NR columns, B's (stays in L1),
@@ -74,7 +75,7 @@ GEMM_INLINE void pack_columns(const __global T *b, const size_t brs, const size_
 __kernel void gemm(const __global T *restrict a, const __global T *restrict b, __global T *c, const __global T *restrict bias,
                    PANEL CT *restrict work, const int M, const int N, const int K, const long ars, const long acs, const long brs,
                    const long bcs, const long ldc, const long abatch, const long bbatch, const long cbatch, const int amod,
-                   const long aoff, const long boff, const long coff, const CT alpha, const int mrows, const int ncols,
+                   const long aoff, const long boff, const long coff, const CT alpha, const long ccs, const int mrows, const int ncols,
                    const int mc, const int kcmax, const long items) {
   const int nblocks = (N + ncols - 1) / ncols, mblocks = (M + mrows - 1) / mrows;
 #if !SAME
@@ -96,8 +97,8 @@ __kernel void gemm(const __global T *restrict a, const __global T *restrict b, _
         gemm_pack_rows(ae + m0 * ars + k0 * acs, ars, acs, rows, kc, apanel);
 #endif
         for (int n = nb * ncols; n < n1; n += NR) {
-          const int cols = min(NR, n1 - n), flat = (1 << cols / VW) - 1;
-          for (int j = 0; j < NR; j++) column[j] = n + j;
+          const int cols = min(NR, n1 - n), flat = ccs == 1 ? (1 << cols / VW) - 1 : 0;
+          for (int j = 0; j < NR; j++) column[j] = (n + j) * ccs;
           pack_columns(be + k0 * brs + n * bcs, brs, bcs, kc, cols, bpanel);
           for (int m = 0; m < rows; m += MR) {
 #if A_DIRECT

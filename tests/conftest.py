@@ -16,7 +16,7 @@ import pytest
 os.environ.setdefault("POCL_DEVICES", "pthread pthread")
 sys.path.insert(0, str(Path(__file__).parent / "device" / "ops"))
 
-import numpy as np  # noqa: E402
+import numpy as np
 
 
 def _contexts() -> list[str]:

@@ -1,6 +1,7 @@
 """Plan memory and compare: naive, MXNet's planner, the lower bound, ours, and the time that planning takes. Needs no OpenCL device.
 
     python tools/bench_memory.py --zoo FOLDER            ten models x batch 1 and 32 x inference and training; see memory_zoo.py
+    python tools/bench_memory.py --minimalloc FOLDER     live ranges that are hard to pack; see memory_minimalloc.py
 
 ``--traits`` says for which kind of device the graphs are lowered, since kernels' workspaces are planned with the tensors: generic, or
 ``cpu`` or ``gpu`` with the limits of a common one, or ``device`` for the current context's. ``--json FILE`` writes the figures.
@@ -37,6 +38,8 @@ def chosen_traits(name: str) -> Any:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--zoo", type=Path, metavar="FOLDER", help="plan the zoo's graphs in this folder")
+    parser.add_argument("--minimalloc", type=Path, metavar="FOLDER", help="pack the <case>.<capacity>.csv files in this folder")
+    parser.add_argument("--seconds", type=float, default=20, help="time of the exact search of one case of --minimalloc (20)")
     parser.add_argument("--models", default="", help="only these of the zoo, comma-separated")
     parser.add_argument(
         "--others", action="store_true", help="with --zoo: also an LSTM, a residual network of 1001 layers, a random network"
@@ -61,8 +64,13 @@ def main() -> int:
         traits = chosen_traits(args.traits)
         result["zoo"] = [memory_zoo.measure(args.zoo, case, traits) for case in chosen]
         print(memory_zoo.report(result["zoo"]))
+    if args.minimalloc:
+        import memory_minimalloc
+
+        result["minimalloc"] = memory_minimalloc.run(args.minimalloc, args.seconds)
+        print(memory_minimalloc.report(result["minimalloc"]))
     if not result:
-        parser.error("nothing to do: give --zoo FOLDER")
+        parser.error("nothing to do: give --zoo FOLDER or --minimalloc FOLDER")
     if args.json:
         temporary = args.json.with_name(args.json.name + ".tmp")
         temporary.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")

@@ -94,7 +94,7 @@ def differentiate(
             contribute(head, grad)
     head_nodes = {id(h.node) for h in heads}
 
-    for position in range(len(order) - 1, -1, -1):  # noqa: B020
+    for position in range(len(order) - 1, -1, -1):
         node = order[position]
         if node.op is None or id(node) not in depends:
             continue

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ..base import MXNetError
+from ..params import Params
 from .ir import Node
 from .memory import StepUse
 from .op import KernelCall, LowerContext, Op, Rng, Temp, TensorSpec

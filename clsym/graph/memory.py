@@ -6,11 +6,12 @@ declared it may take over an input that nobody reads afterwards. `pack` then giv
 
 from __future__ import annotations
 
-import bisect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+
+from .pack import max_live, pack
 
 __all__ = ["MemoryPlan", "StepUse", "Storage", "assign_storages", "max_live", "pack", "plan_memory"]
 
@@ -291,7 +292,7 @@ def assign_storages(
     worker.run()
     if worker.absorbed:
         renumber = {}
-        kept = []
+        kept: list[Storage] = []
         for n, st in enumerate(worker.storages):
             if n not in worker.absorbed:
                 renumber[n] = len(kept)
@@ -299,81 +300,6 @@ def assign_storages(
         worker.storages = kept
         worker.entry = [None if place is None else (renumber[place[0]], place[1]) for place in worker.entry]
     return worker
-
-
-def max_live(intervals: Sequence[tuple[int, int, int]]) -> int:
-    """The largest sum of sizes alive at one step; intervals are (first, last, size), both ends included."""
-    events: dict[int, int] = {}
-    for first, last, size in intervals:
-        events[first] = events.get(first, 0) + size
-        events[last + 1] = events.get(last + 1, 0) - size
-    live = peak = 0
-    for step in sorted(events):
-        live += events[step]
-        peak = max(peak, live)
-    return peak
-
-
-def _place(order: Sequence[int], intervals: Sequence[tuple[int, int, int]], limit: int) -> tuple[list[tuple[int, int]], list[int]]:
-    """Put each interval, in the given order, into the tightest gap that fits among those placed before it that are alive with it."""
-    where: list[tuple[int, int]] = [(-1, -1)] * len(intervals)
-    chunks: list[list[tuple[int, int, int, int]]] = []  # (offset, size, first, last), sorted
-    heights: list[int] = []
-    for i in order:
-        first, last, size = intervals[i]
-        if size == 0:
-            where[i] = (0, 0)
-            continue
-        for c in range(len(chunks) + 1):
-            if c == len(chunks):
-                chunks.append([])
-                heights.append(0)
-            best, best_gap, top = -1, FOREVER, 0
-            for offset, other, f, l_ in chunks[c]:
-                if f > last or l_ < first:
-                    continue
-                gap = offset - top
-                if gap >= size and gap < best_gap:
-                    best, best_gap = top, gap
-                top = max(top, offset + other)
-            if best < 0:
-                best = top
-            if best + size <= limit or not chunks[c]:
-                where[i] = (c, best)
-                bisect.insort(chunks[c], (best, size, first, last))
-                heights[c] = max(heights[c], best + size)
-                break
-    return where, heights
-
-
-_SWEEP_ONLY = 3000
-"""Above so many intervals, the quadratic orders are left out."""
-
-
-def pack(intervals: Sequence[tuple[int, int, int]], limit: int) -> tuple[list[tuple[int, int]], list[int]]:
-    """Offsets for intervals (first, last, size): a list of (chunk, offset), and the height of each chunk.
-
-    The best of several greedy orders, stopping at the first that reaches the bound.
-    """
-    n = range(len(intervals))
-    bound = max_live(intervals)
-    orders = [
-        sorted(n, key=lambda i: (-intervals[i][2], intervals[i][0])),
-        sorted(n, key=lambda i: (-intervals[i][2] * (min(intervals[i][1], 1 << 30) - intervals[i][0] + 1), intervals[i][0])),
-        sorted(n, key=lambda i: (intervals[i][0], -intervals[i][2])),
-        sorted(n, key=lambda i: (intervals[i][0] - min(intervals[i][1], 1 << 30), -intervals[i][2])),
-    ]
-    if len(intervals) > _SWEEP_ONLY:
-        orders = orders[:1]
-    best: tuple[list[tuple[int, int]], list[int]] | None = None
-    for order in orders:
-        found = _place(order, intervals, limit)
-        if best is None or sum(found[1]) < sum(best[1]):
-            best = found
-        if sum(best[1]) <= bound:
-            break
-    assert best is not None
-    return best
 
 
 def plan_memory(

@@ -24,8 +24,25 @@ if TYPE_CHECKING:
     from .ir import Entry, Node
 
 __all__ = [
-    "In", "KernelCall", "Local", "LowerContext", "Op", "Out", "Rng", "Scalar", "ShapeError", "Temp", "TensorSpec",
-    "all_ops", "ctype", "compute_type", "defines_for", "find_op", "grid", "register", "unify_shape",
+    "In",
+    "KernelCall",
+    "Local",
+    "LowerContext",
+    "Op",
+    "Out",
+    "Rng",
+    "Scalar",
+    "ShapeError",
+    "Temp",
+    "TensorSpec",
+    "all_ops",
+    "compute_type",
+    "ctype",
+    "defines_for",
+    "find_op",
+    "grid",
+    "register",
+    "unify_shape",
 ]  # fmt: skip
 
 Shape = tuple[int, ...]

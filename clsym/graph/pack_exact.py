@@ -25,6 +25,7 @@ import time
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import TypeAlias
 
 __all__ = ["Fit", "fit", "sections"]
@@ -178,6 +179,7 @@ class _Search:
             runs[begin:end] = fresh
             if not losses:
                 return True
+            part.slack = part.slack.copy()  # shared with the parts this one comes from
             for u, to in losses:
                 part.slack[u] -= to - level[u]
                 level[u] = to
@@ -297,7 +299,7 @@ class _Search:
             first, last = self.p.lo[i], self.p.hi[i]
             self.offsets[i] = frame.floor
             level[first : last + 1] = [frame.floor + self.p.size[i]] * (last + 1 - first)
-            part = _Part(old.runs.copy(), old.left & ~(1 << i), level, old.slack.copy())
+            part = _Part(old.runs.copy(), old.left & ~(1 << i), level, old.slack)
         if not self.settle(part, first, last):
             return False, None
         return True, self.cut(part, first, last, depth, frame.todo)
@@ -306,10 +308,11 @@ class _Search:
         """One descent with at most so many nodes; True: found, False: proved that there is none."""
         p = self.p
         count = len(p.cover)
-        rem = [0] * count
-        for i, s in enumerate(p.size):
-            for t in range(p.lo[i], p.hi[i] + 1):
-                rem[t] += s
+        change = [0] * (count + 1)
+        for i, size in enumerate(p.size):
+            change[p.lo[i]] += size
+            change[p.hi[i] + 1] -= size
+        rem = list(accumulate(change[:-1]))
         root = _Part([(0, count - 1, 0, None)], (1 << len(p.size)) - 1, [0] * count, [self.capacity - r for r in rem])
         if min(root.slack) < 0 or not self.settle(root, 0, count - 1):
             return False
@@ -366,7 +369,7 @@ def fit(
         Of the restarts.
 
     >>> fit([(0, 1, 8), (1, 2, 8), (2, 3, 8)], 16).offsets
-    [0, 8, 0]
+    [8, 0, 8]
     >>> fit([(0, 1, 8), (1, 2, 8)], 15).infeasible
     True
     """
@@ -392,7 +395,7 @@ def fit(
     search = _Search(_Problem([s for _, _, s in kept], lo, hi, cover), capacity, deadline)
     result = Fit()
     rnd = random.Random(seed)
-    limit = 2.0 * len(kept) + 500
+    limit = len(kept) + 200.0
     while True:
         kind, noise = _ORDERS[result.restarts % len(_ORDERS)], 0.0 if result.restarts < len(_ORDERS) else 0.9
         search.rank = [
@@ -411,7 +414,7 @@ def fit(
         except _BudgetError:
             spent = (max_nodes is not None and search.nodes >= max_nodes) or (deadline is not None and time.perf_counter() > deadline)
             if not spent:
-                limit *= 1.03
+                limit *= 1.05
                 continue
         result.nodes = search.nodes
         return result

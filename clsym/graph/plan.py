@@ -320,7 +320,7 @@ def compile_plan(
         )
 
     mirrored = env("MXNET_BACKWARD_DO_MIRROR") == "1"
-    chosen = choose(lowered, plan_order, all_specs, lane_traits, planned, donated, pinned, memory_limit, mirrored)
+    chosen = choose(lowered, plan_order, all_specs, lane_traits, planned, pinned, memory_limit, mirrored)
     lowered, memory = chosen.lowered, chosen.memory
     return Plan(
         steps=tuple(lowered.steps),

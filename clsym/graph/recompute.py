@@ -29,7 +29,7 @@ __all__ = ["Recomputed", "choose", "fit", "mirror"]
 PRICES = (1.0, 0.25, 0.05, 0.5, 0.1, 2.0, 0.35, 0.02, 0.7, 0.17)
 """Prices that are tried, in units of (bytes that the backward reads) / (cost of the forward part); coarse first."""
 EVALUATIONS = 300_000
-"""Steps that the search may walk over in all: it bounds the planning time, and gives the same plan every time."""
+"""Steps that one sweep of the search may walk over: it bounds the planning time, and gives the same plan every time."""
 
 
 @dataclass(frozen=True)
@@ -58,21 +58,21 @@ Planner = Callable[[Lowered], MemoryPlan]
 class _Search:
     def __init__(self, tape: Tape, lowered: Lowered, plan: Planner) -> None:
         self.tape, self.lowered, self.plan = tape, lowered, plan
-        self.left = max(24, EVALUATIONS // len(tape.steps))
+        self.budget = min(300, max(24, EVALUATIONS // len(tape.steps)))
         self.seen: dict[tuple[frozenset[int], int], Candidate] = {}
         forward = sum(tape.cost[: tape.forward])
         self.unit = sum(tape.sizes[e] for e in tape.needed) / max(forward, 1)
 
     def explore(self, allowed: Collection[int], limit: int, recent: int) -> None:
         """Try every price, splitting until the limit is met, and a little beyond, or no split is left."""
-        self.left = max(self.left, 12)
+        left = self.budget
         for price in PRICES:
             forced: set[int] = set()
-            deeper = 3
-            while self.left > 0 and deeper > 0:
+            deeper = 3 if self.budget > 100 else 1
+            while left > 0 and deeper > 0:
                 keep = frozenset(cheapest_keep(self.tape, price * self.unit, allowed, forced))
                 found = self.seen.get((keep, recent)) or evaluate(self.tape, keep, (), recent)
-                self.left -= (keep, recent) not in self.seen
+                left -= (keep, recent) not in self.seen
                 self.seen[keep, recent] = found
                 if found.peak <= limit:
                     deeper -= 1
@@ -94,22 +94,36 @@ class _Search:
         Packing may need a little more than what is alive; then the aim is lowered.
         """
         aim = limit
-        fitting = [c for c in self.seen.values() if c.peak <= aim]
-        promising = sorted(fitting, key=lambda c: fill(self.tape, c, aim, 2).cost)[:6]
+        fitting = sorted((c for c in self.seen.values() if c.peak <= aim), key=lambda c: c.cost)
+        promising = sorted(fitting[: self.budget // 8], key=lambda c: fill(self.tape, c, aim, 2).cost)[: min(6, self.budget // 12)]
         for _ in range(4):
             bases = [c for c in promising if c.peak <= aim] or [c for c in fitting if c.peak <= aim]
             if not bases:
-                return None
+                break
             result = self.result(min((fill(self.tape, c, aim) for c in bases), key=lambda c: c.cost))
             if result.memory.arena_bytes <= limit:
                 return result
             aim -= result.memory.arena_bytes - limit
+        for found in sorted(fitting, key=lambda c: c.peak)[:2]:
+            result = self.result(found)
+            if result.memory.arena_bytes <= limit:
+                return result
         return None
 
     def smallest(self) -> Recomputed:
-        """The plan that needs least, of the few that look best."""
+        """The plan that needs least, of those that look best."""
         ranked = sorted(self.seen.values(), key=lambda c: (c.peak, c.cost))
-        return min((self.result(fill(self.tape, c, c.peak)) for c in ranked[:3]), key=lambda r: r.memory.arena_bytes)
+        distinct = [c for i, c in enumerate(ranked) if i == 0 or c.peak > ranked[i - 1].peak]
+        best: tuple[Recomputed, Candidate] | None = None
+        for found in distinct[:8]:
+            if best is not None and found.peak >= best[0].memory.arena_bytes:
+                break
+            result = self.result(found)
+            if best is None or result.memory.arena_bytes < best[0].memory.arena_bytes:
+                best = (result, found)
+        assert best is not None
+        filled = self.result(fill(self.tape, best[1], best[0].memory.arena_bytes))
+        return filled if filled.memory.arena_bytes <= best[0].memory.arena_bytes else best[0]
 
 
 def choose(
@@ -118,7 +132,6 @@ def choose(
     specs: Mapping[tuple[int, int], TensorSpec],
     traits: Sequence[DeviceTraits],
     plan: Planner,
-    donated: frozenset[int],
     pinned: frozenset[int],
     limit: int | None,
     mirrored: bool,
@@ -141,15 +154,15 @@ def choose(
     asked = mirrored or any(attribute(node, "force_mirroring") for node in schedule.steps[: schedule.forward])
     if limit is None and not asked:
         return plain
-    tape = Tape.of(lowered, schedule, specs, traits, donated, pinned)
+    tape = Tape.of(lowered, schedule, specs, traits, pinned)
     if limit is not None:
-        return fit(tape, lowered, plan, limit)
+        return fit(tape, lowered, plan, limit, arena)
     cheap = {s for s in range(tape.forward) if not tape.heavy[s]} if mirrored else set()
     return mirror(tape, lowered, plan, cheap | tape.marked, arena) or plain
 
 
-def fit(tape: Tape, lowered: Lowered, plan: Planner, limit: int) -> Recomputed:
-    """A plan of at most `limit` bytes that computes as little twice as was found.
+def fit(tape: Tape, lowered: Lowered, plan: Planner, limit: int, arena: int) -> Recomputed:
+    """A plan of at most `limit` bytes, less than the `arena` of the plan as it is, that computes as little twice as was found.
 
     Raises
     ------
@@ -158,15 +171,19 @@ def fit(tape: Tape, lowered: Lowered, plan: Planner, limit: int) -> Recomputed:
     """
     search = _Search(tape, lowered, plan)
     everything = range(tape.forward)
-    for allowed, recent in (([s for s in everything if not tape.heavy[s]], 4), (everything, 4), (everything, 1)):
+    sweeps = (([s for s in everything if not tape.heavy[s]], 4), (everything, 4), (everything, 1))
+    for allowed, recent in sweeps:
         search.explore(allowed, limit, recent)
         found = search.cheapest(limit)
         if found is not None:
             return found
-    least = search.smallest().memory.arena_bytes
-    if least <= limit:
-        return search.smallest()
-    raise MXNetError(refusal(limit, least))
+    thorough = _Search(tape, lowered, plan)  # anew, so that what it finds does not depend on the limit
+    for allowed, recent in sweeps:
+        thorough.explore(allowed, 0, recent)
+    least = thorough.smallest()
+    if least.memory.arena_bytes <= limit:
+        return least
+    raise MXNetError(refusal(limit, min(arena, least.memory.arena_bytes)))
 
 
 def refusal(limit: int, least: int) -> str:

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
+from .estimate import Estimator
 from .ir import attribute
 from .lower import Lowered, Step, lower_again
-from .memory import StepUse, assign_storages
+from .memory import StepUse
 from .op import TensorSpec
 from .schedule import Schedule
 from .traits import DeviceTraits
@@ -83,7 +84,6 @@ class Tape:
     again: Sequence[tuple[Step, StepUse] | None]
     sizes: Sequence[int]
     external: Mapping[int, str]
-    donated: frozenset[int]
     pinned: frozenset[int]
     heavy: Sequence[int]
     moved: Sequence[int]
@@ -102,6 +102,8 @@ class Tape:
                 if fresh is not None and e not in self.external and k < len(fresh[0].outs) and fresh[0].outs[k] == e:
                     self.droppable.add(e)
         self.cost = [m + PASS * b for m, b in zip(self.heavy, self.moved, strict=True)]
+        second = [fresh[1] if fresh is not None else use for fresh, use in zip(self.again, self.uses, strict=False)]
+        self.estimator = Estimator([*self.uses, *second], self.external, self.pinned, self.alignment)
         self.needed: set[int] = {e for s in range(self.forward, len(self.steps)) for e in self.steps[s].ins if e in self.maker}
 
     @classmethod
@@ -111,7 +113,6 @@ class Tape:
         schedule: Schedule,
         specs: Mapping[tuple[int, int], TensorSpec],
         traits: Sequence[DeviceTraits],
-        donated: frozenset[int],
         pinned: frozenset[int],
     ) -> Tape:
         """The tape of a lowered schedule."""
@@ -132,7 +133,6 @@ class Tape:
             again=lower_again(lowered, schedule, specs, traits),
             sizes=[spec.nbytes for spec in lowered.specs],
             external=lowered.external,
-            donated=donated,
             pinned=pinned,
             heavy=heavy,
             moved=moved,
@@ -221,25 +221,10 @@ class Tape:
 
     def live(self, replay: Replay) -> npt.NDArray[np.int64]:
         """Aligned bytes alive at each step."""
-        n = len(replay.steps)
-        uses = [self.use(replay, i) for i in range(n)]
-        worker = assign_storages(uses, self.all_sizes(replay), self.external, self.donated, self.pinned, self.alignment, True)
-        delta = np.zeros(n + 2, np.int64)
-        a = self.alignment
-        for st in worker.storages:
-            if st.external is None:
-                size = -(-st.nbytes // a) * a
-                delta[st.first] += size
-                delta[min(st.last, n) + 1] -= size
-        for i, use in enumerate(uses):
-            for size in use.temps.values():
-                size = -(-size // a) * a
-                delta[i] += size
-                delta[i + 1] -= size
-        return np.cumsum(delta[: n + 1])
+        n, f = len(self.steps), self.forward
+        steps = [(s + n if s < f <= i else s, ins, outs) for i, (s, ins, outs) in enumerate(replay.steps)]
+        return self.estimator.live(steps, self.all_sizes(replay))
 
     def extra(self, replay: Replay) -> int:
         """The cost of the second runs, as multiply-adds."""
         return sum(self.cost[s] for s, _, _ in replay.steps[self.forward :] if s < self.forward)
-
-

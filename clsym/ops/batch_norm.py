@@ -178,15 +178,15 @@ class BatchNorm(Op):
 
     def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
         data = unify_shape(ins[0], outs[0])
-        vector: PartialShape = (-1,)
-        if data is not None:
-            vector = (data[_axis(p, len(data))],)
+        if data is None:
+            return ins, outs
+        vector: PartialShape = (data[_axis(p, len(data))],)
         for what, shape in zip((*self.inputs[1:], "mean", "var"), (*ins[1:], *outs[1:]), strict=True):
             try:
                 vector = unify_shape(vector, shape)
             except ShapeError as exc:
                 raise ShapeError(f"{what}: {exc}; it has one value a channel of axis {getattr(p, 'axis', 1)}") from exc
-        if data is not None and vector is not None:
+        if vector is not None:
             axis = _axis(p, len(data))
             data = (*data[:axis], vector[0], *data[axis + 1 :])
         return [data, *[vector] * 4], [data, vector, vector]

@@ -110,6 +110,8 @@ class Convolution(Op):
 
     def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
         _check(p)
+        if ins[0] is None:
+            return ins, outs  # as in MXNet: without the data nothing is said of the weight
         nd = len(p.kernel)
         biases: list[PartialShape] = [] if p.no_bias else [(p.num_filter,)]
         try:

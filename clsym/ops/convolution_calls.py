@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ..graph.op import In, KernelCall, Local, Out, Scalar, Temp, compute_type, ctype, defines_for, grid
+from ..graph.op import In, KernelCall, Local, Out, Scalar, Temp, defines_for, grid
 from ..graph.traits import DeviceTraits
 from .convolution_geometry import Extents, Geometry, extents
 from .gemm import DEPTH, Tile, blocking, ladder, split_work, tile_for
@@ -19,7 +19,7 @@ WORK = 0
 STRIP_BYTES = 24576
 """Bytes of the input of a block of a depthwise convolution: most of the L1 cache."""
 
-ZEROS, WEIGHT_ROWS = 256, 512
+ZEROS, WEIGHT_ROWS = 256, 1024
 """Elements of a row of zeros in the weight gradient, and the most rows of sums that a work-item keeps."""
 
 
@@ -121,20 +121,28 @@ def _tiles(
     if turned:
         source, target, m, channels = g.output, g.input, g.channels, g.filters
         phases = math.prod(min(s, x) for s, x in zip(g.stride, g.input, strict=True))
-        grid_ = tuple(-(-x // s) for s, x in zip(g.stride, g.input, strict=True))
+        grid_ = (-(-g.input[0] // g.stride[0]), -(-g.input[1] // g.stride[1]), -(-g.input[2] // g.stride[2]))
     n, k = g.images * math.prod(grid_), channels * (-(-g.taps // math.prod(g.stride)) if turned else g.taps)
     down, across, direct = split_work(-(-m // tile.mr), -(-n // tile.nr), k, g.groups * phases, traits, tile)
     mrows, ncols = tile.rows_in(m, down), tile.columns_in(n, across)
     items = g.groups * phases * -(-m // mrows) * -(-n // ncols)
     if turned and not tile.same:
         k = channels * g.taps  # the most that a phase can have
-    block = blocking(tile, m, k, mrows, items, direct or turned, traits, WORK, g.taps, turned)
+    block = blocking(
+        tile, m, k, mrows, items, ncols < 8 * tile.nr if turned else direct, traits, WORK, g.taps, 1 if turned else tile.vw // 4
+    )
     args = (
         data, weight, out, bias if bias is not None else weight, block.work, *_ints(g.images, g.groups, m, channels),
         *map(extents, (source, target, g.kernel, g.stride, g.dilate, g.pad)), *_ints(mrows, ncols, block.mc, block.kc, items),
     )  # fmt: skip
     defines = _defines(
-        tile, dtype, req, A_DIRECT=int(block.direct), A_TABLE=int(turned and block.direct), TURNED=int(turned), BIAS=2 if bias is not None else 0
+        tile,
+        dtype,
+        req,
+        A_DIRECT=int(block.direct),
+        A_TABLE=int(turned and block.direct),
+        TURNED=int(turned),
+        BIAS=2 if bias is not None else 0,
     )
     return KernelCall("convolution.cl", "conv_forward", args, defines, (block.launched,), (1,))
 
@@ -177,7 +185,7 @@ def weight_gradient(g: Geometry, head: Arg, data: Arg, out: Arg, dtype: str, req
     g = g.collapsed()
     room = (traits.local_mem - 1024) // (tile.nr * tile.itemsize)
     limit = min(DEPTH, room // 2)
-    kc = -(-g.pixels // -(-g.pixels // limit))
+    kc = -(-g.images * g.pixels // -(-g.images * g.pixels // limit))
     most = max(1, min(WEIGHT_ROWS, room - kc) // tile.mr)
     tiles, panels = -(-g.depth // tile.mr), -(-g.filters // tile.nr)
     down, across = _split_weight(tiles, panels, g.groups, traits, tile, most)

@@ -74,12 +74,6 @@ class Geometry:
         return (a - 1) * x, (b - 1) * y, (c - 1) * z
 
     @property
-    def padded(self) -> Extents:
-        """Input extents with the padding."""
-        (a, b, c), (x, y, z) = self.input, self.pad
-        return a + 2 * x, b + 2 * y, c + 2 * z
-
-    @property
     def depthwise(self) -> bool:
         """Whether every input channel is a group of its own."""
         return self.channels == 1 and self.groups > 1 and self.taps <= 64

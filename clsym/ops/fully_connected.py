@@ -73,9 +73,9 @@ class FullyConnected(Op):
 
     def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
         data, hidden = ins[0], p.num_hidden
-        biases: list[PartialShape] = [] if p.no_bias else [(hidden,)]
         if data is None:
-            return [None, unify_shape(ins[1], (hidden, -1)), *biases], [unify_shape(outs[0], (-1, hidden)) if p.flatten else outs[0]]
+            return ins, outs  # as in MXNet: without the data nothing is said of the weight
+        biases: list[PartialShape] = [] if p.no_bias else [(hidden,)]
         if len(data) == 0:
             raise ShapeError("data must have at least one dimension")
         kept = data[1:] if p.flatten else data[-1:]

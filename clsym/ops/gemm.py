@@ -12,10 +12,10 @@ __all__ = ["Blocking", "Matrix", "Tile", "blocking", "ladder", "product", "scale
 
 Arg = In | Out | Temp
 
-MAX_AXPY_ROWS, MAX_DOT_ROWS = 8, 16
+MAX_AXPY_ROWS, MAX_DOT_ROWS = 8, 4
 """Products with at most so many rows (or columns) read the large operand in place: packing it would cost more than the product.
 
-As dot products in blocks of 8 rows (packing such an operand transposes it), or as sums of its rows, which are read once for at most 8 rows.
+As dot products (packing such an operand transposes it), or as sums of its rows.
 """
 
 DEPTH = 384
@@ -74,12 +74,15 @@ class Tile:
         """The defines of the kernels that use it."""
         return {"VW": self.vw, "NV": self.nv, "MR": self.mr, "SAME": int(self.same), **more}
 
-    def depth(self, k: int, traits: DeviceTraits, unit: int = 1) -> int:
-        """How much of K is packed at a time, in whole `unit`s if they are not too long; all of it where C could not hold partial sums."""
+    def depth(self, k: int, traits: DeviceTraits, unit: int = 1, cols: int = 1 << 30) -> int:
+        """How much of K is packed at a time, in whole `unit`s if they are not too long; all of it where C could not hold partial sums.
+
+        With few columns more of it, so that a row of A is read in long stretches.
+        """
         if not self.same:
             return max(1, k)
-        room = (traits.local_mem - 1024) // (self.nr * self.itemsize)
-        limit = max(8, min(DEPTH, room))
+        room = (traits.local_mem - 1024) // ((self.nr + self.vw // 4 + 1) * self.itemsize)
+        limit = max(8, min(DEPTH * max(1, self.nr // (-(-cols // self.vw) * self.vw)), room))
         if k <= min(limit * 5 // 4, room):
             return max(1, k)
         if unit <= limit:
@@ -111,7 +114,7 @@ class Blocking:
     launched : int
         Number of work-items.
     work : Local or Temp
-        Where the panels lie: in local memory, a work-item being a work-group, or (where the compute type is not the type of C) in a workspace.
+        Where the panels lie: in local memory, a work-item being a work-group; in a workspace where the compute type is not the type of C.
     """
 
     direct: bool
@@ -122,11 +125,21 @@ class Blocking:
 
 
 def blocking(
-    tile: Tile, m: int, k: int, mrows: int, items: int, direct: bool, traits: DeviceTraits, temp: int, unit: int = 1, table: bool = False
-) -> Blocking:  # fmt: skip
-    """Blocks and memory for `items` blocks of `mrows` rows; with `table` the panels' memory has room for one more column."""
-    kc = tile.depth(k, traits, unit)
-    panel = kc * (tile.nr + table)
+    tile: Tile,
+    m: int,
+    k: int,
+    mrows: int,
+    items: int,
+    direct: bool,
+    traits: DeviceTraits,
+    temp: int,
+    unit: int = 1,
+    extra: int = 0,
+    cols: int = 1 << 30,
+) -> Blocking:
+    """Blocks and memory for `items` blocks of `mrows` of the m rows; the panel of B gets `extra` more columns."""
+    kc = tile.depth(k, traits, unit, cols)
+    panel = kc * (tile.nr + extra)
     if not tile.same:
         mc, launched = min(mrows, max(tile.mr, L2_ELEMENTS // kc // tile.mr * tile.mr)), min(items, 2 * traits.compute_units)
         return Blocking(False, kc, mc, launched, Temp(temp, launched * (panel + kc * mc) * tile.itemsize))
@@ -149,17 +162,17 @@ def split_work(tiles: int, panels: int, k: int, entries: int, traits: DeviceTrai
     The estimate counts, along one k, the vector multiply-adds of the busiest core and its other work: packing B, about a cycle a vector,
     once for every block of rows; packing A, about a cycle an element, once for every block of columns, or a quarter for fetching it in
     place. A is read in place when few panels share it or when the block stays in the L2 cache anyway (a large one, at a stride of a power
-    of two, would crowd into few sets of it).
+    of two, would crowd into few sets of it). More blocks than cores keep both busy when something else runs on one.
     """
     units = traits.compute_units
     best: tuple[float, int, int, bool] | None = None
     for down in ladder(min(tiles, 4 * units)):
-        for across in ladder(min(panels, 4 * units)):
-            waves = -(-entries * down * across // units)
+        for across in ladder(min(panels, 8 * units)):
+            blocks = entries * down * across
             rows, cols = -(-tiles // down), -(-panels // across)
             direct = tile.same and (cols < 8 or rows * tile.mr * k <= L2_ELEMENTS)
-            work = rows * cols * tile.mr * tile.nv / 2 + cols * tile.nr / 4 + rows * tile.mr * (0.25 if direct else 1)
-            cost = waves * work * (1 + 0.001 * down * across)
+            work = rows * cols * tile.mr * tile.nv / 2 + cols * tile.nr / 2 + rows * tile.mr * (0.25 if direct else 1)
+            cost = -(-blocks // units) * work * (1 + 0.001 * down * across + 0.1 * units / blocks)
             if best is None or cost < best[0]:
                 best = (cost, down, across, direct)
     assert best is not None
@@ -218,18 +231,22 @@ def product(
     if thin is not None:
         return [thin]
     tile = tile_for(dtype, traits)
+    if tile.same and a.cols == 1 and b.rows == 1 and m <= 2 * tile.nr and n >= 4 * m and not a.period:
+        # few rows: the other operand takes the part of A, where it is read once, in place
+        m, n, a, b, c = n, m, b.transposed, a.transposed, c.transposed
+        more["BIAS"] = {0: 0, 1: 2, 2: 1}[int(more["BIAS"])]
     down, across, direct = split_work(-(-m // tile.mr), -(-n // tile.nr), k, entries, traits, tile)
     mrows, ncols = tile.rows_in(m, down), tile.columns_in(n, across)
     items = entries * -(-m // mrows) * -(-n // ncols)
-    block = blocking(tile, m, k, mrows, items, direct, traits, temp)
+    block = blocking(tile, m, k, mrows, items, direct, traits, temp, cols=n)
     longs = (a.rows, a.cols, b.rows, b.cols, c.rows, a.batch, b.batch, c.batch)
-    args = (
+    given_args = (
         a.arg, b.arg, c.arg, given, block.work, *(Scalar("int", v) for v in (m, n, k)), *(Scalar("long", v) for v in longs),
         Scalar("int", a.period or entries), *(Scalar("long", v) for v in (a.offset, b.offset, c.offset)), factor,
-        *(Scalar("int", v) for v in (mrows, ncols, block.mc, block.kc)), Scalar("long", items),
+        Scalar("long", c.cols), *(Scalar("int", v) for v in (mrows, ncols, block.mc, block.kc)), Scalar("long", items),
     )  # fmt: skip
     defines = defines_for(dtype, req, **tile.defines(A_DIRECT=int(block.direct)), **more)
-    return [KernelCall("gemm.cl", "gemm", args, defines, (block.launched,), (1,))]
+    return [KernelCall("gemm.cl", "gemm", given_args, defines, (block.launched,), (1,))]
 
 
 def _thin(

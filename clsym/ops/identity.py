@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from ..graph.ir import Entry
@@ -126,6 +127,7 @@ class MakeLossSimple(Identity):
     """
 
     name = "make_loss"
+    outputs = ("loss",)
     is_loss = True
 
     def gradient(self, g: Gradient) -> Sequence[Entry | None]:
@@ -139,13 +141,13 @@ class MakeLoss(Identity):
     Parameters
     ----------
     data : Symbol or NDArray
-        Of any shape and floating-point type, (N, ...) with ``normalization='batch'``.
+        Of any shape and floating-point type.
     grad_scale : float
         The gradient of every element.
     valid_thresh : float
         Elements above it count as valid.
     normalization : {'null', 'batch', 'valid'}
-        Divide the gradient by 1, by N, or by the number of valid elements (at least 1).
+        Divide the gradient by 1, by the product of all extents but the last, or by the number of valid elements (at least 1).
 
     Returns
     -------
@@ -169,7 +171,7 @@ class MakeLoss(Identity):
     def gradient(self, g: Gradient) -> Sequence[Entry | None]:
         spec, p = g.ins[0], g.p
         if p.normalization != "valid" or spec.size == 0:
-            count = spec.shape[0] if p.normalization == "batch" and spec.shape and spec.size else 1
+            count = math.prod(spec.shape[:-1]) if p.normalization == "batch" and spec.size else 1
             return [g.apply("_filled", shape=spec.shape, dtype=spec.dtype, value=p.grad_scale / count)]
         valid = g.apply("Cast", g.apply("_greater_scalar", g.input(0), scalar=p.valid_thresh), dtype="float32")  # float16 cannot count far
         count_of = g.apply("_maximum_scalar", g.apply("_sum_to_shape", valid, shape=(1,) * len(spec.shape)), scalar=1.0)

@@ -32,13 +32,6 @@ __all__ = ["RegressionOutput", "SVMOutput"]
 _SOURCE = "output_layers.cl"
 
 
-def _without_trailing_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
-    n = len(shape)
-    while n > 1 and shape[n - 1] == 1:
-        n -= 1
-    return shape[:n]
-
-
 class _OutputLayer(Op):
     """What the output layers share: data and label in, data's shape out, the head gradient ignored."""
 
@@ -84,7 +77,7 @@ Parameters
 data : Symbol or NDArray
     (N, ...), of floating-point type.
 label : Symbol or NDArray
-    Of the data's shape and type; trailing dimensions of extent 1 may be missing.
+    Of the data's type, with as many values for each of its N samples; usually of the data's shape.
 
 Returns
 -------
@@ -112,7 +105,7 @@ After MXNet's ``{self.name}``."""
             return [data, label], [data]
         if label is None or any(d < 0 for d in label):
             label = unify_shape(label, data[:1] if len(data) == 2 and data[1] == 1 else data)
-        elif _without_trailing_ones(label) != _without_trailing_ones(data):
+        elif label[:1] != data[:1] or math.prod(label) != math.prod(data):
             raise ShapeError(f"label: expected {show_shape(data)}, got {show_shape(label)}; give one value for each of the data")
         return [data, label], [data]
 

@@ -147,6 +147,7 @@ class Softmax(_AxisSoftmax):
     """
 
     name = "softmax"
+    inputs = ("data", "length")
 
 
 @register

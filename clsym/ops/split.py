@@ -172,6 +172,9 @@ class SplitV2(Splitting):
         "sections": Int(0, "Number of equal parts; 0: cut at indices.", low=0, high=1 << 20),
     }
 
+    def output_names(self, p: Params) -> tuple[str, ...]:
+        return ("output",) if self.count(p) == 1 else super().output_names(p)
+
     def count(self, p: Params) -> int:
         return int(p.sections) or len(p.indices)
 

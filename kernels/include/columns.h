@@ -9,13 +9,7 @@
 #ifndef COLUMNS_H
 #define COLUMNS_H
 #include "gemm_cpu.h"
-
-#define INTEGER_float int
-#define INTEGER_double long
-#define INTEGER CAT(INTEGER_, CT)
-typedef CAT(INTEGER, VW) columns_mask;
-#define AS_MASK CAT(CAT(as_, INTEGER), VW)
-#define AS_VEC CAT(CAT(as_, CT), VW)
+#include "lanes.h"
 
 typedef struct {
   int at, lanes;    /* first column of the panel, and how many */
@@ -41,12 +35,12 @@ GEMM_INLINE int cut_columns(const int n0, const int cols, const int4 grid, const
     piece[count].w = w * stride.z + start.z;
     piece[count++].image = img * image;
     const long c = img * outer + ((long)(first.x + d * every.x) * to.y + first.y + h * every.y) * to.z + first.z + (long)w * every.z;
-    for (int i = 0; i < lanes; i++) column[j + i] = c + (long)i * every.z;
+    SHORT_LOOP for (int i = 0; i < lanes; i++) column[j + i] = c + (long)i * every.z;
     j += lanes;
   }
   for (int v = 0; (v + 1) * VW <= cols; v++) {
     int side = 1;
-    for (int i = v * VW; i < v * VW + VW - 1; i++) side &= column[i + 1] == column[i] + 1;
+    SHORT_LOOP for (int i = v * VW; i < v * VW + VW - 1; i++) side &= column[i + 1] == column[i] + 1;
     *flat |= side << v;
   }
   for (int j = cols; j % VW; j++) {
@@ -71,73 +65,77 @@ GEMM_INLINE gemm_vec columns_load(const __global CT *p, const int stride) {
 
 /* `count` vectors, `plane` apart in the image and `pitch` in the panel; stride is a constant */
 GEMM_INLINE void columns_copy(const int stride, const __global CT *from, const long plane, PANEL CT *to, const long pitch,
-                              const int count, const int whole, const int all, const columns_mask mask, const columns_mask keep) {
+                              const int count, const int whole, const int all, const lane_mask mask, const lane_mask keep) {
   if (whole)
-    for (int c = 0; c < count; c++, from += plane, to += pitch) *(PANEL gemm_vec *)to = columns_load(from, stride);
+    SHORT_LOOP for (int c = 0; c < count; c++, from += plane, to += pitch) *(PANEL gemm_vec *)to = columns_load(from, stride);
   else if (all)
-    for (int c = 0; c < count; c++, from += plane, to += pitch)
-      *(PANEL gemm_vec *)to = AS_VEC(AS_MASK((gemm_aligned)columns_load(from, stride)) & mask);
+    SHORT_LOOP for (int c = 0; c < count; c++, from += plane, to += pitch)
+      *(PANEL gemm_vec *)to = masked(columns_load(from, stride), mask);
   else
-    for (int c = 0; c < count; c++, from += plane, to += pitch) {
-      const gemm_aligned old = *(PANEL gemm_vec *)to;
-      *(PANEL gemm_vec *)to = AS_VEC((AS_MASK((gemm_aligned)columns_load(from, stride)) & mask) | (AS_MASK(old) & keep));
+    SHORT_LOOP for (int c = 0; c < count; c++, from += plane, to += pitch) {
+      const lane_vec in = columns_load(from, stride), old = *(PANEL gemm_vec *)to;
+      *(PANEL gemm_vec *)to = AS_VEC((AS_MASK(in) & mask) | (AS_MASK(old) & keep));
     }
 }
 #endif
 
-/* Rows [k0, k0 + kc) of the pieces into a panel. x: channel 0 of the group in image 0; [lowest, highest): what may be read, relative to x. */
+/* Rows [k0, k0 + kc) of the pieces into a panel. x: channel 0 of the group in image 0; [lowest, highest): what may be read, seen
+ * from x. */
 GEMM_INLINE void pack_columns(const __global T *x, const long lowest, const long highest, const columns_piece *piece, const int pieces,
                               const int k0, const int kc, const int4 in, const int4 window, const int4 step, const int sw,
                               PANEL CT *panel) {
   const int taps = window.x * window.y * window.z;
   const long plane = (long)in.x * in.y * in.z, pitch = (long)taps * NR;
-  int t = 0;
+  const int even = taps == 0 || (k0 % taps == 0 && kc % taps == 0); /* whole channels: as many for every tap */
+  const int reach = (window.z - 1) * step.z, left = min(reach, 0), right = max(reach, 0);
   for (int kd = 0; kd < window.x; kd++)
     for (int kh = 0; kh < window.y; kh++)
-      for (int kw = 0; kw < window.z; kw++, t++) {
-        const int c0 = k0 <= t ? 0 : (k0 - t + taps - 1) / taps, last = k0 + kc - 1 - t;
-        const int count = last < 0 ? 0 : last / taps + 1 - c0;
-        if (count <= 0) continue;
-        PANEL CT *row = panel + (long)(c0 * taps + t - k0) * NR;
-        for (int i = 0; i < pieces; i++) {
-          const columns_piece p = piece[i];
-          const int d = p.d + kd * step.x, h = p.h + kh * step.y, w = p.w + kw * step.z;
-          int lo = 0, hi = p.lanes;
-          if (d < 0 || d >= in.x || h < 0 || h >= in.y || w >= in.z)
+      for (int i = 0; i < pieces; i++) {
+        const columns_piece p = piece[i];
+        const int d = p.d + kd * step.x, h = p.h + kh * step.y, outside = d < 0 || d >= in.x || h < 0 || h >= in.y;
+        const int inside = p.w + left >= 0 && p.w + (p.lanes - 1) * sw + right < in.z; /* for every tap of the row */
+        const int back = p.at > NR - VW ? p.at - (NR - VW) : 0, t0 = (kd * window.y + kh) * window.z;
+        const long line = p.image + ((long)d * in.y + h) * in.z;
+        for (int kw = 0; kw < window.z; kw++) {
+          const int t = t0 + kw, w = p.w + kw * step.z;
+          int c0 = k0 / taps, count = kc / taps, lo = 0, hi = p.lanes;
+          if (!even) {
+            const int last = k0 + kc - 1 - t;
+            c0 = k0 <= t ? 0 : (k0 - t + taps - 1) / taps;
+            count = last < 0 ? 0 : last / taps + 1 - c0;
+          }
+          PANEL CT *to = panel + (long)(c0 * taps + t - k0) * NR + p.at;
+          if (outside || w >= in.z)
             hi = 0;
-          else {
+          else if (!inside) {
             if (w < 0) lo = (-w + sw - 1) / sw;
             if (w + (hi - 1) * sw >= in.z) hi = (in.z - 1 - w) / sw + 1;
           }
-          PANEL CT *to = row + p.at;
+          const long from = line + c0 * plane + w;
 #if SAME
-          if (p.at <= NR - VW && hi <= lo) { /* the lanes behind are those of later pieces */
-            for (int c = 0; c < count; c++, to += pitch) *(PANEL gemm_vec *)to = (gemm_vec)((CT)0);
+          if (back == 0 && hi <= lo) { /* the lanes behind are those of later pieces */
+            SHORT_LOOP for (int c = 0; c < count; c++, to += pitch) *(PANEL gemm_vec *)to = (gemm_vec)((CT)0);
             continue;
           }
           if (hi > lo && (sw <= 2 || sw == 4)) {
             /* a vector that would reach into the next row of the panel is moved back, and keeps what lies there */
-            const int back = p.at > NR - VW ? p.at - (NR - VW) : 0;
-            const long from = p.image + c0 * plane + ((long)d * in.y + h) * in.z + w - back * sw;
-            if (from >= lowest && from + (count - 1) * plane + VW * sw <= highest) {
-              columns_mask lane, mask, keep;
-              for (int l = 0; l < VW; l++) ((INTEGER *)&lane)[l] = l;
-              mask = (lane >= (columns_mask)(lo + back)) & (lane < (columns_mask)(hi + back));
-              keep = lane < (columns_mask)(back);
+            const long start = from - back * sw;
+            if (start >= lowest && start + (count - 1) * plane + VW * sw <= highest) {
               const int whole = lo == 0 && hi == p.lanes && back == 0, all = back == 0;
+              lane_mask mask = (lane_mask)(-1), keep = (lane_mask)(0);
+              if (!whole) mask = lanes_below(hi + back) & ~lanes_below(lo + back), keep = lanes_below(back);
               if (sw == 1)
-                columns_copy(1, x + from, plane, to - back, pitch, count, whole, all, mask, keep);
+                columns_copy(1, x + start, plane, to - back, pitch, count, whole, all, mask, keep);
               else if (sw == 2)
-                columns_copy(2, x + from, plane, to - back, pitch, count, whole, all, mask, keep);
+                columns_copy(2, x + start, plane, to - back, pitch, count, whole, all, mask, keep);
               else
-                columns_copy(4, x + from, plane, to - back, pitch, count, whole, all, mask, keep);
+                columns_copy(4, x + start, plane, to - back, pitch, count, whole, all, mask, keep);
               continue;
             }
           }
 #endif
-          const long from = p.image + c0 * plane + ((long)d * in.y + h) * in.z + w;
           for (int c = 0; c < count; c++, to += pitch)
-            for (int l = 0; l < p.lanes; l++) to[l] = l >= lo && l < hi ? LOAD(x, from + c * plane + l * sw) : (CT)0;
+            SHORT_LOOP for (int l = 0; l < p.lanes; l++) to[l] = l >= lo && l < hi ? LOAD(x, from + c * plane + l * sw) : (CT)0;
         }
       }
 }

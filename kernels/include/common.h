@@ -66,12 +66,15 @@ typedef uchar bool8; /* a truth value in memory: 0 or 1 */
  *
  * MAP_EACH: the same for a body that, of every array, touches element i alone. Without that promise the compiler tests at run time
  * whether arrays overlap, and an output in its input's place then runs the scalar loop: 6 instead of 40 GB/s for sigmoid on PoCL.
- * MAP_LOOP is the promise by itself, before a `for`. */
+ * MAP_LOOP is the promise by itself, before a `for`. SHORT_LOOP before a `for` of a few elements saves the vectorised version of it,
+ * whose prologue would cost more than the elements, and its compilation. */
 #if DEVICE_CPU && defined(__clang__)
 #pragma clang diagnostic ignored "-Wpass-failed" /* where a body holds a call, the loop stays scalar */
 #define MAP_LOOP _Pragma("clang loop vectorize(assume_safety)")
+#define SHORT_LOOP _Pragma("clang loop vectorize(disable) unroll(disable)")
 #else
 #define MAP_LOOP
+#define SHORT_LOOP
 #endif
 #if DEVICE_CPU
 #define EACH_RANGE(i, n)                                                                                 \

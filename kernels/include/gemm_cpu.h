@@ -54,8 +54,8 @@ typedef gemm_aligned gemm_vec __attribute__((aligned(sizeof(CT))));
 
 /* tile[MR][NR] = MR rows of A times the first nv vectors of the panel's columns; nv is a constant after inlining. See
  * GEMM_APART. */
-GEMM_INLINE void gemm_multiply(const gemm_aligned zero, CT *tile, const int nv, const A_SPACE CT *a, const size_t ars, const size_t acs, const PANEL int *at,
-                               const PANEL CT *b, const int kc) {
+GEMM_INLINE void gemm_multiply(const gemm_aligned zero, CT *tile, const int nv, const A_SPACE CT *a, const size_t ars,
+                               const size_t acs, const PANEL int *at, const PANEL CT *b, const int kc) {
   gemm_vec acc[MR][NV];
 #pragma unroll
   for (int i = 0; i < MR; i++)
@@ -95,12 +95,51 @@ GEMM_APART void gemm_multiply_1(GEMM_PARAMETERS) { gemm_multiply(zero, tile, 1, 
 GEMM_APART void gemm_multiply_2(GEMM_PARAMETERS) { gemm_multiply(zero, tile, NV < 2 ? NV : 2, a, ars, acs, at, b, kc); }
 GEMM_APART void gemm_multiply_all(GEMM_PARAMETERS) { gemm_multiply(zero, tile, NV, a, ars, acs, at, b, kc); }
 
-/* A tile, stored: C = alpha * A B (+ bias) (+ C), rows [row0, row1) and the first `cols` columns of it. */
+#if A_DIRECT && !A_TABLE && SAME
+/* The same for at most VW / 4 columns, each a row of `b`, kc apart, where elements of a row of A lie together: as dot products, a vector
+ * of k at a time, which costs a quarter of the multiply-adds and less. */
+GEMM_APART void gemm_multiply_dots(GEMM_PARAMETERS, const int cols) {
+  for (int n = 0; n < cols; n++, b += kc) {
+    gemm_vec acc[MR];
+#pragma unroll
+    for (int i = 0; i < MR; i++) acc[i] = zero;
+    int k = 0;
+    for (; k + VW <= kc; k += VW) {
+      const gemm_vec bv = *(const PANEL gemm_vec *)(b + k);
+#pragma unroll
+      for (int i = 0; i < MR; i++) acc[i] = acc[i] + *(const A_SPACE gemm_vec *)(a + i * ars + k) * bv;
+    }
+    CT lane[MR * VW];
+#pragma unroll
+    for (int i = 0; i < MR; i++) *(gemm_vec *)(lane + i * VW) = acc[i];
+    for (int i = 0; i < MR; i++) {
+      CT sum = lane[i * VW];
+      for (int l = 1; l < VW; l++) sum += lane[i * VW + l];
+      SHORT_LOOP for (int l = k; l < kc; l++) sum += a[i * ars + l] * b[l];
+      tile[i * NR + n] = sum;
+    }
+  }
+}
+#endif
+
+/* Columns of a packed panel as rows, for gemm_multiply_dots. */
+GEMM_INLINE void gemm_turn(const PANEL CT *panel, const int cols, const int kc, PANEL CT *to) {
+  for (int n = 0; n < cols; n++)
+    SHORT_LOOP for (int k = 0; k < kc; k++) to[n * kc + k] = panel[k * NR + n];
+}
+
+/* A tile, stored: C = alpha * A B (+ bias) (+ C), rows [row0, row1) and the first `cols` columns of it. Without A_TABLE
+ * `at` is null, or points to the columns as rows (see gemm_multiply_dots). */
 GEMM_INLINE void gemm_tile(const A_SPACE CT *a, const size_t ars, const size_t acs, const PANEL int *at, const PANEL CT *b,
                            const int kc, __global T *c, const size_t ldc, const long *column, const int flat, const int row0,
                            const int row1, const int cols, const int add, const CT alpha,
                            const __global T *bias, const int use_bias) {
   CT tile[MR * NR];
+#if A_DIRECT && !A_TABLE && SAME
+  if (at) /* the few columns as rows */
+    gemm_multiply_dots((gemm_aligned)((CT)0), tile, a, ars, acs, 0, (const PANEL CT *)at, kc, cols);
+  else
+#endif
   if (cols > 2 * VW)
     gemm_multiply_all((gemm_aligned)((CT)0), tile, a, ars, acs, at, b, kc);
   else if (cols > VW) /* the last panel: no work for vectors without a column */
@@ -127,8 +166,27 @@ GEMM_INLINE void gemm_tile(const A_SPACE CT *a, const size_t ars, const size_t a
     }
 #endif
     const int lanes = cols - v * VW < VW ? cols - v * VW : VW;
-    for (int i = row0; i < row1; i++)
+#if SAME && BIAS != 1
+    if (ldc == 1 && row0 == 0 && row1 == MR) { /* C transposed: the rows lie together */
       for (int l = 0; l < lanes; l++) {
+        __global T *to = c + column[v * VW + l];
+        CT sum[MR];
+#pragma unroll
+        for (int i = 0; i < MR; i++) {
+          sum[i] = from[i * NR + l] * alpha;
+#if BIAS == 2
+          if (use_bias) sum[i] += bias[i];
+#endif
+          if (add) sum[i] += to[i];
+        }
+#pragma unroll
+        for (int i = 0; i < MR; i++) to[i] = sum[i];
+      }
+      continue;
+    }
+#endif
+    for (int i = row0; i < row1; i++)
+      SHORT_LOOP for (int l = 0; l < lanes; l++) {
         const long n = column[v * VW + l];
         CT sum = from[i * NR + l] * alpha;
 #if BIAS == 1
@@ -158,7 +216,7 @@ GEMM_INLINE void gemm_pack_rows(const __global T *a, const size_t ars, const siz
         for (int i = 0; i < MR; i++) to[k * MR + i] = LOAD(from, i * ars + k * acs);
     } else {
       for (int k = 0; k < kc; k++)
-        for (int i = 0; i < MR; i++) to[k * MR + i] = i < valid ? LOAD(from, i * ars + k * acs) : (CT)0;
+        SHORT_LOOP for (int i = 0; i < MR; i++) to[k * MR + i] = i < valid ? LOAD(from, i * ars + k * acs) : (CT)0;
     }
     to += (size_t)kc * MR;
   }

@@ -171,6 +171,21 @@ def test_inputs_of_an_operator(x):
         fc(mx.sym.Group([x, x]), num_hidden=3)
 
 
+def test_names_of_single_outputs(x):
+    assert mx.sym.make_loss(x, name="a").list_outputs() == ["a_loss"]
+    assert mx.sym.MakeLoss(x, name="a").list_outputs() == ["a_output"]
+    assert mx.sym.SliceChannel(x, num_outputs=1, name="a").list_outputs() == ["a_output0"]
+    assert mx.sym.split_v2(x, 1).list_outputs()[0].endswith("_output")
+
+
+def test_optional_input_by_position(x):
+    length = mx.sym.Variable("length")
+    assert mx.sym.softmax(x, length, axis=1, use_length=True).list_arguments() == [x.name, "length"]
+    assert mx.sym.softmax(x, axis=1).list_arguments() == [x.name]
+    with pytest.raises(MXNetError, match="length"):
+        mx.sym.softmax(x, length, axis=1)
+
+
 def test_arrays_are_refused(x):
     for wrong in (np.ones(3), [x], "x"):
         with pytest.raises(TypeError, match="Symbol"):

@@ -91,6 +91,12 @@ def test_losses(device, params, want):
     check_op(device, "make_loss", [x], {}, [x], grad=[0], ograds=[head], expected_grads=[np.ones_like(x)])
 
 
+@pytest.mark.parametrize(("shape", "count"), [((6,), 1), ((2, 3, 4), 6), ((1, 3, 4, 3), 12)])
+def test_loss_of_a_batch_counts_rows(device, shape, count):
+    x = np.ones(shape, np.float32)
+    check_op(device, "MakeLoss", [x], {"normalization": "batch"}, [x], grad=[0], ograds=[x], expected_grads=[x / count])
+
+
 def test_where(device):
     c = np.array([[0, 1, NAN], [2, 0, -0.0]], np.float32)
     x, y = np.random.randn(2, 3).astype(np.float32), np.random.randn(2, 3).astype(np.float32)

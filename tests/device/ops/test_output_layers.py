@@ -82,8 +82,10 @@ def test_label_shapes():
     p = op.parse({})
     assert op.infer_shape(p, [(4, 1), None], [None])[0][1] == (4,)
     assert op.infer_shape(p, [(4, 3), None], [None])[0][1] == (4, 3)
-    op.infer_shape(p, [(4,), (4, 1)], [None])
-    with pytest.raises(MXNetError, match="label"):
-        op.infer_shape(p, [(4, 3), (12,)], [None])
+    for data, label in (((4,), (4, 1)), ((4, 1), (4,)), ((2, 3, 4), (2, 12)), ((2, 3, 4), (2, 4, 3)), ((3, 4), (3, 2, 2))):
+        assert op.infer_shape(p, [data, label], [None]) == ([data, label], [data])
+    for data, label in (((4, 3), (12,)), ((4, 3), (3, 4)), ((1, 6), (6,))):
+        with pytest.raises(MXNetError, match="label"):
+            op.infer_shape(p, [data, label], [None])
     op = find_op("SVMOutput")
     assert op.infer_shape(op.parse({}), [(4, 3), None], [None])[0][1] == (4,)
