@@ -26,7 +26,29 @@ from .ndarray import waitall
 from .version import __version__
 
 __all__ = [
-    "AttrScope", "Context", "DeviceNotFoundError", "MXNetError", "OutOfDeviceMemoryError", "__version__", "attribute", "base", "cl", "context",
-    "cpu", "cpu_pinned", "current_context", "executor", "gpu", "gpu_memory_info", "name", "nd", "ndarray", "num_gpus", "random", "rnd", "sym",
-    "symbol", "waitall",
-]  # fmt: skip
+    "AttrScope",
+    "Context",
+    "DeviceNotFoundError",
+    "MXNetError",
+    "OutOfDeviceMemoryError",
+    "__version__",
+    "attribute",
+    "base",
+    "cl",
+    "context",
+    "cpu",
+    "cpu_pinned",
+    "current_context",
+    "executor",
+    "gpu",
+    "gpu_memory_info",
+    "name",
+    "nd",
+    "ndarray",
+    "num_gpus",
+    "random",
+    "rnd",
+    "sym",
+    "symbol",
+    "waitall",
+]

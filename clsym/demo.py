@@ -108,7 +108,8 @@ def run(args: argparse.Namespace) -> int:
     memory = executor.plan(is_train=True).memory
     print(
         f"memory for a training step: {memory.arena_bytes} bytes planned, {memory.naive_bytes} naive "
-        f"({memory.naive_bytes / memory.arena_bytes:.2f} times as much); {len(memory.inplace)} results in place, {len(memory.aliased)} views"
+        f"({memory.naive_bytes / memory.arena_bytes:.2f} times as much); "
+        f"{len(memory.inplace)} results in place, {len(memory.aliased)} views"
     )
     folder = Path(args.output)
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,8 @@
 """Devices and seeds of the test session.
 
-PoCL shows two devices (``POCL_DEVICES``, set before any OpenCL library loads), so that everything runs on at least two. ``CLSYM_TEST`` names the
-devices to test on, comma-separated selectors as `mx.cl` takes them; empty: both of PoCL's, or every device where there is no PoCL.
+PoCL shows two devices (``POCL_DEVICES``, set before any OpenCL library loads), so that everything runs on at least two. ``CLSYM_TEST``
+names the devices to test on, comma-separated selectors as `mx.cl` takes them; empty: both of PoCL's, or every device where there is no
+PoCL.
 """
 
 from __future__ import annotations

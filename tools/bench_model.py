@@ -2,8 +2,9 @@
 
     python tools/bench_model.py resnet18_v1.json --batch 1 --shape 3,224,224 --mxnet-python /path/to/mxnet/bin/python
 
-Both sides get the same weights (Xavier, magnitude 2, from a seed) and the same input, rounds are interleaved, outputs are compared, and the medians and
-their ratio are printed. ``--json FILE`` writes the figures. Each side runs with ``--threads`` threads (PoCL: POCL_MAX_PTHREAD_COUNT).
+Both sides get the same weights (Xavier, magnitude 2, from a seed) and the same input, rounds are interleaved, outputs are compared, and
+the medians and their ratio are printed. ``--json FILE`` writes the figures. Each side runs with ``--threads`` threads (PoCL:
+POCL_MAX_PTHREAD_COUNT).
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ net = mx.sym.load(symbol)
 x = np.load(data)
 ex = net.simple_bind(mx.cpu(), grad_req='null', data=x.shape)
 saved = mx.nd.load(params)
-ex.copy_params_from({k[4:]: v for k, v in saved.items() if k.startswith('arg:')}, {k[4:]: v for k, v in saved.items() if k.startswith('aux:')}, allow_extra_params=True)
+args = {k[4:]: v for k, v in saved.items() if k.startswith('arg:')}
+aux = {k[4:]: v for k, v in saved.items() if k.startswith('aux:')}
+ex.copy_params_from(args, aux, allow_extra_params=True)
 x = mx.nd.array(x)
 np.save(out, ex.forward(is_train=False, data=x)[0].asnumpy())
 print('ready', mx.__version__, flush=True)

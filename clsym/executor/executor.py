@@ -494,7 +494,15 @@ class Executor:
         renewed = [renew(n, a, g) for n, a, g in zip(self._arg_nodes, self.arg_arrays, self.grad_arrays, strict=True)]
         aux = [renew(n, a, None)[0] for n, a in zip(self._aux_nodes, self.aux_arrays, strict=True)]
         result = Executor(
-            self._heads, self._ctx, [a for a, _ in renewed], [g for _, g in renewed], self._reqs, aux, self._group2ctx, self, self._donate,
+            self._heads,
+            self._ctx,
+            [a for a, _ in renewed],
+            [g for _, g in renewed],
+            self._reqs,
+            aux,
+            self._group2ctx,
+            self,
+            self._donate,
             self._memory_limit,
         )
         result._symbol = self._symbol

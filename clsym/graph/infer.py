@@ -136,7 +136,8 @@ def _type_step(node: Node, types: dict[Key, str | None]) -> bool:
             continue
         if old is not None:
             raise InferenceError(
-                f"Error in operator {node.name} ({op.name}): type of output {node.output_name(i)!r}: inferred {new}, but a consumer needs {old}."
+                f"Error in operator {node.name} ({op.name}): type of output {node.output_name(i)!r}: inferred {new}, "
+                f"but a consumer needs {old}."
             )
         types[k] = new
         changed = True

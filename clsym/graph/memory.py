@@ -1,7 +1,8 @@
 """Lifetimes, in-place reuse, and offsets in the arenas.
 
-Two stages. `assign_storages` walks the schedule once and decides which entries share bytes: views alias their input, an operator that
-declared it may take over an input that nobody reads afterwards. `pack` then gives every storage, and every workspace, an offset in an arena.
+Two stages. `assign_storages` walks the schedule once and decides which entries share bytes: views alias their input, an operator
+that declared it may take over an input that nobody reads afterwards, a tensor may be assembled from its parts. `pack` then gives every
+storage, and every workspace, an offset in an arena.
 """
 
 from __future__ import annotations
@@ -221,9 +222,12 @@ class _Assigner:
         found = [self.storages[n] for n in numbers]
         for i, (e, st) in enumerate(zip(step.ins, found, strict=True)):
             offset = step.parts[i][1]
-            if st.external is not None or st.lane != step.lane or st.nbytes != self.nbytes[e] or offset % self.alignment or e in self.pinned:
+            if st.external is not None or st.lane != step.lane or st.nbytes != self.nbytes[e]:
                 return False
-        whole = Storage(self.nbytes[out], step.lane, self.external.get(out), min(st.first for st in found), max(s, self.last_read[out]), label=str(out))
+            if offset % self.alignment or e in self.pinned:
+                return False
+        first, last = min(st.first for st in found), max(s, self.last_read[out])
+        whole = Storage(self.nbytes[out], step.lane, self.external.get(out), first, last, label=str(out))
         if whole.external is None and not self.profile.allows(s, found, whole):
             return False
         whole.last = max(whole.last, *(st.last for st in found))
@@ -287,7 +291,10 @@ def assign_storages(
     reuse: bool,
     profile: Profile | None = None,
 ) -> _Assigner:
-    """Decide which entries share memory; see `plan_memory` for the arguments. With a `profile`, tensors may be assembled from their parts."""
+    """Decide which entries share memory; see `plan_memory` for the arguments.
+
+    With a `profile`, tensors may be assembled from their parts.
+    """
     worker = _Assigner(steps, nbytes, external, donated, pinned, alignment, reuse, profile)
     worker.run()
     if worker.absorbed:

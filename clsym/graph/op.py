@@ -1,8 +1,8 @@
 """The contract of an operator, and the registry.
 
-An operator is one object that tells the compiler everything it may need to know: names of inputs and outputs, typed parameters, how shapes and
-types follow, the gradient as graph nodes, which outputs may take an input's memory, and how it becomes kernel launches on a device with given
-traits. Nothing here touches OpenCL: a `KernelCall` is data.
+An operator is one object that tells the compiler everything it may need to know: names of inputs and outputs, typed parameters, how
+shapes and types follow, the gradient as graph nodes, which outputs may take an input's memory, and how it becomes kernel launches on a
+device with given traits. Nothing here touches OpenCL: a `KernelCall` is data.
 """
 
 from __future__ import annotations
@@ -183,11 +183,25 @@ class LowerContext:
 # ------------------------------------------------------------------------------------------------------- types inside a kernel
 
 _CTYPES = {
-    "float32": "float", "float64": "double", "float16": "half", "uint8": "uchar", "int32": "int", "int8": "char", "int64": "long", "bool": "bool8",
-}  # fmt: skip
+    "float32": "float",
+    "float64": "double",
+    "float16": "half",
+    "uint8": "uchar",
+    "int32": "int",
+    "int8": "char",
+    "int64": "long",
+    "bool": "bool8",
+}
 _COMPUTE = {
-    "float32": "float", "float64": "double", "float16": "float", "uint8": "int", "int32": "int", "int8": "int", "int64": "long", "bool": "int",
-}  # fmt: skip
+    "float32": "float",
+    "float64": "double",
+    "float16": "float",
+    "uint8": "int",
+    "int32": "int",
+    "int8": "int",
+    "int64": "long",
+    "bool": "int",
+}
 _REQ = {"null": 0, "write": 1, "add": 2}
 
 

@@ -1,8 +1,9 @@
 """The order of an inference graph that needs the least memory, where the graph leaves freedom.
 
-The graph is cut where a single tensor carries everything (no order crosses such a cut), and each part is searched: states are sets of executed steps,
-expanded in the order of the largest memory that reaching them took, so that the first complete state is an optimum. A step that frees at least what it
-takes, within the memory already paid for, is executed at once: no order can lose by it. Chains need no search at all.
+The graph is cut where a single tensor carries everything (no order crosses such a cut), and each part is searched: states are sets of
+executed steps, expanded in the order of the largest memory that reaching them took, so that the first complete state is an optimum. A
+step that frees at least what it takes, within the memory already paid for, is executed at once: no order can lose by it. Chains need no
+search at all.
 """
 
 from __future__ import annotations
@@ -247,7 +248,10 @@ def order_for_memory(nodes: Sequence[Node], heads: Sequence[Entry], specs: Mappi
             _, live = graph.run(s, done, live)
             done |= 1 << s
     # parts without freedom need what they need: no other part has to be better than the worst of them
-    free = [any(len(_ready(graph, part, d | _mask(part[:i]))) > 1 for i in range(len(part))) for part, (d, _, _) in zip(parts, floors, strict=True)]
+    free = [
+        any(len(_ready(graph, part, d | _mask(part[:i]))) > 1 for i in range(len(part)))
+        for part, (d, _, _) in zip(parts, floors, strict=True)
+    ]
     floor = max((p for (_, _, p), f in zip(floors, free, strict=True) if not f), default=0)
     result: list[int] = []
     proved = True

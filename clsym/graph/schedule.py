@@ -43,7 +43,11 @@ _STATES = {"fast": 0, "default": 1_000, "exact": 200_000}
 
 
 def schedule(
-    heads: Sequence[Entry], grads: Sequence[Entry], origin: Mapping[int, int], placement: Placement, specs: Mapping[tuple[int, int], TensorSpec]
+    heads: Sequence[Entry],
+    grads: Sequence[Entry],
+    origin: Mapping[int, int],
+    placement: Placement,
+    specs: Mapping[tuple[int, int], TensorSpec],
 ) -> Schedule:
     """Order the graph: the forward part as the user built it, then the backward part from the last layer to the first.
 

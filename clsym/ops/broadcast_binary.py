@@ -58,7 +58,8 @@ class BroadcastBinary(Op):
             "Parameters\n----------\nlhs, rhs : Symbol or NDArray\n    Of one numeric type; each extent equal, or 1 in one of them.\n\n"
             "Returns\n-------\nSymbol or NDArray\n    Of the broadcast shape.\n\n"
             "Raises\n------\nMXNetError\n    Extents differ and neither is 1, types differ, or the type is bool.\n\n"
-            f"Examples\n--------\n>>> mx.nd.{self.name}(mx.nd.array([[4], [4]]), mx.nd.array([[2, 2]])).asnumpy().astype('float64').round(4).tolist()\n"
+            f"Examples\n--------\n>>> y = mx.nd.{self.name}(mx.nd.array([[4], [4]]), mx.nd.array([[2, 2]]))\n"
+            ">>> y.asnumpy().astype('float64').round(4).tolist()\n"
             f"[[{self.row.example}, {self.row.example}], [{self.row.example}, {self.row.example}]]\n"
         )
 

@@ -43,7 +43,8 @@ class Binary(Elementwise):
             "    Of one shape and one numeric type.\n\nReturns\n-------\nSymbol or NDArray\n    Of that shape and type.\n\n"
             f"Raises\n------\nMXNetError\n    Shapes or types differ (see broadcast_{self.row.stem}), or the type is bool.\n\n"
             "Examples\n--------\n"
-            f">>> mx.nd.{'_internal.' if self.name.startswith('_') else ''}{self.name}(mx.nd.array([4]), mx.nd.array([2])).asnumpy().astype('float64').round(4).tolist()\n[{self.row.example}]\n"
+            f">>> y = mx.nd.{'_internal.' if self.name.startswith('_') else ''}{self.name}(mx.nd.array([4]), mx.nd.array([2]))\n"
+            f">>> y.asnumpy().astype('float64').round(4).tolist()\n[{self.row.example}]\n"
         )
 
     def gradient(self, g: Gradient) -> Sequence[Entry | None]:

@@ -66,7 +66,11 @@ class Unary(Op):
         """The documentation."""
         row = self.row
         types = "Integers are truncated after computing in float32." if row.in_float else ""
-        values = "\n".join(f">>> mx.nd.{row.name}(mx.nd.array({x})).asnumpy().astype('float64').round(4).tolist()\n{y}" for x, y in [row.example] if x)
+        values = "\n".join(
+            f">>> y = mx.nd.{row.name}(mx.nd.array({x}))\n>>> y.asnumpy().astype('float64').round(4).tolist()\n{y}"
+            for x, y in [row.example]
+            if x
+        )
         return (
             f"Element-wise {row.formula}.\n\n{types}\n\nParameters\n----------\ndata : Symbol or NDArray\n"
             "    Of any shape and numeric type.\n\n"

@@ -80,9 +80,9 @@ def _apart(bound: BoundPlan, s: int, step: Step) -> dict[int, np.ndarray[Any, An
 def check_run(bound: BoundPlan, backward: bool) -> None:
     """Run a part of the plan, verifying what its operators declared.
 
-    Before each step its kernels are run with all outputs in memory of their own; then in place as planned. The bytes must agree, inputs that were
-    neither taken over nor declared as mutated must be unchanged, and what dies with the step is overwritten with NaN, so that a later
-    reader of dead bytes shows.
+    Before each step its kernels are run with all outputs in memory of their own; then in place as planned. The bytes must agree, inputs
+    that were neither taken over nor declared as mutated must be unchanged, and what dies with the step is overwritten with NaN, so that a
+    later reader of dead bytes shows.
 
     Raises
     ------
@@ -121,7 +121,8 @@ def check_run(bound: BoundPlan, backward: bool) -> None:
                 first = int(np.flatnonzero(got != want)[0]) // plan.specs[step.outs[k]].itemsize
                 how = "a view" if s in memory.aliased else "in the memory that was planned"
                 raise MXNetError(
-                    f"CLSYM_CHECK: step {s}, node {step.name!r} ({step.op}): output {k} differs from element {first} on when it is computed as {how}; "
+                    f"CLSYM_CHECK: step {s}, node {step.name!r} ({step.op}): output {k} differs from element {first} on "
+                    f"when it is computed as {how}; "
                     f"the operator's inplace, view or lower is wrong"
                 )
         for e, want in before.items():

@@ -10,10 +10,32 @@ import clsym
 
 def test_public_names() -> None:
     assert sorted(clsym.__all__) == [
-        "AttrScope", "Context", "DeviceNotFoundError", "MXNetError", "OutOfDeviceMemoryError", "__version__", "attribute", "base", "cl", "context",
-        "cpu", "cpu_pinned", "current_context", "executor", "gpu", "gpu_memory_info", "name", "nd", "ndarray", "num_gpus", "random", "rnd", "sym",
-        "symbol", "waitall",
-    ]  # fmt: skip
+        "AttrScope",
+        "Context",
+        "DeviceNotFoundError",
+        "MXNetError",
+        "OutOfDeviceMemoryError",
+        "__version__",
+        "attribute",
+        "base",
+        "cl",
+        "context",
+        "cpu",
+        "cpu_pinned",
+        "current_context",
+        "executor",
+        "gpu",
+        "gpu_memory_info",
+        "name",
+        "nd",
+        "ndarray",
+        "num_gpus",
+        "random",
+        "rnd",
+        "sym",
+        "symbol",
+        "waitall",
+    ]
     assert all(hasattr(clsym, name) for name in clsym.__all__)
 
 

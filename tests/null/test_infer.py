@@ -67,6 +67,15 @@ def test_wrong_arguments(net):
         net.infer_shape(data=(2**70, 3))
 
 
+def test_layers_without_data_say_nothing():
+    both = [mx.sym.FullyConnected(mx.sym.var(n), num_hidden=128, name=f"fc_{n}") for n in ("data", "prev")]
+    net = mx.sym.Activation(both[0] + both[1], act_type="relu")
+    assert net.infer_shape_partial(data=(10, 64)) == ([(10, 64), (128, 64), (128,), (), (), ()], [(10, 128)], [])
+    for layer in (mx.sym.Convolution(mx.sym.var("data"), kernel=(3, 3), num_filter=4), mx.sym.BatchNorm(mx.sym.var("data"))):
+        args, outs, aux = layer.infer_shape_partial()
+        assert {*args, *outs, *aux} == {()}
+
+
 def test_auxiliary_states():
     bn = mx.sym.BatchNorm(mx.sym.var("data"), name="b")
     assert bn.infer_shape(data=(2, 3, 4, 4)) == ([(2, 3, 4, 4), (3,), (3,)], [(2, 3, 4, 4)], [(3,), (3,)])

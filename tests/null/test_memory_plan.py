@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
+from functools import partial
 
 import pytest
 
-from clsym.graph.memory import StepUse, max_live, pack, plan_memory
+from clsym.graph.memory import MemoryPlan, StepUse, max_live, pack, plan_memory
 
 ALIGN = 128
 
@@ -49,7 +50,7 @@ def test_live_bytes_never_overlap(block: int) -> None:
                 alive = a.first <= b.last and b.first <= a.last
                 apart = a.chunk != b.chunk or a.offset + a.nbytes <= b.offset or b.offset + b.nbytes <= a.offset
                 assert apart or not alive, f"seed {seed}: {a} and {b}"
-        for s, out, inp in plan.inplace:
+        for s, _out, inp in plan.inplace:
             entry = steps[s].ins[inp]
             storage = plan.entry[entry][0]
             readers = [t for t, st in enumerate(steps) for e in st.ins if plan.entry[e][0] == storage]
@@ -62,18 +63,21 @@ def test_live_bytes_never_overlap(block: int) -> None:
         assert plan.arena_bytes >= plan.bound_bytes
 
 
+def cells_of(plan: MemoryPlan, nbytes: list[int], e: int) -> list[object]:
+    """The four-byte cells that an entry occupies."""
+    number, offset = plan.entry[e]
+    st = plan.storages[number]
+    base = (st.external, 0) if st.external else ((st.chunk, "arena"), st.offset)
+    return [(base[0], base[1] + offset + b) for b in range(0, nbytes[e], 4)]
+
+
 def test_values_survive_until_read() -> None:
     """Interpret schedules symbolically: each step must find in memory what its inputs were written as."""
     for seed in range(300):
         steps, nbytes, external, pinned = random_schedule(seed)
         plan = plan_memory(steps, nbytes, external, pinned=pinned, alignment=ALIGN)
         memory: dict[object, int] = {}
-
-        def cells(e: int) -> list[object]:
-            number, offset = plan.entry[e]
-            st = plan.storages[number]
-            base = (st.external, 0) if st.external else ((st.chunk, "arena"), st.offset)
-            return [(base[0], base[1] + offset + b) for b in range(0, nbytes[e], 4)]
+        cells = partial(cells_of, plan, nbytes)
 
         value = {}
         for e in range(3):

@@ -16,9 +16,12 @@ COMMANDS = {
     "format": ["ruff", "format", "--check", "."],
     "types": ["mypy"],
     "strict types of the compiler and the runtime": [
-        "mypy", "--strict", "--follow-imports=silent", "clsym/graph", "clsym/runtime", "clsym/base.py", "clsym/params.py", "clsym/context.py",
+        "mypy",
+        "--strict",
+        "--follow-imports=silent",
+        *("clsym/graph", "clsym/runtime", "clsym/base.py", "clsym/params.py", "clsym/context.py", "clsym/naming.py"),
     ],
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", COMMANDS)

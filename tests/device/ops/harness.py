@@ -204,9 +204,21 @@ def check_op(
 
 
 def _check_gradient(
-    device: Device, op_name: str, arrays: list[Array], params: dict[str, Any], wanted: list[int], dtype: str, rng: Any, rtol: float, atol: float,
-    eps: float, ograds: Sequence[Array] | None, expected: Sequence[Array | None] | None, originals: Sequence[Array], keep: Sequence[int],
-) -> None:  # fmt: skip
+    device: Device,
+    op_name: str,
+    arrays: list[Array],
+    params: dict[str, Any],
+    wanted: list[int],
+    dtype: str,
+    rng: Any,
+    rtol: float,
+    atol: float,
+    eps: float,
+    ograds: Sequence[Array] | None,
+    expected: Sequence[Array | None] | None,
+    originals: Sequence[Array],
+    keep: Sequence[int],
+) -> None:
     reqs = ["write" if i in wanted else "null" for i in range(len(arrays))]
     case = Case(device, op_name, arrays, params, True, reqs, True)
     outs = case.forward()

@@ -141,7 +141,7 @@ def shapes(ins, outs=None, **params):
 def test_shapes_follow_in_both_directions():
     assert shapes([(2, 4, 8, 8), None, None], num_group=2) == ([(2, 4, 8, 8), (6, 2, 3, 3), (6,)], [(2, 6, 6, 6)])
     assert shapes([(-1, 3, 8, -1), None, None]) == ([(-1, 3, 8, -1), (6, 3, 3, 3), (6,)], [(-1, 6, 6, -1)])
-    assert shapes([None, (6, 4, 3, 3), None], (2, 6, 5, 5)) == ([(2, 4, 7, 7), (6, 4, 3, 3), (6,)], [(2, 6, 5, 5)])
+    assert shapes([(-1,) * 4, (6, 4, 3, 3), None], (2, 6, 5, 5)) == ([(2, 4, 7, 7), (6, 4, 3, 3), (6,)], [(2, 6, 5, 5)])
 
 
 @pytest.mark.parametrize(
