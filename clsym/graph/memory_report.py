@@ -96,6 +96,14 @@ class MemoryReport:
         Candidates for sharing that were not used, and why.
     order : list of str
         Names of the nodes as they run.
+    order_certificate : str
+        'optimal' (no order has a lower peak, workspaces and alignment not counted), 'best found', or 'as given' (a training plan).
+    packing_certificate : str
+        'optimal' (the arena equals the bound of this order), or 'best found'.
+    recomputed : int
+        Steps that run again in the backward, for a memory limit.
+    extra_work : float
+        Multiply-adds that costs, as a share of all.
     tensors : list of Tensor
     """
 
@@ -107,6 +115,9 @@ class MemoryReport:
         self.arena_bytes = memory.arena_bytes
         self.workspace_bytes = memory.workspace_bytes
         self.staging_bytes = staging
+        self.order_certificate = plan.certificate
+        self.packing_certificate = "optimal" if memory.arena_bytes <= memory.bound_bytes else "best found"
+        self.recomputed, self.extra_work = plan.recomputed, plan.extra_work
         self.random_bytes = RNG_BYTES * len({step.lane for step in plan.steps}) if plan.uses_rng else 0
         sizes = self._array_sizes()
         self.argument_bytes = sum(n for k, n in sizes.items() if k.startswith("var:") and k not in plan.states)
@@ -267,7 +278,7 @@ class MemoryReport:
         sums = (
             "naive_bytes", "bound_bytes", "arena_bytes", "argument_bytes", "gradient_bytes", "aux_bytes", "output_bytes",
             "head_gradient_bytes", "random_bytes", "staging_bytes", "workspace_bytes", "total_bytes", "by_device", "peak_step", "live",
-            "order",
+            "order", "order_certificate", "packing_certificate", "recomputed", "extra_work",
         )  # fmt: skip
         return {
             "format": "clsym memory report 1",

@@ -53,6 +53,9 @@ def render(report: MemoryReport, rows: int) -> str:
         f"arena {report.arena_bytes} bytes: {over} of {report.bound_bytes}; without reuse {report.naive_bytes}; "
         f"largest workspace {report.workspace_bytes}"
     )
+    lines.append(f"order: {report.order_certificate}; packing: {report.packing_certificate}")
+    if report.recomputed:
+        lines.append(f"{report.recomputed} steps run again in the backward, {report.extra_work:.1%} more multiply-adds")
     if plan.steps:
         step = plan.steps[report.peak_step]
         lines.append(f"peak at step {report.peak_step}, {printable(step.name)} ({step.op}): {report.live[report.peak_step]} bytes alive")
