@@ -12,6 +12,7 @@ from ..context import Context
 from ..graph.infer import InferenceError, infer_shapes, infer_types
 from ..graph.ir import Entry, Node, topological
 from ..graph.memory_report import MemoryReport
+from ..graph.lower import Step
 from ..graph.op import TensorSpec, known, show_shape
 from ..graph.place import group_context
 from ..graph.plan import Binding, Plan, compile_plan
@@ -244,18 +245,20 @@ class Executor:
         def report(name: str, entry: int) -> None:
             callback(name, nd_array(read_entry(bound, entry), ctx=self._ctx, dtype=plan.specs[entry].dtype))
 
-        def after(s: int, step: Any) -> None:
-            if self._monitor_all:
-                for e in step.ins:
-                    if plan.memory.entry[e] is not None and e not in {o for o in step.outs if o >= 0}:
-                        storage = plan.memory.entry[e]
-                        if all(plan.memory.entry[o] != storage for o in step.outs if o >= 0):
-                            report(f"{step.name}_{plan.names[e]}" if not plan.names[e].startswith(step.name) else plan.names[e], e)
+        def before(s: int, step: Step) -> None:
+            for name, e in zip(step.in_names, step.ins, strict=True):
+                if plan.memory.entry[e] is not None:
+                    if e in variables:
+                        report(plan.names[e], e)
+                    report(f"{step.name}_{name}", e)
+
+        def after(s: int, step: Step) -> None:
             for e in step.outs:
                 if e >= 0 and plan.memory.entry[e] is not None:
                     report(plan.names[e], e)
 
-        bound.run_steps(False, after)
+        variables = {e for key, e in plan.externals.items() if key.startswith("var:")}
+        bound.run_steps(False, after, before if self._monitor_all else None)
 
     def backward(self, out_grads: NDArray | Sequence[NDArray] | Mapping[str, NDArray] | None = None, is_train: bool = True) -> None:
         """Compute the gradients into ``grad_dict``, by each argument's ``grad_req``.

@@ -41,6 +41,8 @@ class Step:
         Whether it copies its input from another device.
     mutates : tuple of int
         Inputs that it writes.
+    in_names : tuple of str
+        The operator's names of its inputs.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Step:
     calls: tuple[KernelCall, ...]
     copy: bool = False
     mutates: tuple[int, ...] = ()
+    in_names: tuple[str, ...] = ()
 
 
 @dataclass
@@ -213,7 +216,8 @@ def _lower_step(
         mutated=frozenset(part.mutated),
         temps=part.temps,
     )
-    return Step(node.name, op.name, lane, ins, tuple(outs), tuple(reqs), part.calls, op is CROSS_COPY, part.mutated), use
+    names = tuple(op.input_names(node.params))
+    return Step(node.name, op.name, lane, ins, tuple(outs), tuple(reqs), part.calls, op is CROSS_COPY, part.mutated, names), use
 
 
 class _OperatorPart(NamedTuple):

@@ -257,8 +257,10 @@ class BoundPlan:
         if self._staging:
             self.stage_out()
 
-    def run_steps(self, backward: bool, after: Callable[[int, Step], None] | None = None) -> None:
-        """The same a step at a time: over several lanes, or to look at every step with `after(number, step)`."""
+    def run_steps(
+        self, backward: bool, after: Callable[[int, Step], None] | None = None, before: Callable[[int, Step], None] | None = None
+    ) -> None:
+        """The same a step at a time: over several lanes, or to look at every step with `before` and `after`, called with (number, step)."""
         launches = self.launches
         if self._staging:
             self.stage_in()
@@ -267,6 +269,8 @@ class BoundPlan:
         sources = self.plan.waits.sources
         for s in self._part(backward):
             step = self.plan.steps[s]
+            if before is not None:
+                before(s, step)
             queue = self.devices[step.lane].queue
             waits = [self._events[w] for w in self.plan.waits.before[s] if w in self._events]
             last: cl.Event | None = None

@@ -133,24 +133,12 @@ def check_run(bound: BoundPlan, backward: bool) -> None:
         for number in dying.get(s, ()):
             _poison(bound, number)
 
-    _step_by_step(bound, backward, prepare, verify)
-
-
-def _step_by_step(bound: BoundPlan, backward: bool, prepare: Any, verify: Any) -> None:
-    part = list(range(bound.plan.forward, len(bound.plan.steps)) if backward else range(bound.plan.forward))
-    _ = bound.launches  # binds, so that locations are final
-    if bound._staging:
-        bound.stage_in()
-    if part:
-        prepare(part[0], bound.plan.steps[part[0]])
-
     def after(s: int, step: Step) -> None:
         bound.finish()
         verify(s, step)
-        if s != part[-1]:
-            prepare(s + 1, bound.plan.steps[s + 1])
 
-    bound.run_steps(backward, after)
+    _ = bound.launches  # binds, so that locations are final
+    bound.run_steps(backward, after, prepare)
 
 
 def find_nan(bound: BoundPlan, backward: bool) -> str | None:

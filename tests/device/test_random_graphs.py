@@ -30,7 +30,9 @@ def random_graph(seed: int) -> mx.sym.Symbol:
         lambda: rnd.choice(values) * 0.5 + 1,
         lambda: mx.sym.softmax(rnd.choice(values)),
         lambda: mx.sym.reshape(mx.sym.reshape(rnd.choice(values), shape=(8, 16)) * 2, shape=SHAPE),
-        lambda: mx.sym.slice_axis(mx.sym.concat(rnd.choice(values) - 1, mx.sym.sigmoid(rnd.choice(values)), dim=1), axis=1, begin=4, end=12),
+        lambda: mx.sym.slice_axis(
+            mx.sym.concat(rnd.choice(values) - 1, mx.sym.sigmoid(rnd.choice(values)), dim=1), axis=1, begin=4, end=12
+        ),
         lambda: mx.sym.transpose(mx.sym.transpose(rnd.choice(values), axes=(0, 2, 1)), axes=(0, 2, 1)),
         lambda: mx.sym.add_n(*(mx.sym.square(v) for v in mx.sym.split(rnd.choice(values), num_outputs=2, axis=1))).tile(reps=(1, 2, 1)),
     ]
