@@ -11,8 +11,8 @@ from ..base import MXNetError, dtype_name, env
 from ..context import Context
 from ..graph.infer import InferenceError, infer_shapes, infer_types
 from ..graph.ir import Entry, Node, topological
-from ..graph.memory_report import MemoryReport
 from ..graph.lower import Step
+from ..graph.memory_report import MemoryReport
 from ..graph.op import TensorSpec, known, show_shape
 from ..graph.place import group_context
 from ..graph.plan import Binding, Plan, compile_plan
