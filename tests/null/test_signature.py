@@ -49,7 +49,8 @@ def test_documentation_tells_every_parameter(name):
 
 
 def test_help_shows_it():
-    text = pydoc.plain(pydoc.render_doc(mx.sym.Convolution))
+    # newer pydocs break long signatures over lines
+    text = re.sub(r"\(\s+", "(", re.sub(r",\s+", ", ", pydoc.plain(pydoc.render_doc(mx.sym.Convolution))))
     assert "Convolution(data=None, weight=None, bias=None, kernel=" in text
     assert "num_filter" in text
 
