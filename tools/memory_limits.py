@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import argparse
 import re
+import sys
 import time
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import clsym as mx
 from clsym.graph.plan import Plan
