@@ -18,12 +18,28 @@ import numpy as np
 
 from ..base import MXNetError
 from ..params import Field, Params, parse_params
-from .traits import DeviceTraits
+from .kernel_call import (
+    Arg,
+    In,
+    KernelCall,
+    Local,
+    LowerContext,
+    Out,
+    Rng,
+    Scalar,
+    Temp,
+    compute_type,
+    ctype,
+    defines_for,
+    grid,
+    req_code,
+)
 
 if TYPE_CHECKING:
     from .ir import Entry, Node
 
 __all__ = [
+    "Arg",
     "In",
     "KernelCall",
     "Local",
@@ -42,8 +58,9 @@ __all__ = [
     "find_op",
     "grid",
     "register",
+    "req_code",
     "unify_shape",
-]  # fmt: skip
+]
 
 Shape = tuple[int, ...]
 """A shape; -1 is an unknown extent, and None instead of a tuple is an unknown number of dimensions."""
@@ -81,166 +98,6 @@ class TensorSpec:
     def ndim(self) -> int:
         """Number of dimensions."""
         return len(self.shape)
-
-
-# ---------------------------------------------------------------------------------------------------------------- kernel calls
-
-
-@dataclass(frozen=True)
-class In:
-    """The buffer of the node's input `index`."""
-
-    index: int
-
-
-@dataclass(frozen=True)
-class Out:
-    """The buffer of the node's output `index`."""
-
-    index: int
-
-
-@dataclass(frozen=True)
-class Temp:
-    """A workspace of `nbytes`, planned with the tensors; the same `index` in the calls of one node is the same memory."""
-
-    index: int
-    nbytes: int
-
-
-@dataclass(frozen=True)
-class Local:
-    """Local memory of `nbytes`, sized at launch."""
-
-    nbytes: int
-
-
-@dataclass(frozen=True)
-class Rng:
-    """The four words (uint) of random state: key low, key high, counter low, counter high. The counter is new in every forward."""
-
-
-@dataclass(frozen=True)
-class Scalar:
-    """A value argument; `ctype` is an OpenCL C type: int, uint, long, ulong, float, double, int8 (the vector), long8, float4 ..."""
-
-    ctype: str
-    value: Any
-
-
-Arg = In | Out | Temp | Local | Rng | Scalar
-
-
-@dataclass(frozen=True)
-class KernelCall:
-    """One launch of one kernel.
-
-    Attributes
-    ----------
-    source : str
-        File in ``kernels/``.
-    entry : str
-        The kernel function.
-    args : tuple of Arg
-        In the order of the kernel's parameters.
-    defines : tuple of (str, value)
-        Written as ``#define`` lines above the source; never holds text from a user.
-    global_size, local_size : tuple of int
-        Work-items, and work-items a group. ``local_size=None`` lets the runtime choose: 1 on a CPU.
-    """
-
-    source: str
-    entry: str
-    args: tuple[Arg, ...]
-    defines: tuple[tuple[str, str | int], ...]
-    global_size: tuple[int, ...]
-    local_size: tuple[int, ...] | None = None
-
-
-@dataclass(frozen=True)
-class LowerContext:
-    """What a lowering may depend on beside the parameters and the tensors.
-
-    Attributes
-    ----------
-    traits : DeviceTraits
-        The device that the node was placed on.
-    reqs : tuple of {'write', 'add', 'null'}
-        A store mode an output: overwrite, add to what is there, or not wanted (then nothing need be computed for it,
-        but its buffer may be missing and must not appear among the arguments).
-    train : bool
-        Whether the plan is one for training.
-    stream : int
-        A number unique to this node within its graph, for random draws.
-    """
-
-    traits: DeviceTraits
-    reqs: tuple[str, ...] = ("write",)
-    train: bool = False
-    stream: int = 0
-
-
-# ------------------------------------------------------------------------------------------------------- types inside a kernel
-
-_CTYPES = {
-    "float32": "float",
-    "float64": "double",
-    "float16": "half",
-    "uint8": "uchar",
-    "int32": "int",
-    "int8": "char",
-    "int64": "long",
-    "bool": "bool8",
-}
-_COMPUTE = {
-    "float32": "float",
-    "float64": "double",
-    "float16": "float",
-    "uint8": "int",
-    "int32": "int",
-    "int8": "int",
-    "int64": "long",
-    "bool": "int",
-}
-_REQ = {"null": 0, "write": 1, "add": 2}
-
-
-def ctype(dtype: str) -> str:
-    """The storage type in a kernel: ``float``, ``half``, ``uchar`` ... (``bool8`` is a uchar that stores 0 or 1)."""
-    return _CTYPES[dtype]
-
-
-def compute_type(dtype: str) -> str:
-    """The type that a kernel computes in: float for float16, int for the small integers."""
-    return _COMPUTE[dtype]
-
-
-def defines_for(dtype: str, req: str = "write", **more: str | int) -> tuple[tuple[str, str | int], ...]:
-    """The defines every kernel needs: ``T`` (storage), ``CT`` (compute), ``REQ`` (store mode), ``IS_FLOAT``; and `more`."""
-    return (
-        ("T", _CTYPES[dtype]),
-        ("CT", _COMPUTE[dtype]),
-        ("IS_FLOAT", int(dtype.startswith("float"))),
-        ("REQ", _REQ[req]),
-        *more.items(),
-    )
-
-
-def req_code(req: str) -> int:
-    """The number that a store mode has in a kernel: null 0, write 1, add 2."""
-    return _REQ[req]
-
-
-def grid(n: int, traits: DeviceTraits, per_item: int = 4096, local: int = 256) -> tuple[tuple[int], tuple[int]]:
-    """Global and local size for a kernel whose body is ``FOR_EACH(i, n)``.
-
-    On a CPU a few chunks a core, no smaller than `per_item` elements, each one work-item; elsewhere a grid-stride loop of full work-groups.
-    """
-    if traits.is_cpu:
-        return (max(1, min(-(-n // per_item), 8 * traits.compute_units)),), (1,)
-    local = min(local, traits.max_work_group_size)
-    groups = max(1, min(-(-n // local), 32 * traits.compute_units))
-    return (groups * local,), (local,)
 
 
 # --------------------------------------------------------------------------------------------------------------- shape algebra
@@ -433,7 +290,7 @@ class Op:
 
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
         """The launches that compute the outputs. Called only with known shapes; outputs of size zero never get here."""
-        raise NotImplementedError(self.name)
+        raise MXNetError(f"operator {self.name} has no lowering; write Op.lower, which returns the kernel calls")
 
     def cost(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> tuple[int, int]:
         """(floating-point operations, bytes moved); the default counts one operation an output element."""
