@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import difflib
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -350,8 +349,3 @@ def parse_params(op_name: str, fields: Mapping[str, Field], given: Mapping[str, 
                 raise MXNetError(f"Invalid Input: {shown}, valid values are: {field.kind}, for parameter {name}{where}") from exc
             raise MXNetError(f"Invalid Parameter format for {name} expect {field.kind} but value={shown}{where}: {exc}") from exc
     return Params(values)
-
-
-def is_nan(value: object) -> bool:
-    """Whether `value` is the float NaN."""
-    return isinstance(value, float) and math.isnan(value)

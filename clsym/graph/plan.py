@@ -48,8 +48,6 @@ class Plan:
         One a lane.
     externals : dict of str to int
         Key of each of the caller's arrays to the entry it holds: ``var:3``, ``out:0``, ``grad:3``, ``head:0``.
-    entry_of : dict
-        (node identity, output index) to entry number, for looking up internals.
     uses_rng : bool
     train : bool
     uses : tuple of StepUse

@@ -164,10 +164,11 @@ def check_op(
         if dtype == "float64" and not device.traits.fp64:
             continue
         arrays = _cast(inputs, dtype, keep_dtype)
-        if dtype == "float64" and expected is not None and any(np.asarray(e).dtype == np.float32 for e in expected):
-            rtol, atol = max(rtol or 0, 1e-5), max(atol or 0, 1e-5)  # the reference itself is no better
-        r = rtol if rtol is not None and dtype != "float16" else TOLERANCE.get(dtype, 0) if rtol is None else max(rtol, TOLERANCE[dtype])
-        a = atol if atol is not None and dtype != "float16" else TOLERANCE.get(dtype, 0) if atol is None else max(atol, TOLERANCE[dtype])
+        r, a = (TOLERANCE.get(dtype, 0) if given is None else given for given in (rtol, atol))
+        if dtype == "float16":
+            r, a = max(r, TOLERANCE[dtype]), max(a, TOLERANCE[dtype])
+        elif dtype == "float64" and expected is not None and any(np.asarray(e).dtype == np.float32 for e in expected):
+            r, a = max(r, 1e-5), max(a, 1e-5)  # the reference itself is no better; for this type only
         nulls = ["null"] * len(arrays)
         for mode in (False, True) if train else (False,):
             case = Case(device, op_name, arrays, params, mode, nulls, True)
