@@ -18,10 +18,11 @@ from .context import Context, cl, cpu, cpu_pinned, current_context, gpu, gpu_mem
 from .naming import AttrScope
 
 from . import ndarray  # isort: skip
-from . import executor, random, symbol
+from . import contrib, executor, random, symbol
 from . import ndarray as nd
 from . import random as rnd
 from . import symbol as sym
+from .contrib import onnx
 from .ndarray import waitall
 from .version import __version__
 
@@ -36,6 +37,7 @@ __all__ = [
     "base",
     "cl",
     "context",
+    "contrib",
     "cpu",
     "cpu_pinned",
     "current_context",
@@ -46,6 +48,7 @@ __all__ = [
     "nd",
     "ndarray",
     "num_gpus",
+    "onnx",
     "random",
     "rnd",
     "sym",

@@ -95,9 +95,11 @@ ENVIRONMENT: dict[str, EnvVar] = {
     for v in (
         EnvVar("CLSYM_DEVICE", "", "Device of the default context: a name substring or 'platform:device', as mx.cl() takes."),
         EnvVar("CLSYM_CHECK", "0", "1: run step by step, poison dead storage with NaN, verify declared in-place and views."),
+        EnvVar("CLSYM_OPTIMIZE", "1", "0: run the graph as written: no fusion, no blocked layouts, nothing computed ahead."),
         EnvVar("CLSYM_PLAN_EFFORT", "default", "How long the memory planner may search: fast, default, exact, or seconds."),
         EnvVar("CLSYM_KERNEL_PATH", "", "Directory to read the .cl files from instead of the installed ones."),
         EnvVar("CLSYM_TRAITS", "", "'cpu' or 'gpu': lower for this kind of device whatever the device is (for testing)."),
+        EnvVar("CLSYM_TUNING", "", "File of tuned numbers to use instead of what `clsym tune` stored; 0: the built-in choices alone."),
         EnvVar("CLSYM_TEST", "", "Devices that the test suite runs on, comma-separated selectors; empty: every device found."),
         EnvVar("MXNET_BACKWARD_DO_MIRROR", "0", "1: compute cheap operators again in the backward where that saves memory."),
         EnvVar("PYOPENCL_CTX", "", "pyopencl's own selector; honoured when CLSYM_DEVICE is not set."),

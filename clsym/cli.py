@@ -11,6 +11,7 @@ from typing import Any
 
 from . import report
 from .base import MXNetError
+from .runtime import cache
 
 __all__ = ["COMMANDS", "Command", "main"]
 
@@ -26,7 +27,7 @@ class Command:
     run : callable
         From the parsed arguments to the exit status.
     options : dict
-        Flags to the keywords of ``argparse``'s ``add_argument``.
+        Arguments and flags to the keywords of ``argparse``'s ``add_argument``.
     """
 
     help: str
@@ -55,7 +56,61 @@ def _demo(args: argparse.Namespace) -> int:
     return demo.run(args)
 
 
+def _cache(args: argparse.Namespace) -> int:
+    folders = {f.name: f for f in cache.cache_folders()}
+    if args.purge is None:
+        rows = [{"name": f.name, "path": str(f.path), "files": n, "bytes": size, "holds": f.holds, "variable": f.variable}
+                for f in folders.values() for n, size in [f.size()]]  # fmt: skip
+        print(json.dumps(rows, indent=2) if args.json else report.cache_text(rows))
+        return 0
+    chosen = [n for n in folders if n != "tuning"] if args.purge == "kernels" else list(folders) if args.purge == "all" else [args.purge]
+    for name in chosen:
+        files, size = cache.empty(folders[name])
+        print(f"{name}: {files} files, {size / 2**20:.1f} MiB removed from {folders[name].path}")
+    return 0
+
+
+def _tune(args: argparse.Namespace) -> int:
+    from .tuner import command  # it needs all of clsym, which `clsym doctor` must not
+
+    return command.run(args)
+
+
+_TUNE: dict[str, dict[str, Any]] = {
+    "model": {"nargs": "?", "help": "a graph as Symbol.save writes it, such as resnet-symbol.json"},
+    "--shape": {
+        "action": "append",
+        "default": [],
+        "metavar": "NAME=N,C,H,W",
+        "help": "shape of an input; once for each input whose shape does not follow from the others",
+    },
+    "--batch": {"default": "", "metavar": "N,N", "help": "batch sizes to tune for, in the place of the first extent of all shapes"},
+    "--train": {"action": "store_true", "help": "tune the training step, too"},
+    "--device": {"default": "", "help": "device to use, as mx.cl() takes it (default: cpu(0))"},
+    "--budget": {"type": float, "default": 600.0, "metavar": "SECONDS", "help": "stop searching after this time (default: 600)"},
+    "--quick": {"action": "store_true", "help": "shorter measurements, and each number once"},
+    "--only": {"default": "", "metavar": "TEXT", "help": "only classes of steps whose name contains this, such as gemm"},
+    "--dry-run": {"action": "store_true", "help": "store nothing"},
+    "--show": {"action": "store_true", "help": "print the numbers in force on the device"},
+    "--export": {"metavar": "FILE", "help": "write the device's stored numbers to a file"},
+    "--import": {"metavar": "FILE", "dest": "import_", "help": "take over a file that --export wrote on a machine of the same kind"},
+    "--reset": {"action": "store_true", "help": "forget the device's stored numbers"},
+}
+
 COMMANDS: dict[str, Command] = {
+    "cache": Command(
+        "show where compiled kernels and tuned numbers are kept and how large they are, or remove them",
+        _cache,
+        {
+            "--purge": {
+                "nargs": "?",
+                "const": "kernels",
+                "choices": ["kernels", "all", *(f.name for f in cache.cache_folders())],
+                "help": "remove: the compiled kernels (the default), all, or one folder by name; they are made again when needed",
+            },
+            "--json": {"action": "store_true", "help": "print JSON"},
+        },
+    ),
     "demo": Command(
         "train a small convolution net on handwritten digits, save it and load it back",
         _demo,
@@ -74,6 +129,7 @@ COMMANDS: dict[str, Command] = {
         },
     ),
     "doctor": Command("check the installation and name what is wrong", _doctor),
+    "tune": Command("measure which tile sizes are fastest on this device for a model's layers, and use them from then on", _tune, _TUNE),
 }
 
 

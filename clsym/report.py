@@ -16,7 +16,7 @@ from .runtime import icd
 from .runtime.kernel_path import kernel_folders, kernel_source
 from .runtime.selftest import self_test
 
-__all__ = ["describe_platforms", "device_text", "diagnose"]
+__all__ = ["cache_text", "describe_platforms", "device_text", "diagnose"]
 
 
 def describe_platforms(measure: bool = True) -> list[dict[str, Any]]:
@@ -194,3 +194,12 @@ def _absence_causes() -> list[str]:
     else:
         causes.append("pip has no OpenCL runtime for this system: install your distribution's (pocl-opencl-icd, or conda install pocl).")
     return causes
+
+
+def cache_text(rows: list[dict[str, Any]]) -> str:
+    """What ``clsym cache`` prints: a folder a line."""
+    lines = [f"{'folder':9s} {'files':>7s} {'MiB':>9s}  path"]
+    for row in rows:
+        lines.append(f"{row['name']:9s} {row['files']:7d} {row['bytes'] / 2**20:9.1f}  {row['path']}")
+        lines.append(f"{'':27s}  {row['holds']}; elsewhere with {row['variable']}")
+    return "\n".join(lines)

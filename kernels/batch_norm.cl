@@ -1,6 +1,6 @@
 /* Batch normalisation over tensors seen as (outer, C, inner), one mean and variance a channel.
  *
- *   bn_moments    part[c, p]: mean and sum of squared deviations of part p of channel c (Chan's method: blocks of two passes, merged)
+ *   bn_moments    part[c, p]: mean and sum of squared deviations of part p of channel c (of blocks, merged by Chan's method)
  *   bn_finish     mean[c] and var[c] (INV: its inverse standard deviation) from the parts; moves the moving statistics
  *   bn_export     mean[c] and var[c] outputs from the moving statistics
  *   bn_apply      y = (x - mean) * gamma * inv + beta
@@ -11,7 +11,8 @@
  * x, y, g, dx: T; statistics, gamma, beta, parts: CT. A channel is cut into `parts` pieces of `size` of its outer * inner elements.
  * inner > 1: a work-item (CPU) or work-group (elsewhere) a piece of a channel. inner == 1 (bn_*_rows, CPU): eight channels a work-item,
  * parts being pieces of the rows. `fixed`: gamma counts as 1.
- * Defines: INV whether the var argument holds 1 / sqrt(variance + eps); LOCAL.
+ * Defines: INV whether the var argument holds 1 / sqrt(variance + eps); LOCAL; INDEX the type of indices that are divided (64-bit
+ * divisions are slow on GPUs).
  */
 #include "common.h"
 #include "vec8.h"
@@ -22,12 +23,15 @@
 #ifndef LOCAL
 #define LOCAL 64
 #endif
+#ifndef INDEX
+#define INDEX long
+#endif
 #ifndef REQ1
 #define REQ1 1
 #define REQ2 1
 #endif
 
-#define BLOCK 8192 /* elements a block of two passes: 32 KB, read again from the cache */
+#define BLOCK 4096 /* elements that are summed before the sums are added to those of others */
 
 static inline CT inverse(CT var, CT eps) { return INV ? var : 1 / sqrt(var + eps); }
 
@@ -40,56 +44,76 @@ static inline void merge(CT *n, CT *mean, CT *m2, CT k, CT mean_k, CT m2_k) {
 }
 
 /* the address of element e of channel c */
-static inline long place(long e, int c, int channels, long inner) { return (e / inner * channels + c) * inner + e % inner; }
+static inline long place(long e, int c, int channels, long inner) {
+  const long outer = (INDEX)e / (INDEX)inner;
+  return (outer * channels + c) * inner + (e - outer * inner);
+}
 
 #if DEVICE_CPU
-static inline CT sum_run(const global T *x, long i, long n) {
-  V8 a = 0, b = 0, c = 0, d = 0;
-  long j = 0;
-  for (; j + 32 <= n; j += 32) {
-    a += load8(x, i + j);
-    b += load8(x, i + j + 8);
-    c += load8(x, i + j + 16);
-    d += load8(x, i + j + 24);
-  }
-  for (; j + 8 <= n; j += 8) a += load8(x, i + j);
-  CT s = sum8((a + b) + (c + d));
-  for (; j < n; j++) s += LOAD(x, i + j);
-  return s;
-}
+/* While a run is summed, that of the next outer position is fetched, `ahead` from here: short runs lie far apart. */
+#ifdef __clang__
+#define PREFETCH(p) __builtin_prefetch((const void *)(size_t)(p))
+#else
+#define PREFETCH(p) ((void)0)
+#endif
 
-static inline CT squares_run(const global T *x, long i, long n, CT mean) {
-  V8 a = 0, b = 0, c = 0, d = 0;
+/* sums of (x - k) and of its squares, vectors over what several runs have */
+typedef struct {
+  V8 s[2], q[2];
+  CT tail_s, tail_q;
+} deviations;
+
+static inline void add_run(deviations *a, const global T *x, long i, long n, long ahead, CT k) {
+  V8 s = a->s[0], t = a->s[1], q = a->q[0], r = a->q[1];
   long j = 0;
-  for (; j + 32 <= n; j += 32) {
-    const V8 s = load8(x, i + j) - mean, t = load8(x, i + j + 8) - mean, u = load8(x, i + j + 16) - mean, v = load8(x, i + j + 24) - mean;
-    a += s * s;
-    b += t * t;
-    c += u * u;
-    d += v * v;
+  for (; j + 16 <= n; j += 16) {
+    PREFETCH(x + i + ahead + j);
+    const V8 u = load8(x, i + j) - k, v = load8(x, i + j + 8) - k;
+    s += u;
+    t += v;
+    q += u * u;
+    r += v * v;
   }
-  for (; j + 8 <= n; j += 8) {
-    const V8 s = load8(x, i + j) - mean;
-    a += s * s;
-  }
-  CT r = sum8((a + b) + (c + d));
+  a->s[0] = s;
+  a->s[1] = t;
+  a->q[0] = q;
+  a->q[1] = r;
   for (; j < n; j++) {
-    const CT s = LOAD(x, i + j) - mean;
-    r += s * s;
+    const CT u = LOAD(x, i + j) - k;
+    a->tail_s += u;
+    a->tail_q += u * u;
   }
-  return r;
 }
 
+/* One pass: deviations from the mean of all before, BLOCK elements (of several runs, where those are short) at a time. What cancels in
+ * a block is at most what the merge adds. */
 kernel void bn_moments(const global T *x, global CT *part, const int channels, const long inner, const long count, const int parts,
                        const long size) {
   const int c = (int)get_global_id(0), p = (int)get_global_id(1);
   const long lo = p * size, hi = min(lo + size, count);
-  CT n = 0, mean = 0, m2 = 0;
+  CT n = 0, mean = 0, m2 = 0, low = 0; /* the mean is mean + low: what rounding takes is not little beside a deviation far from zero */
   for (long e = lo; e < hi;) {
-    const long i = place(e, c, channels, inner), run = min(min(inner - e % inner, hi - e), (long)BLOCK);
-    const CT m = sum_run(x, i, run) / (CT)run;
-    merge(&n, &mean, &m2, (CT)run, m, squares_run(x, i, run, m));
-    e += run;
+    deviations a = {{0, 0}, {0, 0}, 0, 0};
+    long taken = 0;
+    if (e == lo) { /* a first guess */
+      const long few = min(min(inner - e % inner, hi - e), 512L);
+      add_run(&a, x, place(e, c, channels, inner), few, 0, 0);
+      mean = (sum8(a.s[0] + a.s[1]) + a.tail_s) / (CT)few;
+      a.s[0] = a.s[1] = a.q[0] = a.q[1] = 0;
+      a.tail_s = a.tail_q = 0;
+    }
+    while (e < hi && taken < BLOCK) {
+      const long run = min(min(inner - e % inner, hi - e), (long)BLOCK);
+      add_run(&a, x, place(e, c, channels, inner), run, (long)channels * inner, mean);
+      taken += run;
+      e += run;
+    }
+    const CT k = (CT)taken, s = sum8(a.s[0] + a.s[1]) + a.tail_s, q = sum8(a.q[0] + a.q[1]) + a.tail_q;
+    const CT own = q - s * (s / k), total = n + k, d = s / k - low, move = low + d * (k / total), old = mean;
+    mean = old + move;
+    low = move - (mean - old);
+    m2 += (own < 0 ? 0 : own) + d * d * (n * (k / total));
+    n = total;
   }
   part[((long)c * parts + p) * 2] = mean;
   part[((long)c * parts + p) * 2 + 1] = m2;
@@ -211,7 +235,7 @@ kernel void bn_apply(const global T *x, const global CT *gamma, const global CT 
   }
 #else
   FOR_EACH(i, n) {
-    const int c = (int)(i / inner % channels);
+    const int c = (int)((INDEX)i / (INDEX)inner % (INDEX)channels);
     const CT scale = (fixed ? 1 : gamma[c]) * inverse(var[c], eps), v = LOAD(x, i);
     STORE(y, i, (v - mean[c]) * scale + beta[c]);
   }
@@ -236,24 +260,29 @@ kernel void bn_sums(const global T *g, const global T *x, const global CT *mean,
   const CT m = mean[c];
   CT sum = 0, dot_ = 0;
   for (long e = lo; e < hi;) {
-    const long i = place(e, c, channels, inner), run = min(min(inner - e % inner, hi - e), (long)BLOCK);
     V8 a = 0, b = 0, s = 0, t = 0;
-    long j = 0;
-    for (; j + 16 <= run; j += 16) {
-      const V8 u = load8(g, i + j), v = load8(g, i + j + 8);
-      a += u;
-      b += v;
-      s += u * (load8(x, i + j) - m);
-      t += v * (load8(x, i + j + 8) - m);
+    CT sa = 0, ss = 0;
+    for (long taken = 0; e < hi && taken < BLOCK;) {
+      const long i = place(e, c, channels, inner), run = min(min(inner - e % inner, hi - e), (long)BLOCK);
+      long j = 0;
+      for (; j + 16 <= run; j += 16) {
+        PREFETCH(g + i + channels * inner + j);
+        PREFETCH(x + i + channels * inner + j);
+        const V8 u = load8(g, i + j), v = load8(g, i + j + 8);
+        a += u;
+        b += v;
+        s += u * (load8(x, i + j) - m);
+        t += v * (load8(x, i + j + 8) - m);
+      }
+      for (; j < run; j++) {
+        sa += LOAD(g, i + j);
+        ss += LOAD(g, i + j) * (LOAD(x, i + j) - m);
+      }
+      taken += run;
+      e += run;
     }
-    CT sa = sum8(a + b), ss = sum8(s + t);
-    for (; j < run; j++) {
-      sa += LOAD(g, i + j);
-      ss += LOAD(g, i + j) * (LOAD(x, i + j) - m);
-    }
-    sum += sa;
-    dot_ += ss;
-    e += run;
+    sum += sum8(a + b) + sa;
+    dot_ += sum8(s + t) + ss;
   }
   part[((long)c * parts + p) * 2] = sum;
   part[((long)c * parts + p) * 2 + 1] = dot_;
@@ -353,7 +382,7 @@ kernel void bn_dx(const global T *g, const global T *x, const global CT *mean, c
   }
 #else
   FOR_EACH(i, n) {
-    const int c = (int)(i / inner % channels);
+    const int c = (int)((INDEX)i / (INDEX)inner % (INDEX)channels);
     const CT u = LOAD(g, i), s = LOAD(x, i);
     STORE(dx, i, u * coef[c] + (s - mean[c]) * coef[channels + c] + coef[2 * channels + c]);
   }

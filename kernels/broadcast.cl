@@ -88,10 +88,10 @@
 
 kernel void broadcast(const global T *a, const global T *b, global T *y, const int nd, const long8 dims, const long8 steps_a,
                       const long8 steps_b, const long n) {
-  WALK(STORE(y, i + j, EXPR(u, v)))
+  WALK(const CT r = EXPR(u, v); STORE(y, i + j, r))
 }
 
 kernel void broadcast_backward(const global T *g, const global T *a, const global T *b, global T *d_, const int nd, const long8 dims,
                                const long8 steps_a, const long8 steps_b, const long n) {
-  WALK(const CT h = LOAD(g, i + j); STORE(d_, i + j, SLOPE(h, u, v)))
+  WALK(const CT h = LOAD(g, i + j); const CT r = SLOPE(h, u, v); STORE(d_, i + j, r))
 }

@@ -23,14 +23,16 @@
 kernel void binary(const global T *a, const global T *b, global T *y, const long n) {
   MAP_EACH(i, n) {
     const CT u = LOAD(a, i), v = LOAD(b, i);
-    STORE(y, i, EXPR(u, v));
+    const CT r = EXPR(u, v);
+    STORE(y, i, r);
   }
 }
 
 kernel void binary_backward(const global T *g, const global T *a, const global T *b, global T *d, const long n) {
   MAP_EACH(i, n) {
     const CT h = LOAD(g, i), u = LOAD(a, i), v = LOAD(b, i);
-    STORE(d, i, SLOPE(h, u, v));
+    const CT r = SLOPE(h, u, v);
+    STORE(d, i, r);
   }
 }
 

@@ -20,18 +20,18 @@
 #define DERIVATIVE(g, v, s, t) (g)
 #endif
 
-static inline CT hard(const CT v) { return v < 0 ? 0 : (v > 1 ? 1 : v); }
-
 kernel void scalar(const global TX *x, global T *y, const CT s, const CT t, const long n) {
   MAP_EACH(i, n) {
     const CT v = (CT)LOAD_AS(TX, x, i);
-    STORE(y, i, RESULT(EXPR(v, s, t)));
+    const CT r = EXPR(v, s, t);
+    STORE(y, i, RESULT(r));
   }
 }
 
 kernel void scalar_backward(const global T *g, const global T *saved, global T *d, const CT s, const CT t, const long n) {
   MAP_EACH(i, n) {
     const CT h = (CT)LOAD(g, i), v = (CT)LOAD(saved, i);
-    STORE(d, i, RESULT(DERIVATIVE(h, v, s, t)));
+    const CT r = DERIVATIVE(h, v, s, t);
+    STORE(d, i, RESULT(r));
   }
 }

@@ -34,19 +34,22 @@ kernel void unary(const global T *x, global T *y, const long n) {
     if (far) {
       for (long i = b; i < e; i++) {
         const CT v = LOAD(x, i);
-        STORE(y, i, RESULT(EXPR(v)));
+        const CT r = EXPR(v);
+        STORE(y, i, RESULT(r));
       }
     } else {
       MAP_LOOP for (long i = b; i < e; i++) {
         const CT v = LOAD(x, i);
-        STORE(y, i, RESULT(NEAR_EXPR(v)));
+        const CT r = NEAR_EXPR(v);
+        STORE(y, i, RESULT(r));
       }
     }
   }
 #else
   MAP_EACH(i, n) {
     const CT v = LOAD(x, i);
-    STORE(y, i, RESULT(EXPR(v)));
+    const CT r = EXPR(v);
+    STORE(y, i, RESULT(r));
   }
 #endif
 }
@@ -54,6 +57,7 @@ kernel void unary(const global T *x, global T *y, const long n) {
 kernel void unary_backward(const global T *g, const global T *saved, global T *d, const long n) {
   MAP_EACH(i, n) {
     const CT v = LOAD(saved, i);
-    STORE(d, i, RESULT((CT)LOAD(g, i) * DERIVATIVE(v)));
+    const CT r = (CT)LOAD(g, i) * DERIVATIVE(v);
+    STORE(d, i, RESULT(r));
   }
 }

@@ -5,21 +5,21 @@
  * c + coff + i * cbatch (a batch stride of 0 repeats an operand). The product is multiplied by alpha. bias holds N (BIAS 1) or M
  * (BIAS 2) values. REQ is the store mode.
  *
+ * The kernels for CPUs here are those of element types that are computed in as another one (half); for the rest see gemm_blocked.cl and
+ * gemm_thin.cl.
+ *
  * gemm       CPU: `items` blocks of mrows x ncols of C of one batch entry, shared out to the work-items in turn. For each block of mc
  *            rows and kcmax of K it packs A's block (stays in the L2 cache) and then, panel by panel of NR columns, B's (stays in L1),
- *            and runs the register tiles over them. `work` has kcmax * (NR + mc) elements of CT a work-item, NR without A.
+ *            and runs the register tiles over them. `work` has kcmax * (NR + mc) elements of CT a work-item.
  * gemm_dot   CPU, few rows: out[r][l] = sum_k x[r][k] w[l][k], the rows of w contiguous and read once, in place: packing a weight
  *            that is used for a handful of rows would cost more than the product. A work-item owns `lines` values of l.
  * gemm_axpy  CPU, few rows: out[r][l] = sum_k x[r][k] w[k][l], l contiguous. A work-item owns `lines` values of l.
  * gemm_scale, gemm_column_sums: what goes with it, a chunk of elements or of columns a work-item.
  * gemm       GPU: a work-group owns 64 x 64 of C of one batch entry (include/gemm_gpu.h).
  *
- * Tunables: VW, NV, MR (include/gemm_cpu.h), A_DIRECT, ROWS, LINES, TK.
+ * Tunables: VW, NV, MR (include/gemm_cpu.h), ROWS, LINES, TK.
  */
 #include "common.h"
-#ifndef SAME
-#define SAME 0 /* 1 when T is the compute type */
-#endif
 #ifndef BIAS
 #define BIAS 0
 #endif
@@ -53,15 +53,8 @@ __kernel void gemm_column_sums(const __global T *restrict x, __global T *restric
 GEMM_INLINE void pack_columns(const __global T *b, const size_t brs, const size_t bcs, const int kc, const int cols,
                               PANEL CT *to) {
   if (cols == NR && bcs == 1) {
-    for (int k = 0; k < kc; k++) {
-#if SAME
-#pragma unroll
-      for (int j = 0; j < NV; j++)
-        *(PANEL gemm_vec *)(to + k * NR + j * VW) = *(const __global gemm_vec *)(b + k * brs + j * VW);
-#else
+    for (int k = 0; k < kc; k++)
       for (int j = 0; j < NR; j++) to[k * NR + j] = LOAD(b, k * brs + j);
-#endif
-    }
     return;
   }
   for (int j = 0; j < NR; j++) {
@@ -78,9 +71,7 @@ __kernel void gemm(const __global T *restrict a, const __global T *restrict b, _
                    const long aoff, const long boff, const long coff, const CT alpha, const long ccs, const int mrows, const int ncols,
                    const int mc, const int kcmax, const long items) {
   const int nblocks = (N + ncols - 1) / ncols, mblocks = (M + mrows - 1) / mrows;
-#if !SAME
   work += get_global_id(0) * ((size_t)kcmax * (NR + mc));
-#endif
   PANEL CT *bpanel = work, *apanel = work + (size_t)kcmax * NR;
   long column[NR];
   for (long item = get_global_id(0); item < items; item += get_global_size(0)) {
@@ -93,24 +84,14 @@ __kernel void gemm(const __global T *restrict a, const __global T *restrict b, _
       const int rows = min(mc, m1 - m0);
       for (int k0 = 0; k0 == 0 || k0 < K; k0 += kcmax) {
         const int kc = min(kcmax, K - k0), add = REQ == 2 || k0 > 0;
-#if !A_DIRECT
         gemm_pack_rows(ae + m0 * ars + k0 * acs, ars, acs, rows, kc, apanel);
-#endif
         for (int n = nb * ncols; n < n1; n += NR) {
           const int cols = min(NR, n1 - n), flat = ccs == 1 ? (1 << cols / VW) - 1 : 0;
           for (int j = 0; j < NR; j++) column[j] = (n + j) * ccs;
           pack_columns(be + k0 * brs + n * bcs, brs, bcs, kc, cols, bpanel);
-          for (int m = 0; m < rows; m += MR) {
-#if A_DIRECT
-            /* the last tile is moved up so that it is whole, and skips the rows that are another's */
-            const int at = min(m0 + m, M - MR), skip = m0 + m - at;
-            gemm_tile((const __global CT *)ae + at * ars + k0 * acs, ars, acs, 0, bpanel, kc, ce + at * ldc, ldc, column, flat,
-                      skip, min(MR, skip + rows - m), cols, add, alpha, bias + (BIAS == 2 ? at : 0), k0 == 0);
-#else
+          for (int m = 0; m < rows; m += MR)
             gemm_tile(apanel + (size_t)m * kc, 1, MR, 0, bpanel, kc, ce + (m0 + m) * ldc, ldc, column, flat, 0,
                       min(MR, rows - m), cols, add, alpha, bias + (BIAS == 2 ? m0 + m : 0), k0 == 0);
-#endif
-          }
         }
       }
     }
@@ -122,9 +103,6 @@ __kernel void gemm(const __global T *restrict a, const __global T *restrict b, _
 #endif
 #ifndef LINES
 #define LINES 4 /* lines of w a tile of gemm_dot; ROWS * LINES accumulators */
-#endif
-#ifndef STRIPS
-#define STRIPS 4 /* vectors of l a tile of gemm_axpy; ROWS * STRIPS accumulators */
 #endif
 
 #define STORE_LINE(r, l, v)                                                                              \
@@ -146,44 +124,14 @@ __kernel void gemm_dot(const __global T *restrict x, const __global T *restrict 
   for (int l = first; l < end; l += LINES)
     for (int r0 = 0; r0 < rows; r0 += ROWS) { /* the lines stay in L1 from one block of rows to the next */
       CT sum[ROWS][LINES];
-      int k = 0;
       const __global T *xr[ROWS], *wl[LINES];
 #pragma unroll
       for (int r = 0; r < ROWS; r++) xr[r] = x + min(r0 + r, rows - 1) * xrs;
 #pragma unroll
       for (int j = 0; j < LINES; j++) wl[j] = w + min(l + j, end - 1) * wls;
-#if SAME
-      gemm_vec acc[ROWS][LINES];
-#pragma unroll
-      for (int r = 0; r < ROWS; r++)
-#pragma unroll
-        for (int j = 0; j < LINES; j++) acc[r][j] = (gemm_vec)((CT)0);
-      for (; k + VW <= K; k += VW) {
-        gemm_vec xv[ROWS];
-#pragma unroll
-        for (int r = 0; r < ROWS; r++) xv[r] = *(const __global gemm_vec *)(xr[r] + k);
-#pragma unroll
-        for (int j = 0; j < LINES; j++) {
-          const gemm_vec wv = *(const __global gemm_vec *)(wl[j] + k);
-#pragma unroll
-          for (int r = 0; r < ROWS; r++) acc[r][j] = acc[r][j] + xv[r] * wv;
-        }
-      }
-#pragma unroll
-      for (int r = 0; r < ROWS; r++)
-#pragma unroll
-        for (int j = 0; j < LINES; j++) {
-          CT lane[VW];
-          *(gemm_vec *)lane = acc[r][j];
-          CT total = (CT)0;
-          for (int i = 0; i < VW; i++) total += lane[i];
-          sum[r][j] = total;
-        }
-#else
       for (int r = 0; r < ROWS; r++)
         for (int j = 0; j < LINES; j++) sum[r][j] = (CT)0;
-#endif
-      for (; k < K; k++)
+      for (int k = 0; k < K; k++)
 #pragma unroll
         for (int r = 0; r < ROWS; r++)
 #pragma unroll
@@ -204,35 +152,7 @@ __kernel void gemm_axpy(const __global T *restrict x, const __global T *restrict
   x += batch * xbatch;
   w += batch * wbatch;
   out += batch * obatch;
-  int l = first;
-#if SAME
-  for (; l + STRIPS * VW <= end; l += STRIPS * VW) {
-    gemm_vec acc[ROWS][STRIPS];
-#pragma unroll
-    for (int r = 0; r < ROWS; r++)
-#pragma unroll
-      for (int j = 0; j < STRIPS; j++) acc[r][j] = (gemm_vec)((CT)0);
-    for (int k = 0; k < K; k++) {
-      gemm_vec wv[STRIPS];
-#pragma unroll
-      for (int j = 0; j < STRIPS; j++) wv[j] = *(const __global gemm_vec *)(w + k * wks + l + j * VW);
-#pragma unroll
-      for (int r = 0; r < ROWS; r++) {
-        const gemm_vec xv = (gemm_vec)(x[min(r, rows - 1) * xrs + k * xcs]);
-#pragma unroll
-        for (int j = 0; j < STRIPS; j++) acc[r][j] = acc[r][j] + xv * wv[j];
-      }
-    }
-    CT strip[ROWS * STRIPS * VW];
-#pragma unroll
-    for (int r = 0; r < ROWS; r++)
-#pragma unroll
-      for (int j = 0; j < STRIPS; j++) *(gemm_vec *)(strip + (r * STRIPS + j) * VW) = acc[r][j];
-    for (int r = 0; r < rows; r++)
-      for (int j = 0; j < STRIPS * VW; j++) STORE_LINE(r, l + j, strip[r * STRIPS * VW + j])
-  }
-#endif
-  for (; l < end; l++)
+  for (int l = first; l < end; l++)
     for (int r = 0; r < rows; r++) {
       CT sum = (CT)0;
       for (int k = 0; k < K; k++) sum += LOAD(x, r * xrs + k * xcs) * LOAD(w, k * wks + l);

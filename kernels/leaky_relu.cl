@@ -12,6 +12,7 @@
  */
 #include "common.h"
 #include "math.h"
+#include "activation.h"
 #include "philox.h"
 
 #ifndef KIND
@@ -27,71 +28,20 @@
 #define LOCAL 64
 #endif
 
-#define BLOCK 64
-
-#define SELU_SCALE ((CT)1.0507009873554804934193349852946)
-#define SELU_ALPHA ((CT)1.6732632423543772848170429916717)
-#define SQRT_HALF ((CT)0.70710678118654752440)
-#define INV_SQRT_2PI ((CT)0.39894228040143267794)
-
-#define F_act_leaky(x) ((x) > 0 ? (x) : slope * (x))
-#define F_act_elu(x) ((x) > 0 ? (x) : slope * m_expm1(x))
-#define F_act_selu(x) (SELU_SCALE * ((x) > 0 ? (x) : SELU_ALPHA * m_expm1(x)))
-#define F_act_gelu(x) ((CT)0.5 * (x) * (1 + m_erf((x) * SQRT_HALF)))
-
-#define D_act_leaky(x) ((x) > 0 ? (CT)1 : slope)
-#define D_act_elu(x) ((x) > 0 ? (CT)1 : slope * m_exp(x))
-#define D_act_selu(x) (SELU_SCALE * ((x) > 0 ? (CT)1 : SELU_ALPHA * m_exp(x)))
-#define D_act_gelu(x) ((CT)0.5 * (1 + m_erf((x) * SQRT_HALF)) + (x) * m_exp((CT)-0.5 * (x) * (x)) * INV_SQRT_2PI)
-
 kernel void leaky(const global T *x, global T *y, const long n, const CT slope) {
-#if DEVICE_CPU
-  /* blocks in private memory: their loops vectorise also in place */
-  FOR_EACH(block, (n + BLOCK - 1) / BLOCK) {
-    CT v[BLOCK];
-    const long i = block * BLOCK;
-    if (i + BLOCK <= n) {
-      for (int j = 0; j < BLOCK; j++) v[j] = LOAD(x, i + j);
-      for (int j = 0; j < BLOCK; j++) v[j] = CAT(F_, KIND)(v[j]);
-      for (int j = 0; j < BLOCK; j++) STORE(y, i + j, v[j]);
-    } else {
-      for (long k = i; k < n; k++) {
-        const CT u = LOAD(x, k);
-        STORE(y, k, CAT(F_, KIND)(u));
-      }
-    }
-  }
-#else
-  FOR_EACH(i, n) {
+  MAP_EACH(i, n) {
     const CT u = LOAD(x, i);
-    STORE(y, i, CAT(F_, KIND)(u));
+    const CT r = CAT(F_, KIND)(u, slope);
+    STORE(y, i, r);
   }
-#endif
 }
 
 kernel void leaky_backward(const global T *g, const global T *x, global T *d, const long n, const CT slope) {
-#if DEVICE_CPU
-  FOR_EACH(block, (n + BLOCK - 1) / BLOCK) {
-    CT v[BLOCK], h[BLOCK];
-    const long i = block * BLOCK;
-    if (i + BLOCK <= n) {
-      for (int j = 0; j < BLOCK; j++) v[j] = LOAD(x, i + j);
-      for (int j = 0; j < BLOCK; j++) h[j] = LOAD(g, i + j);
-      for (int j = 0; j < BLOCK; j++) v[j] = h[j] * CAT(D_, KIND)(v[j]);
-      for (int j = 0; j < BLOCK; j++) STORE(d, i + j, v[j]);
-    } else {
-      for (long k = i; k < n; k++) {
-        const CT u = LOAD(x, k);
-        STORE(d, k, LOAD(g, k) * CAT(D_, KIND)(u));
-      }
-    }
-  }
-#else
-  FOR_EACH(i, n) {
+  MAP_EACH(i, n) {
     const CT u = LOAD(x, i);
-    STORE(d, i, LOAD(g, i) * CAT(D_, KIND)(u));
+    const CT r = LOAD(g, i) * CAT(D_, KIND)(u, slope);
+    STORE(d, i, r);
   }
-#endif
 }
 
 /* A line is the `inner` elements of one channel of one outer position; `lines` of them. */

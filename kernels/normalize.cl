@@ -38,25 +38,29 @@
 #define START(row) ((row) / inner * n * inner + (row) % inner)
 #endif
 #define X1(i) LOAD(p, AT(i))
-#define X8 load8(p, i)
+#define X16 load16(p, i)
+#define NEXT16 (AHEAD_OF_USE(p + i + next), X16) /* and what the next row has there is fetched */
+#define NEAR_ROW 8192 /* rows up to that length stay in the first cache meanwhile */
 #define ROOT(v) m_sqrt(v)
 
 /* mean and 1 / std of the row at p, as `mean` and `rstd` */
 #if AFFINE == 0
 #define STATISTICS                                        \
   CT mean = 0, spread;                                    \
-  ROW_SUM(spread, i, n, X8 *X8, X1(i) * X1(i))            \
+  ROW_SUM(spread, i, n, X16 *X16, X1(i) * X1(i))            \
   const CT std = ROOT(spread + eps), rstd = 1 / std;
 #else
 #define STATISTICS                                                                          \
   CT mean, spread;                                                                          \
-  ROW_SUM(mean, i, n, X8, X1(i))                                                            \
+  const long next = n <= NEAR_ROW ? n : 0;                                                  \
+  (void)next;                                                                               \
+  ROW_SUM(mean, i, n, X16, X1(i))                                                            \
   mean /= n;                                                                                \
-  ROW_SUM(spread, i, n, (X8 - mean) * (X8 - mean), (X1(i) - mean) * (X1(i) - mean))         \
+  ROW_SUM(spread, i, n, (NEXT16 - mean) * (X16 - mean), (X1(i) - mean) * (X1(i) - mean))      \
   const CT std = ROOT(spread / n + eps), rstd = 1 / std;
 #endif
 
-kernel void normalize_rows(const global T *x, const global T *gamma, const global T *beta, global T *y, global T *means, global T *stds,
+WIDE_VECTORS kernel void normalize_rows(const global T *x, const global T *gamma, const global T *beta, global T *y, global T *means, global T *stds,
                            const long rows, const long n, const long inner, const int groups, const CT eps, const int lanes,
                            const int strided) {
   ROWS_LOCAL
@@ -79,26 +83,26 @@ kernel void normalize_rows(const global T *x, const global T *gamma, const globa
   ROWS_END
 }
 
-kernel void normalize_rows_backward(const global T *g, const global T *x, const global T *gamma, global T *dx, global CT *stat, const long rows,
+WIDE_VECTORS kernel void normalize_rows_backward(const global T *g, const global T *x, const global T *gamma, global T *dx, global CT *stat, const long rows,
                                     const long n, const long inner, const int groups, const CT eps, const int lanes, const int strided) {
   ROWS_LOCAL
   ROWS_BEGIN(row, rows)
   const global T *p = x + START(row), *o = g + START(row);
   global T *q = dx + START(row);
 #define G1(i) LOAD(o, AT(i))
-#define G8 load8(o, i)
+#define G16 load16(o, i)
   STATISTICS
 #if AFFINE == 0
   CT along;
-  ROW_SUM(along, i, n, G8 *X8, G1(i) * X1(i))
+  ROW_SUM(along, i, n, G16 *X16, G1(i) * X1(i))
   const CT factor = along * rstd * rstd;
   ROW_EACH(i, n) STORE(q, AT(i), rstd * (G1(i) - X1(i) * factor));
 #elif AFFINE == 1
 #if WANT_DX
   CT a, b;
 #define GG1(i) (G1(i) * LOAD(gamma, i))
-  ROW_SUM(a, i, n, G8 *load8(gamma, i), GG1(i))
-  ROW_SUM(b, i, n, G8 *load8(gamma, i) * (X8 - mean), GG1(i) * (X1(i) - mean))
+  ROW_SUM(a, i, n, G16 *load16(gamma, i), GG1(i))
+  ROW_SUM(b, i, n, G16 *load16(gamma, i) * (X16 - mean), GG1(i) * (X1(i) - mean))
   a /= n;
   b *= rstd * rstd / n;
   ROW_EACH(i, n) STORE(q, AT(i), rstd * (GG1(i) - a - (X1(i) - mean) * b));
@@ -106,8 +110,8 @@ kernel void normalize_rows_backward(const global T *g, const global T *x, const 
   if (row_live && row_lane == 0) stat[row] = mean, stat[rows + row] = rstd;
 #else
   CT a, b;
-  ROW_SUM(a, i, n, G8, G1(i))
-  ROW_SUM(b, i, n, G8 *(X8 - mean), G1(i) * (X1(i) - mean))
+  ROW_SUM(a, i, n, G16, G1(i))
+  ROW_SUM(b, i, n, G16 *(X16 - mean), G1(i) * (X1(i) - mean))
 #if WANT_DX
   const CT scale = LOAD(gamma, row % groups) * rstd, shift = a / n, slope = b * rstd * rstd / n;
   ROW_EACH(i, n) STORE(q, AT(i), scale * (G1(i) - shift - (X1(i) - mean) * slope));
@@ -221,7 +225,7 @@ kernel void normalize_columns_backward(const global T *g, const global T *x, con
 
 #if AFFINE == 1
 /* dgamma, dbeta: (splits, n). CPU, inner == 1: an item is (split of the rows, tile of columns); otherwise one row of the result is one i. */
-kernel void affine_gradient(const global T *g, const global T *x, const global CT *stat, global CT *dgamma, global CT *dbeta, const long outer,
+WIDE_VECTORS kernel void affine_gradient(const global T *g, const global T *x, const global CT *stat, global CT *dgamma, global CT *dbeta, const long outer,
                             const long n, const long inner, const long splits, const int lanes, const int strided) {
   const long rows = outer * inner;
 #if DEVICE_CPU
@@ -252,8 +256,8 @@ kernel void affine_gradient(const global T *g, const global T *x, const global C
       const global T *p = x + (r * n + c) * inner, *o = g + (r * n + c) * inner;
       const global CT *mean = stat + r * inner, *rstd = mean + rows;
       CT u, v;
-      ROW_SUM(u, i, inner, load8(o, i) * (load8(p, i) - loadc8(mean, i)) * loadc8(rstd, i), LOAD(o, i) * (LOAD(p, i) - mean[i]) * rstd[i])
-      ROW_SUM(v, i, inner, load8(o, i), LOAD(o, i))
+      ROW_SUM(u, i, inner, load16(o, i) * (load16(p, i) - loadc16(mean, i)) * loadc16(rstd, i), LOAD(o, i) * (LOAD(p, i) - mean[i]) * rstd[i])
+      ROW_SUM(v, i, inner, load16(o, i), LOAD(o, i))
       KAHAN_ADD(a, ea, u)
       KAHAN_ADD(b, eb, v)
     }

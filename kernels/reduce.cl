@@ -29,6 +29,12 @@
 #define TY T
 #endif
 #define TILE 2048 /* columns of reduce_outer on a CPU: with less the prefetcher starves (1024: two thirds of the rate, 256: half) */
+#define NEAR_RUN 8192 /* runs up to that length stay in the first cache while the next one is fetched */
+#define FETCH(p)         \
+  AHEAD_OF_USE(p);       \
+  AHEAD_OF_USE((p) + 16); \
+  AHEAD_OF_USE((p) + 32); \
+  AHEAD_OF_USE((p) + 48);
 #define FLUSH 32 /* rows added plainly before the compensated addition */
 
 #if MAP == 1
@@ -45,20 +51,20 @@
 
 #if FOLD == 0
 #define FOLD1(a, b) ((a) + (b))
-#define FOLD8(a, b) ((a) + (b))
+#define FOLDV(a, b) ((a) + (b))
 #elif FOLD == 1
 #define FOLD1(a, b) ((a) * (b))
-#define FOLD8(a, b) ((a) * (b))
+#define FOLDV(a, b) ((a) * (b))
 #elif FOLD == 2
 #define FOLD1(a, b) SMAX(a, b)
-#define FOLD8(a, b) VMAX(a, b)
+#define FOLDV(a, b) VMAX(a, b)
 #else
 #define FOLD1(a, b) SMIN(a, b)
-#define FOLD8(a, b) VMIN(a, b)
+#define FOLDV(a, b) VMIN(a, b)
 #endif
 
 static inline CT map1(const CT x) { return MAP_(x, CT); }
-static inline V8 map8(const V8 x) { return MAP_(x, V8); }
+static inline __attribute__((always_inline)) V16 map16(const V16 x) { return MAP_(x, V16); }
 
 /* offset of element i of the dimensions (extents in s0..s3, strides in s4..s7, innermost first) */
 static inline long offset_of(long i, const long8 dims) {
@@ -100,31 +106,34 @@ static inline CT finish(const CT v, const long n) {
 
 #if DEVICE_CPU
 
-/* fold of n contiguous elements */
-static inline CT fold_run(const global T *x, const long n) {
+/* fold of n contiguous elements; what lies `ahead` of them is fetched meanwhile */
+static inline __attribute__((always_inline)) CT fold_run(const global T *x, const long n, const long ahead) {
   CT total = FIRST, error = 0;
   long i = 0;
   while (i < n) {
     const long end = i + SUM_BLOCK < n ? i + SUM_BLOCK : n;
-    V8 a = (V8)(FIRST), b = a, c = a, d = a;
-    for (; i + 32 <= end; i += 32) {
-      const V8 p = map8(load8(x, i)), q = map8(load8(x, i + 8)), r = map8(load8(x, i + 16)), s = map8(load8(x, i + 24));
-      a = FOLD8(a, p);
-      b = FOLD8(b, q);
-      c = FOLD8(c, r);
-      d = FOLD8(d, s);
+    V16 a = (V16)(FIRST), b = a, c = a, d = a;
+    for (; i + 64 <= end; i += 64) {
+      FETCH(x + i + ahead)
+      const V16 p = map16(load16(x, i)), q = map16(load16(x, i + 16)), r = map16(load16(x, i + 32)), s = map16(load16(x, i + 48));
+      a = FOLDV(a, p);
+      b = FOLDV(b, q);
+      c = FOLDV(c, r);
+      d = FOLDV(d, s);
     }
-    for (; i + 8 <= end; i += 8) {
-      const V8 p = map8(load8(x, i));
-      a = FOLD8(a, p);
+    for (; i + 16 <= end; i += 16) {
+      AHEAD_OF_USE(x + i + ahead);
+      const V16 p = map16(load16(x, i));
+      a = FOLDV(a, p);
     }
-    a = FOLD8(a, b);
-    c = FOLD8(c, d);
-    a = FOLD8(a, c);
-    const CT e = FOLD1(a.s0, a.s4), f = FOLD1(a.s1, a.s5), g = FOLD1(a.s2, a.s6), h = FOLD1(a.s3, a.s7);
-    const CT k = FOLD1(e, g), l = FOLD1(f, h);
-    CT block = FOLD1(k, l);
-    for (; i < end; i++) {
+    a = FOLDV(a, b);
+    c = FOLDV(c, d);
+    a = FOLDV(a, c);
+    const V8 e = FOLDV(a.lo, a.hi);
+    const CT f = FOLD1(e.s0, e.s4), g = FOLD1(e.s1, e.s5), h = FOLD1(e.s2, e.s6), k = FOLD1(e.s3, e.s7);
+    const CT l = FOLD1(f, h), m = FOLD1(g, k);
+    CT block = FOLD1(l, m);
+    SHORT_LOOP for (; i < end; i++) {
       const CT p = map1(LOAD(x, i));
       block = FOLD1(block, p);
     }
@@ -133,28 +142,31 @@ static inline CT fold_run(const global T *x, const long n) {
   return total;
 }
 
-kernel void reduce_inner(const global T *x, global TY *y, const long outputs, const long splits, const long8 kept, const long8 reduced,
+WIDE_VECTORS kernel void reduce_inner(const global T *x, global TY *y, const long outputs, const long splits, const long8 kept, const long8 reduced,
                          const long length, const long count, const long offset, const int lanes) {
   x += offset;
   const long run = reduced.s0;
   const long part = (length + splits - 1) / splits;
   FOR_ITEMS(item, outputs * splits) {
-    const long base = offset_of(item % outputs, kept);
-    long r = item / outputs * part;
+    const long split = splits == 1 ? 0 : item / outputs, o = item - split * outputs;
+    const long base = offset_of(o, kept), next = offset_of(o + 1, kept);
+    long r = split * part, in_run = split == 0 ? 0 : r % run, at = base + offset_of(r, reduced);
     const long end = r + part < length ? r + part : length;
     CT total = FIRST, error = 0;
     while (r < end) {
-      const long in_run = r % run, stop = end - r < run - in_run ? end - r : run - in_run;
-      const CT v = fold_run(x + base + offset_of(r, reduced), stop);
-      COMBINE(total, error, v)
+      const long stop = end - r < run - in_run ? end - r : run - in_run;
       r += stop;
+      const long after = r < end ? base + offset_of(r, reduced) : next;
+      const CT v = fold_run(x + at, stop, stop <= NEAR_RUN ? after - at : 0);
+      COMBINE(total, error, v)
+      at = after, in_run = 0;
     }
     STORE_AS(REQ, TY, y, item, finish(total, count));
   }
 }
 
 /* CPU: outputs are (rows of `kept.s0` contiguous ones); an item is (split, tile of columns) */
-kernel void reduce_outer(const global T *x, global TY *y, const long outputs, const long splits, const long8 kept, const long8 reduced,
+WIDE_VECTORS kernel void reduce_outer(const global T *x, global TY *y, const long outputs, const long splits, const long8 kept, const long8 reduced,
                          const long length, const long count, const long offset, const int lanes) {
   x += offset;
   const long width = kept.s0, tiles = (width + TILE - 1) / TILE;
@@ -167,22 +179,27 @@ kernel void reduce_outer(const global T *x, global TY *y, const long outputs, co
     const int n = (int)(width - column < TILE ? width - column : TILE);
     const long base = offset_of(o, kept);
     const long lo = split * part, end = lo + part < length ? lo + part : length;
-    for (int c = 0; c < n; c++) total[c] = FIRST, error[c] = 0;
+    const long ahead = 4 * reduced.s4; /* the next four rows, but at the end of a run */
+    MAP_LOOP for (int c = 0; c < n; c++) total[c] = FIRST, error[c] = 0;
     for (long r = lo; r < end;) {
       const long stop = r + FLUSH < end ? r + FLUSH : end;
-      for (int c = 0; c < n; c++) block[c] = FIRST;
+      MAP_LOOP for (int c = 0; c < n; c++) block[c] = FIRST;
       /* four rows at once: their streams overlap, and `block` is read and written a quarter as often */
       for (; r + 4 <= stop; r += 4) {
         const global T *p = x + base + offset_of(r, reduced), *q = x + base + offset_of(r + 1, reduced);
         const global T *s = x + base + offset_of(r + 2, reduced), *t = x + base + offset_of(r + 3, reduced);
         int c = 0;
-        for (; c + 8 <= n; c += 8) {
-          V8U *b = (V8U *)(block + c);
-          const V8 u = map8(load8(p, c)), v = map8(load8(q, c)), w = map8(load8(s, c)), z = map8(load8(t, c)), old = *b;
-          const V8 uv = FOLD8(u, v), wz = FOLD8(w, z), all = FOLD8(uv, wz);
-          *b = FOLD8(old, all);
+        for (; c + 16 <= n; c += 16) {
+          V16U *b = (V16U *)(block + c);
+          AHEAD_OF_USE(p + c + ahead);
+          AHEAD_OF_USE(q + c + ahead);
+          AHEAD_OF_USE(s + c + ahead);
+          AHEAD_OF_USE(t + c + ahead);
+          const V16 u = map16(load16(p, c)), v = map16(load16(q, c)), w = map16(load16(s, c)), z = map16(load16(t, c)), old = *b;
+          const V16 uv = FOLDV(u, v), wz = FOLDV(w, z), all = FOLDV(uv, wz);
+          *b = FOLDV(old, all);
         }
-        for (; c < n; c++) {
+        SHORT_LOOP for (; c < n; c++) {
           const CT u = map1(LOAD(p, c)), v = map1(LOAD(q, c)), w = map1(LOAD(s, c)), z = map1(LOAD(t, c));
           const CT uv = FOLD1(u, v), wz = FOLD1(w, z), all = FOLD1(uv, wz);
           block[c] = FOLD1(block[c], all);
@@ -191,17 +208,17 @@ kernel void reduce_outer(const global T *x, global TY *y, const long outputs, co
       for (; r < stop; r++) {
         const global T *p = x + base + offset_of(r, reduced);
         int c = 0;
-        for (; c + 8 <= n; c += 8) {
-          V8U *b = (V8U *)(block + c);
-          const V8 v = map8(load8(p, c)), u = *b;
-          *b = FOLD8(u, v);
+        for (; c + 16 <= n; c += 16) {
+          V16U *b = (V16U *)(block + c);
+          const V16 v = map16(load16(p, c)), u = *b;
+          *b = FOLDV(u, v);
         }
-        for (; c < n; c++) {
+        SHORT_LOOP for (; c < n; c++) {
           const CT v = map1(LOAD(p, c));
           block[c] = FOLD1(block[c], v);
         }
       }
-      for (int c = 0; c < n; c++) COMBINE(total[c], error[c], block[c])
+      MAP_LOOP for (int c = 0; c < n; c++) COMBINE(total[c], error[c], block[c])
     }
     for (int c = 0; c < n; c++) STORE_AS(REQ, TY, y, split * outputs + o + c, finish(total[c], count));
   }

@@ -11,6 +11,9 @@
 #include "common.h"
 #include "math.h"
 #include "reduce.h"
+#if DEVICE_CPU
+#include "exp16.h"
+#endif
 
 #ifndef TY
 #define TY T
@@ -27,8 +30,15 @@
 #ifndef SAME_TYPE
 #define SAME_TYPE 1 /* TY is CT, so that y can hold the exponentials until the sum is known */
 #endif
+#define KEEPS (KIND != 1 && SAME_TYPE && REQ == 1)
+#if KEEPS
+#define KEPT(q) (q)
+#else
+#define KEPT(q) ((global CT *)0)
+#endif
 #define TILE 256 /* neighbouring rows that softmax_columns takes at most; `tile` says how many, so that they stay in the cache */
-#define BLOCK 512 /* exponentials kept on the stack between being computed and being summed */
+#define NEAR_ROW 8192 /* rows up to that length stay in the first cache while the next one is fetched */
+#define BLOCK 512 /* exponentials summed plainly, before the sums of blocks are added with a correction */
 
 #if KIND == 2
 #define SIGNED(v) (-(v))
@@ -60,22 +70,13 @@ kernel void softmax_rows(const global T *x, LENGTH_ARG global TY *y, const long 
   const long m = LENGTH_OF(row);
   CT top, sum;
 #if DEVICE_CPU
-  ROW_MAX(top, i, m, SIGNED(load8(p, i)), SIGNED(LOAD(p, i)))
-  CT buffer[BLOCK], error = 0;
+  const long next = n <= NEAR_ROW ? n : 0;
+  top = max_run(SIGNED(1), p, m);
+  CT error = 0;
   sum = 0;
   for (long lo = 0; lo < m; lo += BLOCK) {
-    const int k = (int)(m - lo < BLOCK ? m - lo : BLOCK);
-    MAP_LOOP
-    for (int j = 0; j < k; j++) buffer[j] = m_exp((SIGNED(LOAD(p, lo + j)) - top) * scale);
-    V8 a = (V8)(0);
-    int j = 0;
-    for (; j + 8 <= k; j += 8) a += *(V8U *)(buffer + j);
-    CT block = sum8(a);
-    for (; j < k; j++) block += buffer[j];
+    const CT block = exp_run(SIGNED(top), SIGNED(scale), p + lo, KEPT(q + lo), m - lo < BLOCK ? m - lo : BLOCK, KEEPS, next);
     KAHAN_ADD(sum, error, block)
-#if KIND != 1 && SAME_TYPE && REQ == 1
-    for (j = 0; j < k; j++) q[lo + j] = buffer[j];
-#endif
   }
 #else
   ROW_MAX(top, i, m, 0, SIGNED(LOAD(p, i * INNER)))
@@ -86,8 +87,8 @@ kernel void softmax_rows(const global T *x, LENGTH_ARG global TY *y, const long 
   ROW_EACH(i, m) STORE_AS(REQ, TY, q, i * INNER, (LOAD(p, i * INNER) - top) * scale - shift);
 #else
   const CT inverse = 1 / sum;
-#if DEVICE_CPU && SAME_TYPE && REQ == 1
-  ROW_EACH(i, m) q[i] *= inverse;
+#if DEVICE_CPU && KEEPS
+  scale_run(q, m, inverse);
 #else
   ROW_EACH(i, m) STORE_AS(REQ, TY, q, i * INNER, m_exp((SIGNED(LOAD(p, i * INNER)) - top) * scale) * inverse);
 #endif
@@ -98,7 +99,7 @@ kernel void softmax_rows(const global T *x, LENGTH_ARG global TY *y, const long 
   ROWS_END
 }
 
-kernel void softmax_rows_backward(const global TY *g, const global TY *y, LENGTH_ARG global T *dx, const long rows, const long n,
+WIDE_VECTORS kernel void softmax_rows_backward(const global TY *g, const global TY *y, LENGTH_ARG global T *dx, const long rows, const long n,
                                   const long inner, const CT scale, const int lanes, const int strided) {
   ROWS_LOCAL
   ROWS_BEGIN(row, rows)
@@ -107,20 +108,21 @@ kernel void softmax_rows_backward(const global TY *g, const global TY *y, LENGTH
   const long m = LENGTH_OF(row);
   const CT factor = SIGNED(scale);
   CT sum;
-#if SAME_TYPE /* load8 reads T, which is then TY as well */
-#define G8 load8((const global T *)gp, i)
-#define Y8 load8((const global T *)yp, i)
+#if SAME_TYPE /* load16 reads T, which is then TY as well */
+#define G16 load16((const global T *)gp, i)
+#define Y16 load16((const global T *)yp, i)
 #else
-#define G8 (V8)(G1(i), G1(i + 1), G1(i + 2), G1(i + 3), G1(i + 4), G1(i + 5), G1(i + 6), G1(i + 7))
-#define Y8 (V8)(Y1(i), Y1(i + 1), Y1(i + 2), Y1(i + 3), Y1(i + 4), Y1(i + 5), Y1(i + 6), Y1(i + 7))
+#define EIGHT(F, i) F(i), F(i + 1), F(i + 2), F(i + 3), F(i + 4), F(i + 5), F(i + 6), F(i + 7)
+#define G16 (V16)(EIGHT(G1, i), EIGHT(G1, i + 8))
+#define Y16 (V16)(EIGHT(Y1, i), EIGHT(Y1, i + 8))
 #endif
 #define G1(i) LOAD_AS(TY, gp, (i) * INNER)
 #define Y1(i) LOAD_AS(TY, yp, (i) * INNER)
 #if KIND == 1
-  ROW_SUM(sum, i, m, G8, G1(i))
+  ROW_SUM(sum, i, m, G16, G1(i))
   ROW_EACH(i, m) STORE(q, i * INNER, (G1(i) - m_exp(Y1(i)) * sum) * factor);
 #else
-  ROW_SUM(sum, i, m, G8 *Y8, G1(i) * Y1(i))
+  ROW_SUM(sum, i, m, G16 *Y16, G1(i) * Y1(i))
   ROW_EACH(i, m) STORE(q, i * INNER, Y1(i) * (G1(i) - sum) * factor);
 #endif
 #if USE_LENGTH
@@ -135,8 +137,15 @@ kernel void softmax_rows_backward(const global TY *g, const global TY *y, LENGTH
   const long tiles = (inner + tile - 1) / tile;                                          \
   FOR_ITEMS(item, outer * tiles) {                                                       \
     const long column = item % tiles * tile, start = item / tiles * n * inner + column;  \
-    const int w = (int)(inner - column < tile ? inner - column : tile);
+    const int w = (int)(inner - column < tile ? inner - column : tile);                  \
+    const long after = column + w < inner ? start + w : item / tiles * n * inner + n * inner; /* where the next item starts */
 #define COLUMNS_END }
+/* row i of the next item: runs lie far apart, and the hardware does not foresee it. A cache line has 16 floats. */
+#define FETCH(a, b)                            \
+  SHORT_LOOP for (int c = 0; c < w; c += 16) { \
+    AHEAD_OF_USE((a) + after + i * inner + c); \
+    AHEAD_OF_USE((b) + after + i * inner + c); \
+  }
 #if USE_LENGTH
 #define LIVE(i, c) ((i) < stop[c])
 #define LENGTHS_BEGIN \
@@ -164,6 +173,7 @@ kernel void softmax_columns(const global T *x, LENGTH_ARG global TY *y, const lo
   for (long i = 0; i < n; i++) {
     const global T *p = x + start + i * inner;
     global TY *q = y + start + i * inner;
+    FETCH(x, y)
     MAP_LOOP
     for (int c = 0; c < w; c++) {
       const CT e = m_exp((SIGNED(LOAD(p, c)) - top[c]) * scale);
@@ -209,6 +219,7 @@ kernel void softmax_columns_backward(const global TY *g, const global TY *y, LEN
   for (long i = 0; i < n; i++) {
     const global TY *gp = g + start + i * inner, *yp = y + start + i * inner;
     global T *q = dx + start + i * inner;
+    FETCH(g, y)
     MAP_LOOP
     for (int c = 0; c < w; c++) {
       const CT gv = LOAD_AS(TY, gp, c), yv = LOAD_AS(TY, yp, c);
@@ -230,7 +241,7 @@ static inline long label_of(const global TL *label, const long row, const long n
   return v < 0 ? 0 : v >= n ? n - 1 : v;
 }
 
-kernel void cross_entropy(const global T *x, const global TL *label, global CT *loss, const long rows, const long n, const int lanes,
+WIDE_VECTORS kernel void cross_entropy(const global T *x, const global TL *label, global CT *loss, const long rows, const long n, const int lanes,
                           const int strided) {
   ROWS_LOCAL
   ROWS_BEGIN(row, rows)
@@ -238,8 +249,8 @@ kernel void cross_entropy(const global T *x, const global TL *label, global CT *
   CT top, sum;
   ROW_MAX(top, i, n, load8(p, i), LOAD(p, i))
 #define E1(k) m_exp(LOAD(p, k) - top)
-#define E8 (V8)(E1(i), E1(i + 1), E1(i + 2), E1(i + 3), E1(i + 4), E1(i + 5), E1(i + 6), E1(i + 7))
-  ROW_SUM(sum, i, n, E8, E1(i))
+#define E16 CAT(exp16_, CT)(load16(p, i) - top)
+  ROW_SUM(sum, i, n, E16, E1(i))
   if (row_live && row_lane == 0) {
     const CT v = m_log(sum) + top - LOAD(p, label_of(label, row, n));
     const CT most = (CT)18.420680743952367; /* -log(1e-8): MXNet bounds the probability from below */
@@ -248,7 +259,7 @@ kernel void cross_entropy(const global T *x, const global TL *label, global CT *
   ROWS_END
 }
 
-kernel void cross_entropy_backward(const global T *head, const global T *x, const global TL *label, global T *dx, const long rows, const long n,
+WIDE_VECTORS kernel void cross_entropy_backward(const global T *head, const global T *x, const global TL *label, global T *dx, const long rows, const long n,
                                    const int lanes, const int strided) {
   ROWS_LOCAL
   const CT h = LOAD(head, 0);
@@ -256,7 +267,7 @@ kernel void cross_entropy_backward(const global T *head, const global T *x, cons
   const global T *p = x + row * n;
   CT top, sum;
   ROW_MAX(top, i, n, load8(p, i), LOAD(p, i))
-  ROW_SUM(sum, i, n, E8, E1(i))
+  ROW_SUM(sum, i, n, E16, E1(i))
   const CT inverse = 1 / sum;
   const long target = label_of(label, row, n);
   ROW_EACH(i, n) STORE(dx, row * n + i, (E1(i) * inverse - (i == target ? 1 : 0)) * h);

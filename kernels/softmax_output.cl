@@ -1,17 +1,15 @@
-/* Softmax over the middle dimension of (outer, k, inner), and the gradient of the cross entropy of its output and labels.
+/* The gradient of the cross entropy of a softmax over the middle dimension of (outer, k, inner), from its output and labels.
  *
- *   softmax_rows, softmax_columns   y = exp(x - max) / sum, for inner == 1 and in general
  *   count_valid        count[0] = number of labels that are not to be ignored
  *   softmax_gradient   d = (y - target) * scale [* ograd]; labels (outer, inner) as class numbers
  *   softmax_distance   d = (y - label) * scale [* ograd]; labels of the data's shape, as probabilities
  *
- * x, y, d, labels, ograd: T. softmax_rows: a work-item (CPU) or a work-group (elsewhere) a row. In place: y may be x, d may be y.
+ * y, d, labels, ograd: T. In place: d may be y.
  * The target of class c is 1 - alpha for the label and alpha / (k - 1) for the others; a label out of range matches no class.
  * Defines: OGRAD whether ograd takes part; VALID whether scale is divided by max(count, 1); IGNORE whether ignored labels get no gradient; LOCAL.
  */
 #include "common.h"
 #include "math.h"
-#include "vec8.h"
 
 #ifndef OGRAD
 #define OGRAD 0
@@ -26,106 +24,11 @@
 #define LOCAL 64
 #endif
 
-#define BLOCK 16
-
 #if OGRAD
 #define TIMES_OGRAD(i) *LOAD(ograd, i)
 #else
 #define TIMES_OGRAD(i)
 #endif
-
-#if DEVICE_CPU
-kernel void softmax_rows(const global T *x, global T *y, const long rows, const int k) {
-  FOR_EACH(r, rows) {
-    const global T *row = x + r * k;
-    CT most = LOAD(row, 0);
-    for (int c = 1; c < k; c++) {
-      const CT v = LOAD(row, c);
-      most = MAX_(most, v);
-    }
-    CT lane[BLOCK], sum = 0;
-    for (int j = 0; j < BLOCK; j++) lane[j] = 0;
-    int c = 0;
-    for (; c + BLOCK <= k; c += BLOCK)
-      for (int j = 0; j < BLOCK; j++) lane[j] += m_exp(LOAD(row, c + j) - most);
-    for (int j = 0; j < BLOCK; j++) sum += lane[j];
-    for (; c < k; c++) sum += m_exp(LOAD(row, c) - most);
-    const CT scale = 1 / sum;
-    for (c = 0; c + BLOCK <= k; c += BLOCK) {
-      for (int j = 0; j < BLOCK; j++) lane[j] = LOAD(row, c + j);
-      for (int j = 0; j < BLOCK; j++) lane[j] = m_exp(lane[j] - most) * scale;
-      for (int j = 0; j < BLOCK; j++) STORE(y, r * k + c + j, lane[j]);
-    }
-    for (; c < k; c++) STORE(y, r * k + c, m_exp(LOAD(row, c) - most) * scale);
-  }
-}
-#else
-kernel void softmax_rows(const global T *x, global T *y, const long rows, const int k) {
-  local CT scratch[LOCAL];
-  const int l = (int)get_local_id(0);
-  const long base = (long)get_group_id(0) * k;
-  CT most = LOAD(x, base);
-  for (int c = l; c < k; c += LOCAL) {
-    const CT v = LOAD(x, base + c);
-    most = MAX_(most, v);
-  }
-  scratch[l] = most;
-  for (int step = LOCAL / 2; step > 0; step /= 2) {
-    barrier(CLK_LOCAL_MEM_FENCE);
-    if (l < step) scratch[l] = MAX_(scratch[l], scratch[l + step]);
-  }
-  barrier(CLK_LOCAL_MEM_FENCE);
-  most = scratch[0];
-  barrier(CLK_LOCAL_MEM_FENCE);
-  CT sum = 0;
-  for (int c = l; c < k; c += LOCAL) sum += m_exp(LOAD(x, base + c) - most);
-  scratch[l] = sum;
-  for (int step = LOCAL / 2; step > 0; step /= 2) {
-    barrier(CLK_LOCAL_MEM_FENCE);
-    if (l < step) scratch[l] += scratch[l + step];
-  }
-  barrier(CLK_LOCAL_MEM_FENCE);
-  const CT scale = 1 / scratch[0];
-  for (int c = l; c < k; c += LOCAL) STORE(y, base + c, m_exp(LOAD(x, base + c) - most) * scale);
-}
-#endif
-
-/* A work-item takes up to BLOCK neighbouring positions of inner on a CPU, one elsewhere; `blocks` such pieces an outer position. */
-kernel void softmax_columns(const global T *x, global T *y, const long outer, const int k, const long inner, const long blocks) {
-#if DEVICE_CPU
-  FOR_EACH(b, outer * blocks) {
-    const long s = b % blocks * BLOCK, base = b / blocks * k * inner + s;
-    const int n = (int)min((long)BLOCK, inner - s);
-    CT most[BLOCK], sum[BLOCK];
-    for (int j = 0; j < n; j++) {
-      most[j] = LOAD(x, base + j);
-      sum[j] = 0;
-    }
-    for (int c = 1; c < k; c++)
-      for (int j = 0; j < n; j++) {
-        const CT v = LOAD(x, base + c * inner + j);
-        most[j] = MAX_(most[j], v);
-      }
-    for (int c = 0; c < k; c++)
-      for (int j = 0; j < n; j++) sum[j] += m_exp(LOAD(x, base + c * inner + j) - most[j]);
-    for (int j = 0; j < n; j++) sum[j] = 1 / sum[j];
-    for (int c = 0; c < k; c++)
-      for (int j = 0; j < n; j++) STORE(y, base + c * inner + j, m_exp(LOAD(x, base + c * inner + j) - most[j]) * sum[j]);
-  }
-#else
-  FOR_EACH(b, outer * inner) {
-    const long base = b / inner * k * inner + b % inner;
-    CT most = LOAD(x, base), sum = 0;
-    for (int c = 1; c < k; c++) {
-      const CT v = LOAD(x, base + c * inner);
-      most = MAX_(most, v);
-    }
-    for (int c = 0; c < k; c++) sum += m_exp(LOAD(x, base + c * inner) - most);
-    const CT scale = 1 / sum;
-    for (int c = 0; c < k; c++) STORE(y, base + c * inner, m_exp(LOAD(x, base + c * inner) - most) * scale);
-  }
-#endif
-}
 
 /* One work-group (one work-item on a CPU). */
 kernel void count_valid(const global T *label, global int *count, const long n, const int ignored) {

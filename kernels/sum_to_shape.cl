@@ -18,7 +18,7 @@
 #ifndef BLOCK
 #define BLOCK 256 /* outputs whose sums a work-item keeps: 1 KiB of a row at a time */
 #endif
-#define LANES 16
+#define WIDTH 16
 #ifndef GROUP
 #define GROUP 128
 #endif
@@ -63,14 +63,14 @@ static inline CT row_sum(const global T *x, const long len) {
   CT total = 0;
   for (long b = 0; b < len; b += 4096) { /* blocks keep partial sums small beside the total */
     const long e = len - b < 4096 ? len - b : 4096;
-    CT acc[LANES];
-    for (int k = 0; k < LANES; k++) acc[k] = 0;
+    CT acc[WIDTH];
+    for (int k = 0; k < WIDTH; k++) acc[k] = 0;
     long j = 0;
-    for (; j + LANES <= e; j += LANES)
-      for (int k = 0; k < LANES; k++) acc[k] += LOAD(x, b + j + k);
+    for (; j + WIDTH <= e; j += WIDTH)
+      for (int k = 0; k < WIDTH; k++) acc[k] += LOAD(x, b + j + k);
     CT tail = 0;
     for (; j < e; j++) tail += LOAD(x, b + j);
-    for (int h = LANES / 2; h > 0; h /= 2)
+    for (int h = WIDTH / 2; h > 0; h /= 2)
       for (int k = 0; k < h; k++) acc[k] += acc[k + h];
     total += acc[0] + tail;
   }

@@ -11,20 +11,19 @@ from ..base import MXNetError, dtype_name, env
 from ..context import Context
 from ..graph.infer import InferenceError, infer_shapes, infer_types
 from ..graph.ir import Entry, Node, topological
-from ..graph.lower import Step
 from ..graph.memory_report import MemoryReport
 from ..graph.op import TensorSpec, known, show_shape
 from ..graph.place import group_context
 from ..graph.plan import Binding, Plan, compile_plan
 from ..ndarray import NDArray
-from ..ndarray import array as nd_array
 from ..runtime.bound import Arena, BoundPlan
-from ..runtime.check import check_run, find_nan, read_entry
+from ..runtime.check import check_run, find_nan
 from ..runtime.device import resolve
 from ..runtime.launch import random_state
 from .arrays import new_array
 from .inputs import apply_declared_shapes, graph_inputs, traits_of
 from .internals import Internals
+from .monitor import Monitor
 
 __all__ = ["Executor"]
 
@@ -72,19 +71,18 @@ class Executor:
             raise MXNetError(f"donate= names {sorted(unknown)}, which are no arguments; the arguments are {self.arg_names}")
         self._donate = tuple(donate)
         self._memory_limit = memory_limit
-        self._compiled: dict[bool, Plan] = {}
+        self._compiled: dict[tuple[bool, bool], Plan] = {}  # by training or not, and whether every node must be seen
         self._symbol: Any = None
+        self._monitor: Monitor | None = None
         self._check_specs()
         self._arena: Arena = shared_exec._arena if shared_exec is not None else Arena()
         self._token = object()
         self._positions = {id(n): i for i, n in enumerate(topological(self._heads))}
-        self._plans: dict[bool, BoundPlan] = {}
+        self._plans: dict[tuple[bool, bool], BoundPlan] = {}
         if memory_limit is not None:
             self._compile(any(r != "null" for r in self._reqs))  # refuses here rather than at the first forward
         self.outputs = self._make_outputs()
         self._head_grads: list[NDArray | None] = [None] * len(self._heads)
-        self._monitor: Callable[[str, NDArray], Any] | None = None
-        self._monitor_all = False
         self._rng_words = random_state.peek()
         self._state = ""  # 'train': the arena holds what backward() reads
         self._last_train = False
@@ -142,19 +140,22 @@ class Executor:
         """The compiled plan for inference or training; compiled on first use."""
         return self._bound(is_train).plan
 
-    def _compile(self, train: bool) -> Plan:
-        found = self._compiled.get(train)
+    def _compile(self, train: bool, as_written: bool = False) -> Plan:
+        key = (train, as_written)
+        found = self._compiled.get(key)
         if found is None:
-            found = self._compiled[train] = compile_plan(
+            found = self._compiled[key] = compile_plan(
                 self._heads, self._binding(self._reqs if train else ["null"] * len(self._reqs)), train=train, default=self._ctx,
                 group2ctx=self._group2ctx, traits=traits_of, positions=self._positions, specs=self._specs, memory_limit=self._memory_limit,
+                optimize=False if as_written else None,
             )  # fmt: skip
         return found
 
-    def _bound(self, train: bool) -> BoundPlan:
-        found = self._plans.get(train)
+    def _bound(self, train: bool, as_written: bool = False) -> BoundPlan:
+        which = (train, as_written or self._monitor is not None)
+        found = self._plans.get(which)
         if found is None:
-            plan = self._compile(train)
+            plan = self._compile(*which)
             externals: dict[str, NDArray] = {}
             for key in plan.externals:
                 kind, _, number = key.partition(":")
@@ -167,9 +168,9 @@ class Executor:
                     externals[key] = grad
                 elif kind == "out":
                     externals[key] = self.outputs[i]
-                else:
+                elif kind == "head":
                     externals[key] = self._head_grad(i)
-            found = self._plans[train] = BoundPlan(plan, [resolve(c) for c in plan.contexts], externals, self._arena)
+            found = self._plans[which] = BoundPlan(plan, [resolve(c) for c in plan.contexts], externals, self._arena)
         return found
 
     def _head_grad(self, i: int) -> NDArray:
@@ -233,32 +234,9 @@ class Executor:
         if env("CLSYM_CHECK") == "1":
             check_run(bound, backward)
         elif self._monitor is not None and not backward:
-            self._run_monitored(bound)
+            self._monitor.run(bound, self._ctx)
         else:
             bound.run(backward)
-
-    def _run_monitored(self, bound: BoundPlan) -> None:
-        callback = self._monitor
-        assert callback is not None
-        plan = bound.plan
-
-        def report(name: str, entry: int) -> None:
-            callback(name, nd_array(read_entry(bound, entry), ctx=self._ctx, dtype=plan.specs[entry].dtype))
-
-        def before(s: int, step: Step) -> None:
-            for name, e in zip(step.in_names, step.ins, strict=True):
-                if plan.memory.entry[e] is not None:
-                    if e in variables:
-                        report(plan.names[e], e)
-                    report(f"{step.name}_{name}", e)
-
-        def after(s: int, step: Step) -> None:
-            for e in step.outs:
-                if e >= 0 and plan.memory.entry[e] is not None:
-                    report(plan.names[e], e)
-
-        variables = {e for key, e in plan.externals.items() if key.startswith("var:")}
-        bound.run_steps(False, after, before if self._monitor_all else None)
 
     def backward(self, out_grads: NDArray | Sequence[NDArray] | Mapping[str, NDArray] | None = None, is_train: bool = True) -> None:
         """Compute the gradients into ``grad_dict``, by each argument's ``grad_req``.
@@ -369,19 +347,23 @@ class Executor:
     def set_monitor_callback(self, callback: Callable[[str, NDArray], Any] | None, monitor_all: bool = False) -> None:
         """Call ``callback(name, value)`` for every output of every node in each forward, in order; with `monitor_all` for the inputs too.
 
-        The forward then runs step by step and waits after each. None removes it.
+        The forward then runs step by step and waits after each, over the graph as it was written: nothing is fused. None removes it.
         """
-        self._monitor, self._monitor_all = callback, monitor_all
+        before, self._monitor = self._monitor, None if callback is None else Monitor(callback, monitor_all)
+        if (before is None) != (self._monitor is None):
+            self._state = ""  # another plan, which keeps other things for the backward
 
     def find_nan(self, is_train: bool = False) -> str | None:
         """Run the forward step by step, and with `is_train` the backward with the last head gradients; name the first node that made a NaN.
+
+        The graph is run as it was written, without fusion.
 
         Returns
         -------
         str or None
             For example ``"'log0_output', made by node 'log0' (log)"``, or ``"argument 'data'"``.
         """
-        bound = self._bound(is_train)
+        bound = self._bound(is_train, as_written=True)
         if bound.plan.uses_rng:
             bound.write_rng(self._rng_words)
         saved = [(a, a.copy()) for a in self.aux_arrays] if is_train else []

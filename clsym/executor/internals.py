@@ -80,5 +80,5 @@ class Internals(Mapping[str, NDArray]):
         spec = plan.specs[plan.externals["out:0"]]
         where = group_context(entry.node, ex._ctx, ex._group2ctx) if not entry.node.is_variable else ex._ctx
         out = nd_zeros(spec.shape, ctx=where, dtype=spec.dtype)
-        externals = {key: out if key.startswith("out:") else arrays[int(key[4:])] for key in plan.externals}
+        externals = {key: out if key.startswith("out:") else arrays[int(key[4:])] for key in plan.externals if key[:4] in ("out:", "var:")}
         return BoundPlan(plan, [resolve(c) for c in plan.contexts], externals, Arena()), out, states

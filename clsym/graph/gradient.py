@@ -65,6 +65,7 @@ def differentiate(
     result = GradientGraph([])
     position = 0
     counts: dict[str, int] = {}
+    made: list[Node] = []  # by the operator that is being differentiated
 
     def make(op_name: str, inputs: Sequence[Entry], given: Mapping[str, Any], stem: str) -> Node:
         op = find_op(op_name, f" (needed for the gradient of node {stem!r})")
@@ -77,16 +78,25 @@ def differentiate(
         attrs = {k: v for k, v in order[position].attrs.items() if k in _INHERITED}
         node = Node(op, name, op.parse(given), attrs, inputs)
         result.origin[id(node)] = position
+        made.append(node)
         return node
 
     # Contributions are summed as they arrive, pairwise: each sum can take the memory of its first operand, and
     # no contribution waits for the last one.
     sums: dict[Key, Entry] = {}
 
-    def contribute(target: Entry, grad: Entry) -> None:
+    def contribute(target: Entry, grad: Entry, own: bool = False) -> None:  # own: of a node that nobody else reads
         k = (id(target.node), target.index)
         have = sums.get(k)
-        sums[k] = grad if have is None else make("_grad_add", (have, grad), {}, target.node.name).out(0)
+        if have is None:
+            sums[k] = grad
+            return
+        added = grad.node.op.added(grad.node, have) if own and grad.node.op is not None and grad.index == 0 else None
+        if added is None:
+            sums[k] = make("_grad_add", (have, grad), {}, target.node.name).out(0)
+        else:
+            result.origin.pop(id(grad.node), None)
+            sums[k] = make(*added, target.node.name).out(0)
 
     for head, grad in zip(heads, head_grads, strict=True):
         if grad is not None:
@@ -112,6 +122,7 @@ def differentiate(
             needed=needed,
             make=make,
         )
+        made.clear()
         try:
             grads = list(node.op.gradient(context))
         except MXNetError as exc:
@@ -120,8 +131,10 @@ def differentiate(
             raise MXNetError(
                 f"operator {node.op.name} returned {len(grads)} gradients for {len(node.inputs)} inputs; this is a defect of clsym"
             )
+        read = [id(e.node) for n in made for e in n.inputs] + [id(g.node) for g in grads if g is not None]
+        own = {id(n) for n in made if read.count(id(n)) == 1}
         for entry, grad_entry, need in zip(node.inputs, grads, needed, strict=True):
             if need and grad_entry is not None:
-                contribute(entry, grad_entry)
+                contribute(entry, grad_entry, id(grad_entry.node) in own)
     result.grads = [sums.get((id(v), 0)) for v in variables]
     return result

@@ -15,6 +15,7 @@ from .op import KernelCall, LowerContext, Op, Rng, Temp, TensorSpec
 from .place import CROSS_COPY
 from .schedule import Schedule
 from .traits import DeviceTraits
+from .tuning import observing
 
 __all__ = ["Lowered", "Step", "lower_again", "lower_steps"]
 
@@ -217,7 +218,9 @@ def _lower_step(
         temps=part.temps,
     )
     names = tuple(op.input_names(node.params))
-    return Step(node.name, op.name, lane, ins, tuple(outs), tuple(reqs), part.calls, op is CROSS_COPY, part.mutated, names), use
+    return Step(
+        node.name, op.title(node.params), lane, ins, tuple(outs), tuple(reqs), part.calls, op is CROSS_COPY, part.mutated, names
+    ), use
 
 
 class _OperatorPart(NamedTuple):
@@ -239,8 +242,8 @@ _parts: dict[tuple[object, ...], _OperatorPart] = {}
 
 def _operator_part(op: Op, p: Params, ins: tuple[TensorSpec, ...], outs: tuple[TensorSpec, ...], ctx: LowerContext) -> _OperatorPart:
     # what draws random numbers depends on the node's stream as well
-    key = (op, p, ins, outs, ctx.reqs, ctx.train, ctx.traits, ctx.stream if op.random else -1)
-    found = _parts.get(key)
+    key = (op, p, ins, outs, ctx.reqs, ctx.train, ctx.traits, ctx.traits.tuning_key, ctx.stream if op.random else -1)
+    found = None if observing() else _parts.get(key)
     if found is not None:
         return found
     mutated = tuple(op.mutates(p, ctx.train))

@@ -67,6 +67,9 @@ class Tensor:
     storage: int
 
 
+_KINDS = {"var": "argument", "out": "output", "grad": "gradient", "head": "head gradient", "prep": "prepared"}
+
+
 class MemoryReport:
     """The memory of a plan, to the byte.
 
@@ -78,9 +81,9 @@ class MemoryReport:
         The most that is alive at one step in the plan's order, aligned: no arena can be smaller.
     arena_bytes : int
         What the intermediates and workspaces take.
-    argument_bytes, gradient_bytes, aux_bytes, output_bytes, head_gradient_bytes, random_bytes, staging_bytes : int
-        What lies beside the arena; among it the random state of operators that draw, and aligned copies of arrays that do not start
-        where a kernel can take them.
+    argument_bytes, gradient_bytes, aux_bytes, output_bytes, head_gradient_bytes, prepared_bytes, random_bytes, staging_bytes : int
+        What lies beside the arena; among it parameters prepared for the kernels (packed weights), the random state of operators that
+        draw, and aligned copies of arrays that do not start where a kernel can take them.
     workspace_bytes : int
         The largest workspace of a step; it is part of the arena.
     total_bytes : int
@@ -125,6 +128,7 @@ class MemoryReport:
         self.gradient_bytes = sum(n for k, n in sizes.items() if k.startswith("grad:"))
         self.output_bytes = sum(n for k, n in sizes.items() if k.startswith("out:"))
         self.head_gradient_bytes = sum(n for k, n in sizes.items() if k.startswith("head:"))
+        self.prepared_bytes = sum(n for k, n in sizes.items() if k.startswith("prep:"))
         self.total_bytes = self.arena_bytes + sum(sizes.values()) + self.random_bytes + staging
         self._sizes = sizes
         self.in_place = [
@@ -228,7 +232,7 @@ class MemoryReport:
         if key in self.plan.states:
             return "auxiliary state"
         if key:
-            return {"var": "argument", "out": "output", "grad": "gradient", "head": "head gradient"}[key.partition(":")[0]]
+            return _KINDS[key.partition(":")[0]]
         if first >= self.plan.forward:
             return "backward"
         return "kept for backward" if last >= self.plan.forward else "intermediate"
@@ -277,7 +281,8 @@ class MemoryReport:
         """All figures and lists as plain data."""
         sums = (
             "naive_bytes", "bound_bytes", "arena_bytes", "argument_bytes", "gradient_bytes", "aux_bytes", "output_bytes",
-            "head_gradient_bytes", "random_bytes", "staging_bytes", "workspace_bytes", "total_bytes", "by_device", "peak_step", "live",
+            "head_gradient_bytes", "prepared_bytes",
+            "random_bytes", "staging_bytes", "workspace_bytes", "total_bytes", "by_device", "peak_step", "live",
             "order", "order_certificate", "packing_certificate", "recomputed", "extra_work",
         )  # fmt: skip
         return {

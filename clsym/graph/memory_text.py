@@ -42,7 +42,7 @@ def render(report: MemoryReport, rows: int) -> str:
     sums = [
         ("arguments", report.argument_bytes), ("gradients", report.gradient_bytes), ("auxiliary states", report.aux_bytes),
         ("outputs", report.output_bytes), ("head gradients", report.head_gradient_bytes), ("random state", report.random_bytes),
-        ("aligned copies", report.staging_bytes), ("arena", report.arena_bytes),
+        ("prepared", report.prepared_bytes), ("aligned copies", report.staging_bytes), ("arena", report.arena_bytes),
     ]  # fmt: skip
     lines += [f"  {name:17s} {n:15d}  {show_bytes(n)}" for name, n in sums if n or name in ("arguments", "arena")]
     lines.append(f"  {'total':17s} {report.total_bytes:15d}  {show_bytes(report.total_bytes)}")

@@ -18,6 +18,7 @@ import numpy as np
 
 from ..base import MXNetError
 from ..params import Field, Params, parse_params
+from .expression import Expression
 from .kernel_call import (
     Arg,
     In,
@@ -37,9 +38,11 @@ from .kernel_call import (
 
 if TYPE_CHECKING:
     from .ir import Entry, Node
+    from .rewrite import Blocked, Request, Rewrite
 
 __all__ = [
     "Arg",
+    "Expression",
     "In",
     "KernelCall",
     "Local",
@@ -184,6 +187,9 @@ class Op:
     recompute : {'cheap', 'heavy', 'never'}
         What computing it a second time costs when a plan must fit into less memory: a pass over its tensors; multiply-adds that grow with
         more than its output (convolutions and matrix products, whose `cost` is then counted); or it must not be run twice.
+    prepares : bool
+        Whether it only brings a parameter into another form (packs a weight), so that inference need run it again only after the
+        parameter was written.
     """
 
     name: str = ""
@@ -199,6 +205,7 @@ class Op:
     hint: str = ""
     variable_attrs: Mapping[str, Mapping[str, str]] = {}
     recompute: Literal["cheap", "heavy", "never"] = "cheap"
+    prepares: bool = False
 
     # ------------------------------------------------------------------ names and arity
 
@@ -254,6 +261,13 @@ class Op:
         """
         raise MXNetError(f"operator {self.name} (node {g.node.name!r}) has no gradient; put mx.sym.BlockGrad around its input or output")
 
+    def added(self, node: Node, total: Entry) -> tuple[str, Sequence[Entry], Mapping[str, Any]] | None:
+        """The operator, inputs and parameters of a node that computes output 0 of `node` plus `total`, which it may overwrite.
+
+        For gradients of something that is used often, which are then summed as they are computed. None: there is no such operator.
+        """
+        return None
+
     # ------------------------------------------------------------------ memory
 
     def inplace(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Sequence[tuple[int, int]]:
@@ -286,7 +300,35 @@ class Op:
         """
         return None if self.mutates(node.params, train) else node
 
+    # ------------------------------------------------------------------ other forms of the graph
+
+    def pointwise(self, p: Params) -> Literal["", "any", "zero"]:
+        """Whether each element of the only output follows from the elements of the inputs at the same place, whatever the shape.
+
+        ``zero``: and zeros give zero, so that it also keeps the padding of blocked layouts.
+        """
+        return ""
+
+    def rewrite(self, r: Rewrite) -> Sequence[Entry | Blocked] | None:
+        """Another form of a node for the device it will run on, one result an output; None: as it is. See `clsym.graph.rewrite`."""
+        return None
+
+    def absorb(self, node: Node, request: Request, r: Rewrite) -> Node | None:
+        """A node that computes what `node` does and then what `request` asks for; None where it cannot."""
+        return None
+
     # ------------------------------------------------------------------ code
+
+    def expression(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Expression | None:
+        """What its kernel does to each element, for floating-point outputs: such operators are fused into one kernel.
+
+        None where the output's elements follow from more than those in the same place, where there are several outputs, or state.
+        """
+        return None
+
+    def title(self, p: Params) -> str:
+        """What it is called in the text of a plan."""
+        return self.name
 
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
         """The launches that compute the outputs. Called only with known shapes; outputs of size zero never get here."""

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ..base import MXNetError, env
 from ..context import Context
+from .fuse_elementwise import Fused, fuse_elementwise, fused_within
 from .gradient import differentiate
+from .hoist import hoist
 from .infer import infer_specs
-from .ir import Entry, Node, aux_variables, topological
+from .ir import Entry, Node, attribute, aux_variables, key, topological
 from .lower import Lowered, Step, lower_steps
 from .memory import MemoryPlan, StepUse, plan_memory
 from .op import TensorSpec, find_op, show_shape
 from .place import CROSS_COPY, place
 from .recompute import choose
+from .rewrite import rewrite_graph
 from .schedule import schedule
 from .sync import Waits, find_waits
 from .traits import DeviceTraits
@@ -66,6 +70,11 @@ class Plan:
         How many steps of the forward part are run again in the backward part.
     extra_work : float
         The multiply-adds of those, relative to all that the plan needs without them.
+    preparation : Plan or None
+        What brings parameters into the forms that the steps read (``prep:0`` ...): its inputs are variables of this plan, its outputs
+        those forms, in order. To be run first, and again when one of its inputs was written.
+    fused : dict of str to (tuple of str)
+        By step's name, the nodes of the user's graph that a step stands for, where they are several.
     """
 
     steps: tuple[Step, ...]
@@ -86,6 +95,8 @@ class Plan:
     memory_limit: int | None = None
     recomputed: int = 0
     extra_work: float = 0.0
+    preparation: Plan | None = None
+    fused: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def memory_report(self) -> MemoryReport:
         """Where every byte goes and when: sums, live ranges, the peak, what was computed in place and what could not be."""
@@ -114,12 +125,18 @@ class Plan:
                 outs.append(text)
             how = "view" if s in self.memory.aliased else "copy" if step.copy else f"{len(step.calls)} launches"
             waits = f" waits for {list(self.waits.before[s])}" if self.waits.before[s] else ""
-            lines.append(f"{s:4d} {self.contexts[step.lane]} {step.op}({ins}) -> {'; '.join(outs) or 'nothing'} [{how}]{waits}")
+            told = step.name not in self.fused or step.op.endswith("]")
+            what = step.op if told else f"{step.op}[{'+'.join(self.fused[step.name])}]"
+            lines.append(f"{s:4d} {self.contexts[step.lane]} {what}({ins}) -> {'; '.join(outs) or 'nothing'} [{how}]{waits}")
         m = self.memory
         lines.append(
             f"arena {m.arena_bytes} bytes, bound {m.bound_bytes}, naive {m.naive_bytes}, {len(m.inplace)} in place, "
             f"{len(m.aliased)} views, largest workspace {m.workspace_bytes}"
         )
+        if self.preparation is not None:
+            values = [k for k in self.externals if k.startswith("prep:")]
+            size = sum(self.specs[self.externals[k]].nbytes for k in values)
+            lines.append(f"{len(values)} values of {size} bytes are prepared from parameters, again only after one was written")
         if self.recomputed:
             lines.append(f"{self.recomputed} steps recomputed, {self.extra_work:.1%} more multiply-adds")
         return "\n".join(lines)
@@ -168,6 +185,33 @@ class _Compiler:
         self.claimed: set[Key] = set()
         self.head_vars: list[Node] = []
         self.origin: dict[int, int] = {}
+        self.fused: Mapping[int, tuple[str, ...]] = {}
+
+    def rewrite(
+        self,
+        specs: Mapping[Key, TensorSpec],
+        numbered: dict[int, int],
+        context: Callable[[Node], Context],
+        traits: Callable[[Context], DeviceTraits],
+        group2ctx: Mapping[str, Context] | None,
+        default: Context,
+    ) -> tuple[Plan | None, list[Node]]:
+        """Replace the heads by their rewritten form; the plan that prepares parameters for it, and the variables that hold its results."""
+        found = rewrite_graph(
+            self.heads, specs, train=self.train, position=numbered, traits_of=lambda node: traits(context(node)), group=context
+        )
+        self.heads = found.heads
+        numbered.update(found.position)
+        self.fused = found.fused
+        split = None if self.train else hoist(self.heads)
+        if split is None or not split.variables:
+            return None, []
+        self.heads = split.heads
+        numbered.update({fresh: numbered[old] for fresh, old in split.position.items() if old in numbered})
+        self.fused = {fresh: found.fused[old] for fresh, old in split.position.items() if old in found.fused}
+        inputs = replace(self.binding, reqs=["null"] * len(self.binding.reqs), donated=frozenset())
+        plan = compile_plan(split.sources, inputs, train=False, default=default, group2ctx=group2ctx, traits=traits, optimize=False)
+        return plan, split.variables
 
     def private(self, entry: Entry, stem: str, readers: Mapping[Key, int], accumulate: bool = False) -> Entry:
         """An entry that may be stored in an array of the caller's; behind a copy where it can't be the original."""
@@ -216,8 +260,9 @@ def compile_plan(
     positions: Mapping[int, int] | None = None,
     specs: Mapping[Key, TensorSpec] | None = None,
     memory_limit: int | None = None,
+    optimize: bool | None = None,
 ) -> Plan:
-    """Run the passes: infer, gradient, place, schedule, lower, recompute, memory, sync.
+    """Run the passes: infer, rewrite, hoist, gradient, place, schedule, fuse, lower, recompute, memory, sync.
 
     Parameters
     ----------
@@ -242,6 +287,9 @@ def compile_plan(
         The most bytes that the arenas (intermediates and workspaces) may have; parts of the forward are computed again in the backward
         where that is needed. The environment variable ``MXNET_BACKWARD_DO_MIRROR`` and the attribute ``__force_mirroring__`` of nodes ask
         for computing again without a limit.
+    optimize : bool
+        Whether the graph may be rewritten: blocked layouts, fusion, parameters prepared ahead. The default is what the environment variable
+        ``CLSYM_OPTIMIZE`` says.
 
     Raises
     ------
@@ -256,6 +304,23 @@ def compile_plan(
             raise MXNetError(f"variable {node.name!r} is not bound to an array; give it in args, or its shape to simple_bind")
     all_specs: dict[Key, TensorSpec] = dict(specs) if specs is not None else infer_specs(forward_order, known)
 
+    states = aux_variables(forward_order)
+    where = {id(v): c for v, c in zip(binding.variables, binding.contexts, strict=True)}
+    numbered = dict(positions) if positions is not None else {id(node): i for i, node in enumerate(forward_order)}
+    preparation: Plan | None = None
+    prepared: list[Node] = []
+    optimize = env("CLSYM_OPTIMIZE") != "0" if optimize is None else optimize
+    if optimize:
+
+        def context(node: Node) -> Context:
+            return _context_of(node, where, default, group2ctx or {})
+
+        preparation, prepared = work.rewrite(all_specs, numbered, context, traits, group2ctx, default)
+        forward_order = topological(work.heads)
+        known |= {(id(v), 0): preparation.specs[preparation.externals[f"out:{k}"]] for k, v in enumerate(prepared) if preparation}
+        where |= {id(v): preparation.homes[f"out:{k}"] for k, v in enumerate(prepared) if preparation}
+        all_specs = infer_specs(forward_order, known)
+
     grads = work.gradients(all_specs)
     readers: dict[Key, int] = {}
     for node in topological([*work.heads, *(g for _, _, g in grads)]):
@@ -264,10 +329,8 @@ def compile_plan(
     final_heads = [work.private(h, h.name, readers) for h in work.heads]
     final_grads = [(i, req, work.private(g, binding.variables[i].name + "_grad", readers, req == "add")) for i, req, g in grads]
 
-    numbered = positions if positions is not None else {id(node): i for i, node in enumerate(forward_order)}
+    work.origin = {k: numbered.get(id(forward_order[i]), i) if i < len(forward_order) else i for k, i in work.origin.items()}
     work.origin.update({id(node): numbered[id(node)] for node in forward_order if id(node) in numbered})
-
-    where = {id(v): c for v, c in zip(binding.variables, binding.contexts, strict=True)}
     for v, h in zip(work.head_vars, final_heads, strict=False):
         where[id(v)] = _context_of(h.node, where, default, group2ctx or {})
     everything = [*final_heads, *(g for _, _, g in final_grads)]
@@ -285,40 +348,56 @@ def compile_plan(
     added = [node for node in order if (id(node), 0) not in all_specs]  # what the passes made, and forward nodes that place() wrote anew
     all_specs = infer_specs(added, all_specs)
     plan_order = schedule(head_entries, placed_grads, origin, placement, all_specs)
-    wanted: dict[Key, tuple[str, str]] = {(id(h.node), h.index): (f"out:{k}", "write") for k, h in enumerate(head_entries)}
-    for (i, req, _), g in zip(final_grads, placed_grads, strict=True):
+    for (i, _, _), g in zip(final_grads, placed_grads, strict=True):
         if all_specs[(id(g.node), g.index)] != binding.specs[i]:
             raise MXNetError(
                 f"the gradient of {binding.variables[i].name!r} has {all_specs[(id(g.node), g.index)]}, the variable {binding.specs[i]}: "
                 f"operator {g.node.op.name if g.node.op else 'variable'} is defective"
             )
-        wanted[(id(g.node), g.index)] = (f"grad:{i}", req)
     given = {id(v): f"var:{i}" for i, v in enumerate(binding.variables)} | {id(v): f"head:{k}" for k, v in enumerate(work.head_vars)}
+    given |= {id(v): f"prep:{k}" for k, v in enumerate(prepared)}
     lane_traits = [traits(c) for c in placement.contexts]
     alignment = max(t.alignment for t in lane_traits)
-    states = aux_variables(forward_order)
     homes = {f"var:{i}": c for i, c in enumerate(binding.contexts)}
     homes |= {f"grad:{i}": binding.contexts[i] for i, req in enumerate(binding.reqs) if train and req != "null"}
     for k, h in enumerate(work.heads):
         homes[f"out:{k}"] = homes[f"head:{k}"] = _context_of(h.node, where, default, group2ctx or {}) if not h.node.is_variable else default
-    lowered = lower_steps(order, plan_order, all_specs, given, wanted, origin, lane_traits, train)
-    donated = frozenset(e for e, key in lowered.external.items() if key.startswith("var:") and int(key[4:]) in binding.donated)
-    pinned = frozenset(e for e, key in lowered.external.items() if key.startswith(("out:", "grad:")))
+    in_order = {id(node) for node in order}
+    read_ahead = () if preparation is None else [int(k[4:]) for k in preparation.externals if k.startswith("var:")]
+    ahead = [binding.variables[i] for i in read_ahead if id(binding.variables[i]) not in in_order]
+    all_specs |= {(id(binding.variables[i]), 0): binding.specs[i] for i in read_ahead}
+    homes |= {f"prep:{k}": where[id(v)] for k, v in enumerate(prepared)}
+    forms: dict[int, tuple[Fused, Lowered]] = {}
+
+    def lower(form: Fused) -> Lowered:
+        if id(form) not in forms:
+            wanted: dict[Key, tuple[str, str]] = {key(h): (f"out:{k}", "write") for k, h in enumerate(form.heads)}
+            wanted |= {key(g): (f"grad:{i}", req) for (i, req, _), g in zip(final_grads, form.grads, strict=True)}
+            nodes = [*ahead, *topological([*form.heads, *form.grads])]
+            forms[id(form)] = (form, lower_steps(nodes, form.schedule, all_specs, given, wanted, origin, lane_traits, train))
+        return forms[id(form)][1]
 
     def planned(steps: Lowered) -> MemoryPlan:
         return plan_memory(
             steps.uses,
             [spec.nbytes for spec in steps.specs],
             steps.external,
-            donated=donated,
-            pinned=pinned,
+            donated=frozenset(e for e, k in steps.external.items() if k.startswith("var:") and int(k[4:]) in binding.donated),
+            pinned=_pinned(steps),
             alignment=alignment,
             limits={lane: t.max_alloc for lane, t in enumerate(lane_traits)},
             reuse=reuse,
         )
 
     mirrored = env("MXNET_BACKWARD_DO_MIRROR") == "1"
-    chosen = choose(lowered, plan_order, all_specs, lane_traits, planned, pinned, memory_limit, mirrored)
+    form = Fused(plan_order, head_entries, placed_grads)
+    if optimize:
+        again = train and (mirrored or any(attribute(node, "force_mirroring") for node in plan_order.steps))
+        fuse = partial(fuse_elementwise, form, all_specs, origin, train)
+        form = fused_within(form, fuse, lambda f: planned(lower(f)).arena_bytes if reuse else 0, memory_limit, again)
+        work.fused = {**work.fused, **form.names}
+    plan_order, lowered = form.schedule, lower(form)
+    chosen = choose(lowered, plan_order, all_specs, lane_traits, planned, _pinned(lowered), memory_limit, mirrored)
     lowered, memory = chosen.lowered, chosen.memory
     return Plan(
         steps=tuple(lowered.steps),
@@ -339,7 +418,14 @@ def compile_plan(
         recomputed=chosen.steps,
         extra_work=chosen.work,
         states=frozenset(f"var:{i}" for i, v in enumerate(binding.variables) if id(v) in states),
+        preparation=preparation,
+        fused={node.name: work.fused[id(node)] for node in plan_order.steps if id(node) in work.fused},
     )
+
+
+def _pinned(lowered: Lowered) -> frozenset[int]:
+    """The entries that lie in arrays which the caller reads."""
+    return frozenset(e for e, k in lowered.external.items() if k.startswith(("out:", "grad:")))
 
 
 def _context_of(node: Node, where: Mapping[int, Context], default: Context, group2ctx: Mapping[str, Context]) -> Context:

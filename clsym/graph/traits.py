@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 
 __all__ = ["DeviceTraits"]
 
@@ -21,6 +23,9 @@ class DeviceTraits:
         Bytes to which a sub-buffer's origin must be aligned.
     max_alloc, global_mem, local_mem : int
         Bytes.
+    tuning : dict of str to (dict of str to int)
+        Tuned numbers by ``family/class of shapes``; see `clsym.graph.tuning.tuned`. They say how fast, not what the device can, so that
+        they are left out of comparisons; what remembers a lowering by traits adds `tuning_key`. Copied, so that it stays as it is.
     """
 
     kind: str = "cpu"
@@ -37,6 +42,15 @@ class DeviceTraits:
     fp64: bool = True
     fp16: bool = False
     extensions: frozenset[str] = frozenset()
+    tuning: Mapping[str, Mapping[str, int]] = field(default_factory=dict, compare=False, hash=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "tuning", {key: dict(numbers) for key, numbers in self.tuning.items()})
+
+    @cached_property
+    def tuning_key(self) -> frozenset[tuple[str, tuple[tuple[str, int], ...]]]:
+        """The tuned numbers as a key of a dict."""
+        return frozenset((key, tuple(sorted(numbers.items()))) for key, numbers in self.tuning.items())
 
     @property
     def is_cpu(self) -> bool:

@@ -14,6 +14,7 @@ from ..runtime.launch import random_state, temp_sizes
 from ..runtime.shared_kernel import constants, enqueue, shared_kernel, work_group
 from ..runtime.topology import on_fork_clear
 from ..runtime.transfer import DeviceFailure, copy_bytes, failure, upload
+from ..runtime.versions import touch
 from .lru import LRU
 from .storage import ArrayBase
 
@@ -80,6 +81,10 @@ class Prepared:
         device = self.device
         ins = [a._root if a._offset == 0 else self._staged(a) for a in inputs]
         outs = [a._root if a._offset == 0 else a._buffer() for a in outputs]
+        for a in outputs:
+            touch(a._root)
+        for i in self.mutates:
+            touch(inputs[i]._root)
         back: list[tuple[Any, int]] = []
         for k, out in enumerate(outs):
             if out is None or self._clashes(k, outputs[k], inputs):

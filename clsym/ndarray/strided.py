@@ -14,6 +14,7 @@ from ..graph.op import KernelCall, compute_type, ctype, defines_for, grid
 from ..runtime.device import Device
 from ..runtime.shared_kernel import SharedKernel, enqueue, shared_kernel
 from ..runtime.topology import on_fork_clear
+from ..runtime.versions import touch
 from .storage import ITEMSIZE, ArrayBase
 
 __all__ = ["Walk", "convert", "move", "row_major"]
@@ -85,6 +86,7 @@ def move(src: ArrayBase, src_walk: Walk, dst: ArrayBase, dst_walk: Walk, extents
     src_start = src_walk.start + src._offset // ITEMSIZE[src._dtype]
     dst_start = dst_walk.start + dst._offset // ITEMSIZE[dst._dtype]
     shared = _kernel(device, src._dtype, dst._dtype, tables)
+    touch(dst._root)
     set_buffer, set_value = shared.set_buffer, shared.set_value
     with shared.lock:
         set_buffer(0, src._root)

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from ..graph.ir import Entry
-from ..graph.op import Gradient, In, KernelCall, LowerContext, Op, Out, Scalar, TensorSpec, defines_for, grid, register
-from ..graph.traits import DeviceTraits
+from ..graph.op import Expression, Gradient, In, KernelCall, LowerContext, Op, Out, Scalar, TensorSpec, defines_for, grid, register
+from ..graph.rewrite import Activate, Blocked, Rewrite
 from ..params import Enum, Field, Params
 from .float_types import one_float_type
 
 __all__ = ["Activation"]
 
 _TYPES = ("relu", "sigmoid", "softrelu", "softsign", "tanh")
-
-
-def _blocks(n: int, traits: DeviceTraits) -> tuple[tuple[int], tuple[int]]:
-    """The grid for kernels that take blocks of 64 elements on a CPU."""
-    return grid(-(-n // 64), traits, 64) if traits.is_cpu else grid(n, traits)
-
 
 _ACTIVATION_PARAMS: dict[str, Field] = {"act_type": Enum(_TYPES, doc="The function.")}
 
@@ -65,15 +60,24 @@ class Activation(Op):
     def inplace(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Sequence[tuple[int, int]]:
         return ((0, 0),)
 
+    def pointwise(self, p: Params) -> Literal["", "any", "zero"]:
+        return "zero" if p.act_type in ("relu", "tanh", "softsign") else "any"
+
+    def rewrite(self, r: Rewrite) -> Sequence[Entry | Blocked] | None:
+        return r.absorb(0, Activate("relu")) if r.p.act_type == "relu" else None
+
     def gradient(self, g: Gradient) -> Sequence[Entry | None]:
         # from the output, so that the input's memory can go; softsign's would lose digits near 1
         saved = g.input(0) if g.p.act_type == "softsign" else g.output()
         return [g.apply("_backward_Activation", g.ograd(), saved, act_type=g.p.act_type)]
 
+    def expression(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Expression | None:
+        return Expression(f"F_act_{p.act_type}(x)", ("x",))
+
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
         n = outs[0].size
         defines = defines_for(outs[0].dtype, ctx.reqs[0], ACT=f"act_{p.act_type}")
-        return [KernelCall("activation.cl", "activation", (In(0), Out(0), Scalar("long", n)), defines, *_blocks(n, ctx.traits))]
+        return [KernelCall("activation.cl", "activation", (In(0), Out(0), Scalar("long", n)), defines, *grid(n, ctx.traits))]
 
 
 @register
@@ -88,8 +92,11 @@ class ActivationBackward(Op):
     def inplace(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Sequence[tuple[int, int]]:
         return ((0, 0), (0, 1))
 
+    def expression(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Expression | None:
+        return Expression(f"((g) * D_act_{p.act_type}(v))", ("g", "v"))
+
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
         n = outs[0].size
         defines = defines_for(outs[0].dtype, ctx.reqs[0], ACT=f"act_{p.act_type}")
         args = (In(0), In(1), Out(0), Scalar("long", n))
-        return [KernelCall("activation.cl", "activation_backward", args, defines, *_blocks(n, ctx.traits))]
+        return [KernelCall("activation.cl", "activation_backward", args, defines, *grid(n, ctx.traits))]

@@ -28,6 +28,7 @@ from ..graph.op import (
     req_code,
     unify_shape,
 )
+from ..graph.rewrite import Affine, Blocked, Rewrite
 from ..graph.traits import DeviceTraits
 from ..params import Bool, Field, Float, Int, Params, Str
 from .float_types import one_float_type, statistics_type
@@ -77,6 +78,11 @@ def _split(p: Params, shape: tuple[int, ...], traits: DeviceTraits) -> _Split:
     return _Split(outer, channels, inner, -(-count // size), size, rows)
 
 
+def _index(shape: tuple[int, ...]) -> str:
+    """The type of indices in divisions."""
+    return "uint" if math.prod(shape) < 1 << 31 else "long"
+
+
 def _local(traits: DeviceTraits) -> int:
     local = 1
     while local * 2 <= min(traits.max_work_group_size, 256):
@@ -96,7 +102,7 @@ def _apply_calls(
 ) -> list[KernelCall]:
     """The launches that normalise data by given statistics."""
     ct = compute_type(ins[0].dtype)
-    defines = defines_for(ins[0].dtype, ctx.reqs[0], INV=inverse, LOCAL=_local(ctx.traits), REQ1=1, REQ2=1)
+    defines = defines_for(ins[0].dtype, ctx.reqs[0], INV=inverse, LOCAL=_local(ctx.traits), INDEX=_index(ins[0].shape), REQ1=1, REQ2=1)
     channels, eps, fixed = Scalar("int", s.channels), Scalar(ct, p.eps), Scalar("int", int(p.fix_gamma))
     if s.rows:
         scale = Temp(3, s.channels * ins[1].itemsize)
@@ -196,6 +202,32 @@ class BatchNorm(Op):
         other = statistics_type(data)
         return [data, *(t or other for t in ins[1:])] if other is None else [data, *[other] * 4], [out, other, other]
 
+    def rewrite(self, r: Rewrite) -> Sequence[Entry | Blocked] | None:
+        p, data = r.p, r.ins[0]
+        if not data.ndim >= 2 or _axis(p, data.ndim) != 1 or 0 in data.shape:
+            return None
+        given = {"eps": p.eps, "fix_gamma": p.fix_gamma}
+        if r.train:
+            if not r.is_blocked(0):
+                return None
+            given |= {"momentum": p.momentum, "use_global_stats": p.use_global_stats, "channels": data.shape[1], "inverse": self.inverse}
+            node = r.node_of("_blocked_batch_norm", (r.blocked(0), *(r.plain(i) for i in range(1, 5))), given)
+            return [Blocked(node.out(0)), node.out(1), node.out(2)]
+        if r.used(1) or r.used(2):
+            return None
+        vectors = [r.plain(i) for i in range(1, 5)]
+        folded = r.node_of("_batch_norm_scale", vectors, {**given, "dtype": data.dtype})
+        found = r.absorb(0, Affine(folded.out(0), folded.out(1)))
+        if found is not None:
+            return [*found, r.node.out(1), r.node.out(2)]
+        folded = r.node_of("_batch_norm_scale", vectors, given)
+        scale, shift = folded.out(0), folded.out(1)
+        blocked = r.is_blocked(0)
+        if blocked:
+            scale, shift = (r.apply("_pad_channels", v, block=r.block) for v in (scale, shift))
+        value = r.apply("_scale_shift", r.blocked(0) if blocked else r.plain(0), scale, shift, blocked=blocked, channels=data.shape[1])
+        return [Blocked(value) if blocked else value, r.node.out(1), r.node.out(2)]
+
     def mutates(self, p: Params, train: bool) -> Sequence[int]:
         return (3, 4) if train and not p.use_global_stats else ()
 
@@ -222,7 +254,12 @@ class BatchNorm(Op):
         req1, req2 = (*ctx.reqs, "null", "null")[1:3]
         if "add" in (req1, req2):
             raise ShapeError("the statistics of BatchNorm cannot be added to an array (grad_req 'add'); use 'write'")
-        base = {"LOCAL": _local(ctx.traits), "REQ1": req_code(req1), "REQ2": req_code(req2)}
+        base: dict[str, str | int] = {
+            "LOCAL": _local(ctx.traits),
+            "INDEX": _index(ins[0].shape),
+            "REQ1": req_code(req1),
+            "REQ2": req_code(req2),
+        }
         eps = Scalar(ct, p.eps)
         channels = Scalar("int", s.channels)
         per_channel = grid(s.channels, ctx.traits, 256)
@@ -398,7 +435,13 @@ class BatchNormBackward(Op):
         ct = compute_type(ins[0].dtype)
         vector_bytes = s.channels * ins[2].itemsize
         defines = defines_for(
-            ins[0].dtype, ctx.reqs[0], LOCAL=_local(ctx.traits), INV=int(p.inverse), REQ1=req_code(ctx.reqs[1]), REQ2=req_code(ctx.reqs[2])
+            ins[0].dtype,
+            ctx.reqs[0],
+            LOCAL=_local(ctx.traits),
+            INDEX=_index(ins[0].shape),
+            INV=int(p.inverse),
+            REQ1=req_code(ctx.reqs[1]),
+            REQ2=req_code(ctx.reqs[2]),
         )
         channels, inner = Scalar("int", s.channels), () if s.rows else (Scalar("long", s.inner),)
         count, parts = Scalar("long", s.count), Scalar("int", s.parts)

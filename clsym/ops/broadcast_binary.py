@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ..graph.ir import Entry
 from ..graph.op import (
     Arg,
+    Expression,
     Gradient,
     In,
     KernelCall,
@@ -20,6 +21,7 @@ from ..graph.op import (
     grid,
     register,
 )
+from ..graph.rewrite import Blocked, Rewrite
 from ..params import Params
 from .binary_table import BINARY_TABLE, BinaryRow
 from .broadcast_geometry import broadcast_shape, collapse, steps_of
@@ -72,6 +74,15 @@ class BroadcastBinary(Op):
     def inplace(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Sequence[tuple[int, int]]:
         return tuple((0, i) for i, spec in enumerate(ins) if spec.size == outs[0].size)
 
+    def rewrite(self, r: Rewrite) -> Sequence[Entry | Blocked] | None:
+        if r.ins[0].shape != r.ins[1].shape:
+            return None
+        if self.row.stem == "add" and (found := r.add(0, 1) or r.add(1, 0)):
+            return found
+        if r.is_blocked(0) and r.is_blocked(1) and (self.row.stem in ("add", "sub", "mul") or r.ins[0].shape[1] % r.block == 0):
+            return [Blocked(r.apply(self.name, r.blocked(0), r.blocked(1)))]
+        return None
+
     def gradient(self, g: Gradient) -> Sequence[Entry | None]:
         full = g.outs[0].shape
         plain = g.ins[0].shape == g.ins[1].shape
@@ -94,6 +105,9 @@ class BroadcastBinary(Op):
             grad = sum_to(g, grad, full, g.ins[i].shape)
             grads.append(g.apply("negative", grad) if slope == "-g" else grad)
         return grads
+
+    def expression(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Expression | None:
+        return Expression(self.row.expr, ("a", "b"))
 
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
         n = outs[0].size
@@ -120,6 +134,9 @@ class BroadcastBackward(Op):
 
     def inplace(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Sequence[tuple[int, int]]:
         return tuple((0, i) for i, spec in enumerate(ins) if spec.size == outs[0].size)
+
+    def expression(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Expression | None:
+        return Expression(self.slope, ("g", "a", "b"))
 
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
         global_size, local_size = grid(outs[0].size, ctx.traits)

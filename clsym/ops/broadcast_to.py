@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from ..graph.ir import Entry
 from ..graph.op import (
+    Expression,
     Gradient,
     In,
     KernelCall,
@@ -42,6 +43,9 @@ class Repeat(Op):
     def gradient(self, g: Gradient) -> Sequence[Entry | None]:
         rest: list[Entry | None] = [None] * (len(g.ins) - 1)
         return [sum_to(g, g.ograd(), g.outs[0].shape, g.ins[0].shape), *rest]
+
+    def expression(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Expression | None:
+        return Expression("x", ("x",)) if len(ins) == 1 and ins[0].size != outs[0].size else None
 
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
         out = outs[0]

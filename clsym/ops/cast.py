@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ..graph.ir import Entry
-from ..graph.op import Gradient, In, KernelCall, LowerContext, Op, Out, Scalar, TensorSpec, ctype, defines_for, grid, register
+from ..graph.op import Expression, Gradient, In, KernelCall, LowerContext, Op, Out, Scalar, TensorSpec, ctype, defines_for, grid, register
 from ..params import Dtype, Params
 from .strided import flat_copy
 
@@ -52,6 +52,9 @@ class Cast(Op):
 
     def gradient(self, g: Gradient) -> Sequence[Entry | None]:
         return [g.apply("Cast", g.ograd(), dtype=g.ins[0].dtype)]
+
+    def expression(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Expression | None:
+        return Expression("x", ("x",)) if ins[0].dtype != outs[0].dtype else None
 
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
         n, source, target = outs[0].size, ins[0].dtype, outs[0].dtype

@@ -19,6 +19,7 @@ from ..graph.op import (
     show_shape,
     unify_shape,
 )
+from ..graph.rewrite import Blocked, Rewrite
 from ..params import Int, Params
 from .reshape import axis_index
 from .strided import Walk, copy, row_major
@@ -102,6 +103,14 @@ class Concat(Op):
                 raise ShapeError(f"the inputs are longer along dim={p.dim} than the output of extent {total}")
             extents[extents.index(-1)] = missing
         return [(*common[:axis], e, *common[axis + 1 :]) for e in extents], [(*common[:axis], total, *common[axis + 1 :])]
+
+    def rewrite(self, r: Rewrite) -> Sequence[Entry | Blocked] | None:
+        n = len(r.ins)
+        if r.outs[0].ndim != 4 or r.p.dim not in (1, -3) or r.outs[0].dtype != "float32" or not any(r.is_blocked(i) for i in range(n)):
+            return None
+        if any(t.shape[1] % r.block for t in r.ins):
+            return None  # the padding of one would come to lie between the others
+        return [Blocked(r.apply("Concat", *(r.blocked(i) for i in range(n)), num_args=n, dim=1))]
 
     def parts(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Mapping[int, tuple[int, int]]:
         return consecutive(ins, outs[0], axis_index(p.dim, outs[0].ndim, "dim"))

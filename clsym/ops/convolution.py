@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..base import MXNetError
-from ..graph.ir import Entry
+from ..graph.ir import Entry, Node
 from ..graph.op import Gradient, In, KernelCall, LowerContext, Op, Out, PartialShape, ShapeError, TensorSpec, register, unify_shape
+from ..graph.rewrite import Affine, Blocked, Request, Rewrite
 from ..params import REQUIRED, Bool, Enum, Int, Params, Shape
+from . import blocked_convolution
 from . import convolution_calls as calls
+from .absorb import shifted
 from .convolution_geometry import Geometry
 
 __all__ = ["Convolution"]
@@ -143,6 +146,17 @@ class Convolution(Op):
         batch = max(data[0], out[0])
         depth = weight[1] * p.num_group if weight[1] >= 0 else -1
         return [(batch, depth, *sizes), weight, *biases], [(batch, p.num_filter, *results)]
+
+    def rewrite(self, r: Rewrite) -> Sequence[Entry | Blocked] | None:
+        found = blocked_convolution.rewrite(r)
+        return None if found is None else [Blocked(found)]
+
+    def absorb(self, node: Node, request: Request, r: Rewrite) -> Node | None:
+        if r.train or not isinstance(request, Affine):
+            return None
+        bias = None if node.params.no_bias else node.inputs[2]
+        inputs = (node.inputs[0], r.apply("_scale_filters", node.inputs[1], request.scale), shifted(r, bias, request))
+        return Node(self, node.name, self.parse({**dict(node.params.items()), "no_bias": False}), node.attrs, inputs)
 
     def gradient(self, g: Gradient) -> Sequence[Entry | None]:
         found: list[Entry | None] = [None] * len(g.ins)

@@ -24,6 +24,7 @@ from ..graph.op import (
     register,
     unify_shape,
 )
+from ..graph.rewrite import Blocked, Rewrite
 from ..params import Bool, Enum, Field, Float, Params, Shape
 from .float_types import one_float_type
 
@@ -135,6 +136,11 @@ class Dropout(Op):
 
     def inplace(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Sequence[tuple[int, int]]:
         return ((0, 0),)
+
+    def rewrite(self, r: Rewrite) -> Sequence[Entry | Blocked] | None:
+        if r.train or r.p.mode != "training" or r.used(1):
+            return None
+        return [r.passed(0), r.node.out(1)]
 
     def gradient(self, g: Gradient) -> Sequence[Entry | None]:
         return [g.apply("_backward_Dropout", g.ograd(), g.output(1), p=g.p.p, axes=g.p.axes)]

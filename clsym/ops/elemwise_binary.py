@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 from ..graph.ir import Entry
-from ..graph.op import Gradient, In, KernelCall, LowerContext, Op, Out, Scalar, TensorSpec, defines_for, grid, register
+from ..graph.op import Expression, Gradient, In, KernelCall, LowerContext, Op, Out, Scalar, TensorSpec, defines_for, grid, register
+from ..graph.rewrite import Blocked, Rewrite
 from ..params import Int, Params
 from .binary_table import BINARY_TABLE, BinaryRow
 from .elemwise_unary import no_bool
@@ -20,6 +22,9 @@ class Elementwise(Op):
 
     def infer_type(self, p: Params, ins: list[str | None], outs: list[str | None]) -> tuple[list[str | None], list[str | None]]:
         return no_bool(self.name, ins, outs)
+
+    def pointwise(self, p: Params) -> Literal["", "any", "zero"]:
+        return "any"
 
     def inplace(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Sequence[tuple[int, int]]:
         return tuple((0, i) for i in range(len(ins)))
@@ -47,6 +52,12 @@ class Binary(Elementwise):
             f">>> y.asnumpy().astype('float64').round(4).tolist()\n[{self.row.example}]\n"
         )
 
+    def pointwise(self, p: Params) -> Literal["", "any", "zero"]:
+        return "zero" if self.row.stem in ("add", "sub", "mul", "maximum", "minimum", "hypot") else "any"
+
+    def rewrite(self, r: Rewrite) -> Sequence[Entry | Blocked] | None:
+        return r.add(0, 1) or r.add(1, 0) if self.row.stem == "add" else None
+
     def gradient(self, g: Gradient) -> Sequence[Entry | None]:
         head = g.ograd
         rules: dict[str, Callable[[], Entry | None]] = {
@@ -67,6 +78,9 @@ class Binary(Elementwise):
                 grads.append(g.apply(f"_backward_{self.row.stem}_{side}", head(), g.input(0), g.input(1)))
         return grads
 
+    def expression(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Expression | None:
+        return Expression(self.row.expr, ("a", "b"))
+
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
         n = outs[0].size
         global_size, local_size = grid(n, ctx.traits)
@@ -83,6 +97,9 @@ class BinaryBackward(Elementwise):
     def __init__(self, row: BinaryRow, side: int) -> None:
         self.name = f"_backward_{row.stem}_{('lhs', 'rhs')[side]}"
         self.slope = row.slopes[side]
+
+    def expression(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Expression | None:
+        return Expression(self.slope, ("g", "a", "b"))
 
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
         n = outs[0].size
@@ -144,6 +161,13 @@ class AddN(Elementwise):
     def gradient(self, g: Gradient) -> Sequence[Entry | None]:
         head = g.ograd()
         return [head] * len(g.ins)
+
+    def expression(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Expression | None:
+        names = tuple(f"x{i}" for i in range(len(ins)))
+        total = names[0]
+        for name in names[1:]:
+            total = f"({total} + {name})"  # in the order of the kernel
+        return Expression(total, names) if 2 <= len(ins) <= 4 else None
 
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
         n = outs[0].size

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from ..graph.ir import Entry
-from ..graph.op import Arg, Gradient, In, KernelCall, LowerContext, Op, Out, Scalar, TensorSpec, ctype, grid, register
+from ..graph.op import Arg, Expression, Gradient, In, KernelCall, LowerContext, Op, Out, Scalar, TensorSpec, ctype, grid, register
+from ..graph.rewrite import Activate, Blocked, Rewrite
 from ..params import Bool, Float, Params
 from .elemwise_unary import no_bool, unary_defines
 from .float_types import one_float_type
@@ -74,6 +76,9 @@ class NumberOp(Op):
         args: tuple[Arg, ...] = (*(In(i) for i in range(len(ins))), Out(0), Scalar(kind, s), Scalar(kind, t), Scalar("long", n))
         return [KernelCall("elemwise_scalar.cl", "scalar_backward" if backward else "scalar", args, defines, global_size, local_size)]
 
+    def expression(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Expression | None:
+        return Expression(self.expr, ("x",), tuple(zip("st", self.numbers(p, outs[0].dtype), strict=True)))
+
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
         return self.calls(p, ins, outs, ctx, False)
 
@@ -91,6 +96,9 @@ class NumberBackward(Op):
 
     def inplace(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Sequence[tuple[int, int]]:
         return ((0, 0), (0, 1))
+
+    def expression(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Expression | None:
+        return Expression(self.forward.slope, ("g", "v"), tuple(zip("st", self.forward.numbers(p, outs[0].dtype), strict=True)))
 
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
         return self.forward.calls(p, ins, outs, ctx, True)
@@ -158,6 +166,9 @@ class ScalarOp(NumberOp):
         self.aliases = (row.alias,)
         self.row = row
         self.expr, self.slope, self.slope_of_output = row.expr, row.slope, row.of_output
+
+    def pointwise(self, p: Params) -> Literal["", "any", "zero"]:
+        return "zero" if self.name in ("_mul_scalar", "_div_scalar") else "any"
 
     def doc(self) -> str:
         """The documentation."""
@@ -231,6 +242,12 @@ class Clip(NumberOp):
     params = {"a_min": Float(doc="Lower end."), "a_max": Float(doc="Upper end.")}
     expr = "((x) > (t) ? (t) : ((x) < (s) ? (s) : (x)))"
     slope = "((v) < (s) || (v) > (t) ? 0 : (g))"  # NaN passes
+
+    def pointwise(self, p: Params) -> Literal["", "any", "zero"]:
+        return "zero" if p.a_min <= 0 <= p.a_max else "any"
+
+    def rewrite(self, r: Rewrite) -> Sequence[Entry | Blocked] | None:
+        return r.absorb(0, Activate("clip", r.p.a_min, r.p.a_max)) if r.p.a_min <= 0 <= r.p.a_max else None
 
     def numbers(self, p: Params, dtype: str) -> tuple[float, float]:
         if dtype.startswith("float"):

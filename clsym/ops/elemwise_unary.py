@@ -6,9 +6,11 @@ A row gives the function and its derivative as OpenCL C expressions in ``x`` (th
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from ..graph.ir import Entry
 from ..graph.op import (
+    Expression,
     Gradient,
     In,
     KernelCall,
@@ -23,6 +25,7 @@ from ..graph.op import (
     grid,
     register,
 )
+from ..graph.rewrite import Activate, Blocked, Rewrite
 from ..params import Params
 from .elemwise_table import TABLE, Row
 
@@ -55,6 +58,29 @@ def unary_defines(dtype: str, req: str, in_float: bool, **more: str) -> tuple[tu
     return defines
 
 
+_ZERO_AT_ZERO = {
+    *(
+        "relu",
+        "abs",
+        "sign",
+        "ceil",
+        "floor",
+        "rint",
+        "round",
+        "fix",
+        "trunc",
+        "square",
+        "sqrt",
+        "cbrt",
+        "negative",
+        "expm1",
+        "log1p",
+        "erf",
+    ),
+    *("sin", "tan", "sinh", "tanh", "arcsin", "arctan", "arcsinh", "arctanh", "softsign"),
+}
+
+
 class Unary(Op):
     """An element-wise function; `forward` and `derivative` are expressions in ``x`` and ``y``."""
 
@@ -81,6 +107,12 @@ class Unary(Op):
     def infer_type(self, p: Params, ins: list[str | None], outs: list[str | None]) -> tuple[list[str | None], list[str | None]]:
         return no_bool(self.name, ins, outs)
 
+    def pointwise(self, p: Params) -> Literal["", "any", "zero"]:
+        return "zero" if self.name in _ZERO_AT_ZERO else "any"
+
+    def rewrite(self, r: Rewrite) -> Sequence[Entry | Blocked] | None:
+        return r.absorb(0, Activate("relu")) if self.name == "relu" else None
+
     def inplace(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Sequence[tuple[int, int]]:
         return ((0, 0),)
 
@@ -93,6 +125,10 @@ class Unary(Op):
         # reading the output rather than the input lets the input's memory go, and the other way round
         saved = g.output() if self.row.of_output else g.input(0)
         return [g.apply(f"_backward_{self.name}", g.ograd(), saved)]
+
+    def expression(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Expression | None:
+        # sine and its kin are looked over for large arguments first, in blocks: their own kernel is faster
+        return Expression(self.row.forward, ("x",)) if not self.row.near else None
 
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
         n, dtype = outs[0].size, outs[0].dtype
@@ -118,6 +154,9 @@ class UnaryBackward(Op):
 
     def inplace(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Sequence[tuple[int, int]]:
         return ((0, 0), (0, 1))
+
+    def expression(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Expression | None:
+        return Expression(f"((g) * {self.row.derivative})", ("g", "y" if self.row.of_output else "x"))
 
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
         n = outs[0].size

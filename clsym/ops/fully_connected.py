@@ -11,14 +11,19 @@ from ..params import Bool, Int, Params
 from .gemm import product
 from .product import matrix
 
-__all__ = ["FullyConnected"]
+__all__ = ["FullyConnected", "matrix_extents", "output_shape"]
 
 
-def _rows(shape: Sequence[int], flatten: bool) -> tuple[int, int]:
+def matrix_extents(shape: Sequence[int], flatten: bool) -> tuple[int, int]:
     """Rows and columns of the data as a matrix."""
     rows = shape[0] if flatten else math.prod(shape[:-1])
     columns = math.prod(shape[1:]) if flatten else shape[-1]
     return rows, columns
+
+
+def output_shape(shape: Sequence[int], hidden: int, flatten: bool) -> tuple[int, ...]:
+    """Of the result for data of that shape."""
+    return (shape[0], hidden) if flatten else (*shape[:-1], hidden)
 
 
 _PARAMS = {
@@ -86,7 +91,7 @@ class FullyConnected(Op):
             raise ShapeError(
                 f"weight must be (num_hidden, {'product of data.shape[1:]' if p.flatten else 'data.shape[-1]'}): {exc}"
             ) from exc
-        out = unify_shape((data[0], hidden) if p.flatten else (*data[:-1], hidden), outs[0])
+        out = unify_shape(output_shape(data, hidden, p.flatten), outs[0])
         assert weight is not None
         assert out is not None
         front = out[:1] if p.flatten else out[:-1]
@@ -97,7 +102,7 @@ class FullyConnected(Op):
 
     def gradient(self, g: Gradient) -> Sequence[Entry | None]:
         p, shape = g.p, g.ins[0].shape
-        rows, columns = _rows(shape, p.flatten)
+        rows, columns = matrix_extents(shape, p.flatten)
         head, h = g.ograd(), p.num_hidden
         found: list[Entry | None] = [None] * len(g.ins)
         if g.needed[0]:
@@ -109,7 +114,7 @@ class FullyConnected(Op):
         return found
 
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
-        rows, columns = _rows(ins[0].shape, p.flatten)
+        rows, columns = matrix_extents(ins[0].shape, p.flatten)
         h = p.num_hidden
         return product(
             rows, h, columns, matrix(In(0), rows, columns), matrix(In(1), columns, h, transposed=True), matrix(Out(0), rows, h),
@@ -117,5 +122,5 @@ class FullyConnected(Op):
         )  # fmt: skip
 
     def cost(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> tuple[int, int]:
-        rows, columns = _rows(ins[0].shape, p.flatten)
+        rows, columns = matrix_extents(ins[0].shape, p.flatten)
         return 2 * rows * columns * p.num_hidden, sum(t.nbytes for t in (*ins, *outs))

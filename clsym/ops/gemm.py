@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ..base import MXNetError
 from ..graph.op import In, KernelCall, Local, Out, Scalar, Temp, compute_type, ctype, defines_for, grid
 from ..graph.traits import DeviceTraits
+from .gemm_cpu import L2_ELEMENTS, CpuProduct, Matrix, ladder, stored_as_computed
 
 __all__ = ["Blocking", "Matrix", "Tile", "blocking", "ladder", "product", "scaled", "split_work", "tile_for"]
 
@@ -20,29 +21,6 @@ As dot products (packing such an operand transposes it), or as sums of its rows.
 
 DEPTH = 384
 """Depth of a panel of B, about: deep enough that loading and storing the sums does not count, shallow enough for the L2 cache."""
-
-L2_ELEMENTS = 131072
-"""Elements of a packed block of A: 512 KiB of float32, half of the L2 cache of a core of current CPUs."""
-
-
-@dataclass(frozen=True)
-class Matrix:
-    """An operand in a buffer: element (i, j) of batch entry e lies at ``offset + e * batch + i * rows + j * cols``.
-
-    `period` makes the batch entries repeat: entry e is entry ``e % period``.
-    """
-
-    arg: Arg
-    rows: int
-    cols: int
-    batch: int = 0
-    offset: int = 0
-    period: int = 0
-
-    @property
-    def transposed(self) -> Matrix:
-        """The same memory with rows and columns exchanged."""
-        return Matrix(self.arg, self.cols, self.rows, self.batch, self.offset, self.period)
 
 
 @dataclass(frozen=True)
@@ -151,11 +129,6 @@ def blocking(
     return Blocking(False, kc, mc, launched, Local((panel + kc * mc) * tile.itemsize))
 
 
-def ladder(limit: int) -> list[int]:
-    """Numbers of blocks to consider, up to `limit`."""
-    return [n for n in (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256) if n <= limit] or [1]
-
-
 def split_work(tiles: int, panels: int, k: int, entries: int, traits: DeviceTraits, tile: Tile) -> tuple[int, int, bool]:
     """Into how many row and column blocks to cut a product, and whether to read A in place.
 
@@ -195,6 +168,7 @@ def product(
     bias_of_rows: bool = False,
     alpha: float = 1.0,
     temp: int = 0,
+    total: tuple[Arg, int] | None = None,
 ) -> list[KernelCall]:
     """The calls that compute ``C = alpha * A B + bias`` for every batch entry.
 
@@ -212,9 +186,16 @@ def product(
         n values, or m with `bias_of_rows`.
     temp : int
         Index of the workspace that may be used.
+    total : (In, int) or None
+        A tensor of so many elements that lies as C does, and to which the product is added; it may be the very memory of C.
     """
     if max(m, n, k) >= 1 << 31:
         raise MXNetError(f"a matrix product of ({m}, {k}) and ({k}, {n}) is too large: every extent must be below 2**31")
+    if total is not None and not (traits.is_cpu and stored_as_computed(dtype) and req == "write"):
+        rest = product(
+            m, n, k, a, b, c, dtype, "add", traits, entries=entries, bias=bias, bias_of_rows=bias_of_rows, alpha=alpha, temp=temp
+        )
+        return [scaled(total[0], c.arg, total[1], 1, dtype, req, traits), *rest]
     more: dict[str, str | int] = {"BIAS": (2 if bias_of_rows else 1) if bias is not None else 0}
     factor = Scalar(compute_type(dtype), alpha if compute_type(dtype) in ("float", "double") else int(alpha))
     given = bias if bias is not None else a.arg
@@ -227,25 +208,24 @@ def product(
             factor,
         )  # fmt: skip
         return [KernelCall("gemm.cl", "gemm", args, defines, (-(-n // 64) * 16, -(-m // 64) * 16, entries), (16, 16, 1))]
+    if stored_as_computed(dtype):
+        into = total[0] if total is not None else None
+        return CpuProduct(m, n, k, a, b, c, dtype, req, traits, entries, given, int(more["BIAS"]), alpha, temp, into).calls()
     thin = _thin(m, n, k, a, b, c, given, dtype, req, traits, entries, factor, more)
     if thin is not None:
         return [thin]
     tile = tile_for(dtype, traits)
-    if tile.same and a.cols == 1 and b.rows == 1 and m <= 2 * tile.nr and n >= 4 * m and not a.period:
-        # few rows: the other operand takes the part of A, where it is read once, in place
-        m, n, a, b, c = n, m, b.transposed, a.transposed, c.transposed
-        more["BIAS"] = {0: 0, 1: 2, 2: 1}[int(more["BIAS"])]
-    down, across, direct = split_work(-(-m // tile.mr), -(-n // tile.nr), k, entries, traits, tile)
+    down, across, _ = split_work(-(-m // tile.mr), -(-n // tile.nr), k, entries, traits, tile)
     mrows, ncols = tile.rows_in(m, down), tile.columns_in(n, across)
     items = entries * -(-m // mrows) * -(-n // ncols)
-    block = blocking(tile, m, k, mrows, items, direct, traits, temp, cols=n)
+    block = blocking(tile, m, k, mrows, items, False, traits, temp, cols=n)
     longs = (a.rows, a.cols, b.rows, b.cols, c.rows, a.batch, b.batch, c.batch)
     given_args = (
         a.arg, b.arg, c.arg, given, block.work, *(Scalar("int", v) for v in (m, n, k)), *(Scalar("long", v) for v in longs),
         Scalar("int", a.period or entries), *(Scalar("long", v) for v in (a.offset, b.offset, c.offset)), factor,
         Scalar("long", c.cols), *(Scalar("int", v) for v in (mrows, ncols, block.mc, block.kc)), Scalar("long", items),
     )  # fmt: skip
-    defines = defines_for(dtype, req, **tile.defines(A_DIRECT=int(block.direct)), **more)
+    defines = defines_for(dtype, req, **tile.defines(), **more)
     return [KernelCall("gemm.cl", "gemm", given_args, defines, (block.launched,), (1,))]
 
 
@@ -266,8 +246,7 @@ def _thin(
         entry, shape, grain = "gemm_dot", {"ROWS": padded, "LINES": 4 if padded < 8 else 2}, 4
         strides: tuple[int, ...] = (x.rows, w.rows)
     elif w.rows == 1 and rows <= MAX_AXPY_ROWS:
-        strips = 4 if padded <= 4 else 2
-        entry, shape, grain = "gemm_axpy", {"ROWS": padded, "STRIPS": strips}, strips * tile.vw
+        entry, shape, grain = "gemm_axpy", {}, 4 * tile.vw
         strides = (x.rows, x.cols, w.cols)
     else:
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 from ..graph.ir import Entry
 from ..graph.op import Gradient, KernelCall, LowerContext, Op, Out, PartialShape, TensorSpec, register
@@ -21,6 +22,9 @@ class Identity(Op):
 
     def inplace(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Sequence[tuple[int, int]]:
         return ((0, 0),)
+
+    def pointwise(self, p: Params) -> Literal["", "any", "zero"]:
+        return "zero"
 
     def gradient(self, g: Gradient) -> Sequence[Entry | None]:
         return [g.ograd(), *[None] * (len(g.ins) - 1)]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Literal
 
 from ..graph.ir import Entry
 from ..graph.op import (
     Arg,
+    Expression,
     Gradient,
     In,
     KernelCall,
@@ -28,7 +30,7 @@ from ..graph.op import (
     show_shape,
     unify_shape,
 )
-from ..graph.traits import DeviceTraits
+from ..graph.rewrite import Activate, Blocked, Rewrite
 from ..params import Enum, Field, Float, Params
 from .float_types import one_float_type
 
@@ -36,10 +38,6 @@ __all__ = ["LeakyReLU"]
 
 _SOURCE = "leaky_relu.cl"
 _TYPES = ("elu", "gelu", "leaky", "prelu", "rrelu", "selu")
-
-
-def _blocks(n: int, traits: DeviceTraits) -> tuple[tuple[int], tuple[int]]:
-    return grid(-(-n // 64), traits, 64) if traits.is_cpu else grid(n, traits)
 
 
 def _channels(data: tuple[int, ...]) -> int:
@@ -133,6 +131,16 @@ class LeakyReLU(Op):
     def infer_type(self, p: Params, ins: list[str | None], outs: list[str | None]) -> tuple[list[str | None], list[str | None]]:
         return one_float_type(self.name, ins, outs)
 
+    def pointwise(self, p: Params) -> Literal["", "any", "zero"]:
+        return "zero" if p.act_type in ("leaky", "elu", "selu", "gelu") else ""
+
+    def rewrite(self, r: Rewrite) -> Sequence[Entry | Blocked] | None:
+        if r.p.act_type == "leaky":
+            return r.absorb(0, Activate("leaky", r.p.slope))
+        if r.p.act_type == "prelu" and not r.train and r.is_blocked(0) and r.ins[1].shape == r.ins[0].shape[1:2]:
+            return [Blocked(r.apply("_blocked_prelu", r.blocked(0), r.apply("_pad_channels", r.plain(1), block=r.block)))]
+        return None
+
     def inplace(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Sequence[tuple[int, int]]:
         return ((0, 0),)
 
@@ -143,6 +151,10 @@ class LeakyReLU(Op):
         if g.p.act_type == "rrelu":
             return [g.apply("_backward_rrelu", g.ograd(), g.input(0), g.output(1))]
         return [g.apply("_backward_LeakyReLU", g.ograd(), g.input(0), act_type=g.p.act_type, slope=g.p.slope)]
+
+    def expression(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Expression | None:
+        known_slope = p.act_type not in ("prelu", "rrelu")
+        return Expression(f"F_act_{p.act_type}(x, slope)", ("x",), (("slope", p.slope),)) if known_slope else None
 
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
         n, dtype = outs[0].size, outs[0].dtype
@@ -160,7 +172,7 @@ class LeakyReLU(Op):
             defines = defines_for(dtype, ctx.reqs[0], RANDOM=int(ctx.train), REQ1=req_code(req1))
             return [KernelCall(_SOURCE, "rrelu", args, defines, *grid(n, ctx.traits))]
         defines = defines_for(dtype, ctx.reqs[0], KIND=f"act_{p.act_type}")
-        return [KernelCall(_SOURCE, "leaky", (In(0), Out(0), Scalar("long", n), Scalar(ct, p.slope)), defines, *_blocks(n, ctx.traits))]
+        return [KernelCall(_SOURCE, "leaky", (In(0), Out(0), Scalar("long", n), Scalar(ct, p.slope)), defines, *grid(n, ctx.traits))]
 
 
 _LEAKY_BACKWARD_PARAMS: dict[str, Field] = {"act_type": Enum(_TYPES, "leaky"), "slope": Float(0.25)}
@@ -178,11 +190,14 @@ class LeakyBackward(Op):
     def inplace(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Sequence[tuple[int, int]]:
         return ((0, 0), (0, 1))
 
+    def expression(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Expression | None:
+        return Expression(f"((g) * D_act_{p.act_type}(x, slope))", ("g", "x"), (("slope", p.slope),))
+
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
         n, dtype = outs[0].size, outs[0].dtype
         defines = defines_for(dtype, ctx.reqs[0], KIND=f"act_{p.act_type}")
         args: tuple[Arg, ...] = (In(0), In(1), Out(0), Scalar("long", n), Scalar(compute_type(dtype), p.slope))
-        return [KernelCall(_SOURCE, "leaky_backward", args, defines, *_blocks(n, ctx.traits))]
+        return [KernelCall(_SOURCE, "leaky_backward", args, defines, *grid(n, ctx.traits))]
 
 
 @register

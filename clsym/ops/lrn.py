@@ -30,7 +30,7 @@ from .reduce_geometry import Rows, column_grid, split_axis
 
 __all__ = ["LRN"]
 
-_TILE = 256  # of kernels/lrn.cl
+_TILE = 512  # of kernels/lrn.cl
 _PARAMS: dict[str, Field] = {
     "alpha": Float(9.99999975e-05, "Scale of the sum of squares."),
     "beta": Float(0.75, "Exponent."),

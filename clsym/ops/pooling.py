@@ -24,10 +24,11 @@ from ..graph.op import (
     show_shape,
     unify_shape,
 )
+from ..graph.rewrite import Blocked, Rewrite
 from ..params import Bool, Enum, Field, Int, Params, Shape
 from .float_types import one_float_type
 
-__all__ = ["Pooling", "PoolingV1"]
+__all__ = ["POOLING_PARAMS", "Pooling", "PoolingV1", "Window", "is_global", "window_of"]
 
 _MODES = {"max": 0, "sum": 1, "avg": 2, "lp": 3}
 _LAYOUTS = {1: "NCW", 2: "NCHW", 3: "NCDHW"}
@@ -54,7 +55,7 @@ def _per_dimension(what: str, given: tuple[int, ...], n: int, default: int, low:
     return values
 
 
-def _window(p: Params, extents: Sequence[int]) -> Window:
+def window_of(p: Params, extents: Sequence[int]) -> Window:
     """Where the windows lie on spatial `extents`, of which -1 is unknown."""
     n = len(extents)
     if p.global_pool:
@@ -100,7 +101,7 @@ def _pool_shapes(p: Params, data: PartialShape, out: PartialShape) -> tuple[Part
         return (*out[:2], *(-1 for _ in out[2:])), out
     _check(p, len(data) - 2)
     try:
-        out = unify_shape((*data[:2], *_window(p, data[2:]).out), out)
+        out = unify_shape((*data[:2], *window_of(p, data[2:]).out), out)
     except ShapeError as exc:
         if out is None or len(out) == len(data):
             raise
@@ -133,9 +134,15 @@ def _defines(op: Pooling, p: Params, dtype: str, req: str, stride_w: int, local:
     )
 
 
-def _is_global(window: Window, extents: Sequence[int]) -> bool:
+def is_global(window: Window, extents: Sequence[int]) -> bool:
     """Whether one window covers exactly the plane."""
     return window.kernel == tuple(extents) and not any(window.pad) and all(o == 1 for o in window.out)
+
+
+def _sees_padding_alone(window: Window, extents: Sequence[int]) -> bool:
+    """Whether some window holds no pixel."""
+    dims = zip(extents, window.out, window.kernel, window.stride, window.pad, strict=True)
+    return any((o - 1) * s - q >= x or k <= q for x, o, k, s, q in dims)
 
 
 def _local_size(ctx: LowerContext) -> int:
@@ -145,7 +152,7 @@ def _local_size(ctx: LowerContext) -> int:
     return local
 
 
-_POOLING_PARAMS: dict[str, Field] = {
+POOLING_PARAMS: dict[str, Field] = {
     "kernel": Shape((), "Window: (x,), (y, x) or (d, y, x)."),
     "pool_type": Enum(("avg", "lp", "max", "sum"), "max", "What to compute of a window."),
     "global_pool": Bool(False, "One window over all of the plane, whatever the kernel."),
@@ -196,7 +203,7 @@ class Pooling(Op):
 
     name = "Pooling"
     legacy = False
-    params = _POOLING_PARAMS
+    params = POOLING_PARAMS
 
     def json_outputs(self, p: Params) -> int:
         # MXNet counts the workspace of oneDNN's max pooling, which it plans for where the layout is channel-first
@@ -209,6 +216,14 @@ class Pooling(Op):
     def infer_type(self, p: Params, ins: list[str | None], outs: list[str | None]) -> tuple[list[str | None], list[str | None]]:
         return one_float_type(self.name, ins, outs)
 
+    def rewrite(self, r: Rewrite) -> Sequence[Entry | Blocked] | None:
+        p, data = r.p, r.ins[0]
+        if self.legacy or data.ndim != 4 or not r.is_blocked(0) or p.pool_type == "lp":
+            return None
+        if p.pool_type == "max" and _sees_padding_alone(window_of(p, data.shape[2:]), data.shape[2:]):
+            return None
+        return [Blocked(r.apply("_blocked_pooling", r.blocked(0), **dict(p.items())))]
+
     def gradient(self, g: Gradient) -> Sequence[Entry | None]:
         reads = [g.ograd()]
         if g.p.pool_type == "max" or (g.p.pool_type == "lp" and g.p.p_value > 1):
@@ -217,9 +232,9 @@ class Pooling(Op):
 
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
         extents = ins[0].shape[2:]
-        window = _window(p, extents)
+        window = window_of(p, extents)
         planes = math.prod(ins[0].shape[:2])
-        if _is_global(window, extents):
+        if is_global(window, extents):
             n = math.prod(extents)
             local = _local_size(ctx)
             defines = _defines(self, p, ins[0].dtype, ctx.reqs[0], 1, local)
@@ -230,7 +245,7 @@ class Pooling(Op):
         return [KernelCall("pooling.cl", "pool", (In(0), Out(0), *_scalars(planes, extents, window)), defines, *grid(work, ctx.traits, 16))]
 
     def cost(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> tuple[int, int]:
-        return outs[0].size * math.prod(_window(p, ins[0].shape[2:]).kernel), ins[0].nbytes + outs[0].nbytes
+        return outs[0].size * math.prod(window_of(p, ins[0].shape[2:]).kernel), ins[0].nbytes + outs[0].nbytes
 
 
 def _scalars(planes: int, extents: Sequence[int], window: Window) -> tuple[Scalar, ...]:
@@ -299,15 +314,15 @@ class PoolingBackward(Op):
         return ("ograd",)
 
     def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
-        out: PartialShape = (*p.data_shape[:2], *_window(p, p.data_shape[2:]).out)
+        out: PartialShape = (*p.data_shape[:2], *window_of(p, p.data_shape[2:]).out)
         return ([out] if len(ins) == 1 else [out, p.data_shape, out]), [p.data_shape]
 
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
         extents = outs[0].shape[2:]
-        window = _window(p, extents)
+        window = window_of(p, extents)
         planes = math.prod(outs[0].shape[:2])
         data, out = (In(1), In(2)) if len(ins) == 3 else (In(0), In(0))
-        if _is_global(window, extents):
+        if is_global(window, extents):
             n = math.prod(extents)
             defines = _defines(self.forward, p, outs[0].dtype, ctx.reqs[0], 1, 64)
             whole = ctx.traits.is_cpu and not (p.pool_type == "max" and self.forward.legacy) and not (p.pool_type == "lp" and p.p_value > 1)

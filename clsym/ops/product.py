@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+from ..graph.ir import Entry, Node
 from ..graph.op import In, KernelCall, LowerContext, Op, Out, PartialShape, Scalar, ShapeError, TensorSpec, defines_for, register
 from ..params import Bool, Int, Params, Shape
 from .gemm import Matrix, product
@@ -19,20 +21,32 @@ def matrix(arg: In | Out, rows: int, cols: int, *, transposed: bool = False, bat
 
 _PARAMS = {
     "shape": Shape(), "m": Int(), "n": Int(), "k": Int(), "batch": Int(1), "transpose_a": Bool(False), "transpose_b": Bool(False),
+    "with_total": Bool(False, "The result is added to a third input."),
 }  # fmt: skip
 
 
 class MatrixProduct(Op):
-    """``op(lhs) op(rhs)`` for each of `batch` entries, m x k times k x n, in a tensor of the given shape."""
+    """``op(lhs) op(rhs) (+ total)`` for each of `batch` entries, m x k times k x n, in a tensor of the given shape."""
 
     name = "_matrix_product"
     recompute = "heavy"
     hidden = True
-    inputs = ("lhs", "rhs")
+    inputs = ("lhs", "rhs", "total")
     params = _PARAMS
 
+    def input_names(self, p: Params) -> tuple[str, ...]:
+        return self.inputs if p.with_total else self.inputs[:2]
+
+    def inplace(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Sequence[tuple[int, int]]:
+        return ((0, 2),) if p.with_total else ()
+
+    def added(self, node: Node, total: Entry) -> tuple[str, Sequence[Entry], Mapping[str, Any]] | None:
+        if node.params.with_total:
+            return None
+        return self.name, (*node.inputs, total), {**dict(node.params.items()), "with_total": True}
+
     def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
-        return ins, [p.shape]
+        return [*ins[:2], *([p.shape] if p.with_total else [])], [p.shape]
 
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
         return product(
@@ -41,6 +55,7 @@ class MatrixProduct(Op):
             matrix(In(1), p.k, p.n, transposed=p.transpose_b, batched=True),
             matrix(Out(0), p.m, p.n, batched=True),
             outs[0].dtype, ctx.reqs[0], ctx.traits, entries=p.batch,
+            total=(In(2), outs[0].size) if p.with_total else None,
         )  # fmt: skip
 
     def cost(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> tuple[int, int]:

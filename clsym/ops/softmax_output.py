@@ -30,6 +30,8 @@ from ..graph.op import (
 from ..graph.traits import DeviceTraits
 from ..params import Bool, Enum, Field, Float, Params
 from .float_types import one_float_type
+from .reduce_geometry import Rows
+from .softmax import softmax_calls
 
 __all__ = ["SoftmaxOutput"]
 
@@ -157,16 +159,8 @@ class SoftmaxOutput(Op):
         return [g.apply("_backward_SoftmaxOutput", *reads, **dict(g.p.items())), None]
 
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
-        outer, k, inner = _split(p, ins[0].shape)
-        local = _local(ctx.traits)
-        defines = defines_for(ins[0].dtype, ctx.reqs[0], LOCAL=local)
-        if inner == 1:
-            size = grid(outer, ctx.traits, max(16, 4096 // k)) if ctx.traits.is_cpu else ((outer * local,), (local,))
-            return [KernelCall(_SOURCE, "softmax_rows", (In(0), Out(0), Scalar("long", outer), Scalar("int", k)), defines, *size)]
-        blocks = -(-inner // 16)
-        size = grid(outer * blocks, ctx.traits, 16) if ctx.traits.is_cpu else grid(outer * inner, ctx.traits)
-        args: tuple[Arg, ...] = (In(0), Out(0), Scalar("long", outer), Scalar("int", k), Scalar("long", inner), Scalar("long", blocks))
-        return [KernelCall(_SOURCE, "softmax_columns", args, defines, *size)]
+        rows = Rows(*_split(p, ins[0].shape))
+        return softmax_calls("", (In(0), Out(0)), rows, (ins[0].dtype, outs[0].dtype, ""), "softmax", None, ctx)
 
     def cost(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> tuple[int, int]:
         return 20 * outs[0].size, 2 * outs[0].nbytes

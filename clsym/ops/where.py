@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from ..graph.ir import Entry
 from ..graph.op import (
+    Expression,
     Gradient,
     In,
     KernelCall,
@@ -93,6 +94,9 @@ class Where(Op):
         ]
         return [None, *sides]
 
+    def expression(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Expression | None:
+        return Expression("((c) != 0 ? (x) : (y))", ("c", "x", "y")) if ins[0].size == outs[0].size else None
+
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
         n = outs[0].size
         global_size, local_size = grid(n, ctx.traits)
@@ -127,6 +131,10 @@ class WhereBackward(Op):
 
     def inplace(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Sequence[tuple[int, int]]:
         return ((0, 1),)
+
+    def expression(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Expression | None:
+        sign = "!=" if p.keep else "=="
+        return Expression(f"((c) {sign} 0 ? (g) : (CT)0)", ("c", "g")) if ins[0].size == outs[0].size else None
 
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
         n = outs[0].size

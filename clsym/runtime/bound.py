@@ -13,8 +13,9 @@ from ..graph.lower import Step
 from ..graph.op import In, Out, Rng, Temp
 from ..graph.plan import Plan
 from .buffer import allocate, sub_buffer
-from .device import Device, check_fork
+from .device import Device, check_fork, resolve
 from .launch import Launch
+from .versions import Watch, touch_handles
 
 __all__ = ["Arena", "BoundPlan", "External"]
 
@@ -59,6 +60,44 @@ class Arena:
         return sum(int(b.size) for b in self.buffers.values())
 
 
+class Prepared:
+    """A value prepared from parameters: an exact allocation of its own."""
+
+    def __init__(self, device: Device, nbytes: int, what: str) -> None:
+        self._device = device
+        self._root = allocate(device, nbytes, what)
+        self._offset = 0
+        self.nbytes = nbytes
+
+
+class Preparation:
+    """The plan that brings parameters into the form that another plan wants them in, and its results.
+
+    It runs when one of its inputs was written since it last ran; its kernels and intermediates are given back at once.
+    """
+
+    def __init__(self, plan: Plan, devices: Sequence[Device], externals: Mapping[str, External]) -> None:
+        self.results: dict[str, External] = {}
+        self._plan = plan
+        self._devices = list(devices)
+        self._given = {k: externals[k] for k in plan.externals if k.startswith("var:")}
+        home = dict(zip(plan.contexts, devices, strict=True))
+        for key, e in plan.externals.items():
+            if key.startswith("out:"):
+                what = f"prepared parameter {plan.names[e]!r}"
+                self.results["prep:" + key[4:]] = Prepared(home[plan.homes[key]], plan.specs[e].nbytes, what)
+        self._watch = Watch(a._root for a in self._given.values())
+
+    def update(self) -> None:
+        """Prepare again if anything was written."""
+        if self._watch.changed():
+            self._run()
+
+    def _run(self) -> None:
+        outs = {"out:" + k[5:]: a for k, a in self.results.items()}
+        BoundPlan(self._plan, self._devices, {**self._given, **outs}, Arena()).run(False)
+
+
 class BoundPlan:
     """A plan with memory and kernels.
 
@@ -85,6 +124,13 @@ class BoundPlan:
         self._rng: dict[int, cl.Buffer] = {}
         self._loops: dict[bool, list[tuple[cl.CommandQueue, cl.Kernel, Any, Any]]] = {}
         self._events: dict[int, cl.Event] = {}
+        self.preparation: Preparation | None = None
+        if plan.preparation is not None:
+            by_context = dict(zip(plan.contexts, self.devices, strict=True))
+            self.preparation = Preparation(
+                plan.preparation, [by_context.get(c) or resolve(c) for c in plan.preparation.contexts], self.externals
+            )
+            self.externals |= self.preparation.results
         for lane, heights in plan.memory.arenas.items():
             for chunk, height in enumerate(heights):
                 arena.need(self.devices[lane], chunk, height, f"the arena of the graph's intermediates (chunk {chunk})")
@@ -100,6 +146,7 @@ class BoundPlan:
                 home = getattr(self.externals.get(key), "_device", None)
                 self._lane[e] = next((i for i, d in enumerate(self.devices) if d is home), 0)
         self._written = {e for step in plan.steps for e in step.outs if e >= 0} | {step.ins[i] for step in plan.steps for i in step.mutates}
+        self._handles = [a._root.int_ptr for k, a in self.externals.items() if plan.externals.get(k) in self._written]
 
     # ------------------------------------------------------------------------------------------------------------ where things are
 
@@ -248,7 +295,10 @@ class BoundPlan:
         if len(self.devices) > 1:
             self.run_steps(backward)
             return
+        if self.preparation is not None:
+            self.preparation.update()
         loop = self._loop(backward)
+        touch_handles(self._handles)
         if self._staging:
             self.stage_in()
         enqueue = cl.enqueue_nd_range_kernel
@@ -261,7 +311,10 @@ class BoundPlan:
         self, backward: bool, after: Callable[[int, Step], None] | None = None, before: Callable[[int, Step], None] | None = None
     ) -> None:
         """The same a step at a time: over several lanes, or to look at every step with `before` and `after`, called with (number, step)."""
+        if self.preparation is not None:
+            self.preparation.update()
         launches = self.launches
+        touch_handles(self._handles)
         if self._staging:
             self.stage_in()
         if len(self.devices) > 1:

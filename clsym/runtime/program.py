@@ -44,6 +44,9 @@ def pack_scalar(arg: Scalar) -> object:
 
 def _text(call: KernelCall, device: Device) -> str:
     kind = "#define DEVICE_CPU 1\n#define DEVICE_GPU 0\n" if device.traits.is_cpu else "#define DEVICE_CPU 0\n#define DEVICE_GPU 1\n"
+    if device.traits.is_cpu:
+        wide = dict(call.defines).get("CT") in ("double", "long")
+        kind += f"#define LANES {max(2, device.traits.vector_width // (2 if wide else 1))}\n"
     lines = "".join(f"#define {name} {value}\n" for name, value in call.defines)
     return kind + lines + kernel_source(call.source)
 

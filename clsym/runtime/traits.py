@@ -10,14 +10,16 @@ import pyopencl as cl
 from clsym.base import MXNetError, env
 from clsym.graph.traits import DeviceTraits
 
-__all__ = ["read_traits"]
+from .tuning_file import DeviceKey, load_tuning
+
+__all__ = ["device_key", "read_traits"]
 
 
 _AVX512_NAMES = re.compile(r"(avx512|icelake-\w+|tigerlake|rocketlake|cascadelake|cooperlake|cannonlake|sapphirerapids|x86-64-v4)$")
 
 
 def read_traits(device: cl.Device, platform_name: str, llvm_cpu: str = "") -> DeviceTraits:
-    """What the compiler may know about the device; ``CLSYM_TRAITS`` is applied.
+    """What the compiler may know about the device, with the numbers that were tuned for it; ``CLSYM_TRAITS`` is applied.
 
     Parameters
     ----------
@@ -29,7 +31,7 @@ def read_traits(device: cl.Device, platform_name: str, llvm_cpu: str = "") -> De
     Raises
     ------
     MXNetError
-        If ``CLSYM_TRAITS`` is neither ``'cpu'`` nor ``'gpu'``.
+        If ``CLSYM_TRAITS`` is neither ``'cpu'`` nor ``'gpu'``, or ``CLSYM_TUNING`` names a file that cannot be used.
     """
     extensions = frozenset(str(device.extensions).split())
     kind = "cpu" if device.type & cl.device_type.CPU else "gpu" if device.type & cl.device_type.GPU else "accelerator"
@@ -49,7 +51,13 @@ def read_traits(device: cl.Device, platform_name: str, llvm_cpu: str = "") -> De
         fp16="cl_khr_fp16" in extensions,
         extensions=extensions,
     )
-    return _overridden(traits, env("CLSYM_TRAITS").strip().lower())
+    traits = _overridden(traits, env("CLSYM_TRAITS").strip().lower())
+    return replace(traits, tuning=load_tuning(device_key(device, traits)))
+
+
+def device_key(device: cl.Device, traits: DeviceTraits) -> DeviceKey:
+    """What numbers tuned on a device are stored under."""
+    return DeviceKey(traits.name, traits.platform, str(device.driver_version).strip(), traits.kind, traits.compute_units)
 
 
 def _vector_width(device: cl.Device, llvm_cpu: str) -> int:

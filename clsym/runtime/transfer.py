@@ -17,6 +17,7 @@ import pyopencl as cl
 from ..base import MXNetError, OutOfDeviceMemoryError
 from .device import Device
 from .topology import on_fork_clear
+from .versions import touch
 
 __all__ = ["DeviceFailure", "copy_bytes", "download", "failure", "fill", "upload", "wait_all", "wait_for"]
 
@@ -86,6 +87,7 @@ def upload(device: Device, buffer: Any, offset: int, source: HostArray, *, room:
     nbytes = source.nbytes
     if nbytes == 0:
         return
+    touch(buffer)
     queue = device.queue
     if nbytes <= PATTERN_LIMIT and (pieces := _pieces(offset, nbytes, room)):
         flat = np.zeros(PATTERN_LIMIT, np.uint8)
@@ -141,6 +143,7 @@ def download(device: Device, buffer: Any, offset: int, target: HostArray) -> Non
 def fill(device: Device, buffer: Any, offset: int, nbytes: int, value: HostArray) -> None:
     """Repeat the bytes of `value` (an array of one element) over a stretch of a buffer."""
     if nbytes:
+        touch(buffer)
         try:
             cl.enqueue_fill_buffer(device.queue, buffer, value, offset, nbytes)
         except cl.Error as exc:
@@ -167,6 +170,7 @@ def copy_bytes(src: Any, src_offset: int, src_device: Device, dst: Any, dst_offs
         download(src_device, src, src_offset, host)
         upload(dst_device, dst, dst_offset, host, private=True)
         return
+    touch(dst)
     queue = dst_device.queue
     try:
         if src_device is dst_device:

@@ -41,6 +41,8 @@ static inline CT modulo(const CT a, const CT b) {
 #define floored(a) (a)
 #define hypotenuse(a, b) CAT(TO_INTEGER_, CT)(m_hypot_float((float)(a), (float)(b)))
 #endif
+/* v limited to 0 .. 1; NaN stays */
+static inline CT hard(const CT v) { return v < 0 ? 0 : (v > 1 ? 1 : v); }
 #ifdef INT
 #define RESULT(v) CAT(TO_INTEGER_, INT)(v)
 #else

@@ -110,7 +110,7 @@ M_FN float m_exp_core(const float x, int *n) {
 }
 
 M_FN float m_exp_float(const float x) {
-  const float c = x > 89.0f ? 89.0f : (x < -104.0f ? -104.0f : x);
+  const float low = x < -104.0f ? -104.0f : x, c = low > 89.0f ? 89.0f : low;
   int n;
   const float p = m_exp_core(c, &n) + 1.0f;
   const int h = n >> 1; /* 2^n in two factors: overflows to inf and underflows through the denormals */
@@ -118,7 +118,7 @@ M_FN float m_exp_float(const float x) {
 }
 
 M_FN float m_expm1_float(const float x) {
-  const float c = x > 89.0f ? 89.0f : (x < -20.0f ? -20.0f : x);
+  const float low = x < -20.0f ? -20.0f : x, c = low > 89.0f ? 89.0f : low;
   int n;
   const float q = m_exp_core(c, &n);
   const float s = as_float((int)((uint)(n + 126) << 23)); /* 2^(n-1), since 2^128 overflows */
@@ -126,11 +126,23 @@ M_FN float m_expm1_float(const float x) {
   return m_abs_float(x) < 5.9604645e-8f ? x : y;
 }
 
+/* m_exp and m_expm1 for |x| < 80: nothing over- or underflows, the values are the same */
+M_FN float m_exp_near(const float x) {
+  int n;
+  const float p = m_exp_core(x, &n) + 1.0f;
+  return p * as_float((int)((uint)(n + 127) << 23));
+}
+M_FN float m_expm1_near(const float x) {
+  int n;
+  const float q = m_exp_core(x, &n), s = as_float((int)((uint)(n + 126) << 23));
+  return (s * q + (s - 0.5f)) * 2.0f;
+}
+
 M_FN float m_sigmoid_float(const float x) { return 1.0f / (1.0f + m_exp_float(-x)); }
 
 M_FN float m_tanh_float(const float x) {
   const float a = m_abs_float(x);
-  const float t = m_expm1_float(a > 10.0f ? 20.0f : a + a);
+  const float t = m_expm1_near(a > 10.0f ? 20.0f : a + a);
   return m_copysign_float(x != x ? x : t / (t + 2.0f), x);
 }
 
@@ -212,7 +224,12 @@ M_FN float m_log1p_float(const float x) {
 }
 
 M_FN float m_softplus_float(const float x) { /* log(1 + e^x) */
-  const float t = m_log1p_float(m_exp_float(-m_abs_float(x)));
+  const float v = m_exp_float(-m_abs_float(x)); /* log(1 + v) as in m_log1p, for v in [0, 1] */
+  const float u = 1.0f + v, lost = v - (u - 1.0f);
+  const int high = u > 1.41421354f;
+  const float part = high ? 0.5f : 1.0f, k = high ? 1.0f : 0.0f;
+  const float f = (u * part - 1.0f) + lost * part;
+  const float t = (f + (m_log_tail(f) + k * -2.12194440e-4f)) + k * 0.693359375f;
   return x > 0.0f ? x + t : (x != x ? x : t);
 }
 
@@ -254,7 +271,7 @@ M_FN float m_erf_float(const float x) {
   q = q * c + -1.061876491e-01f;
   q = q * c + -6.351814866e-01f;
   q = q * c + -1.286409646e-01f;
-  const float far = 1.0f - m_exp_float(q * c - c);
+  const float far = 1.0f - m_exp_near(q * c - c);
   return a < 0.92f ? p * x + x : (x != x ? x : m_copysign_float(far, x));
 }
 

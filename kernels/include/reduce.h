@@ -1,15 +1,15 @@
 /* Reductions along rows, for the kernels that reduce, normalise or take a softmax. One source for CPU and GPU:
  *
- *   CPU   a work-item owns whole rows; a row is read eight elements at a time with four accumulators.
+ *   CPU   a work-item owns whole rows; a row is read in vectors with four accumulators.
  *   GPU   `lanes` work-items of a group share a row and meet in local memory; a group holds several rows.
  *
  * Sums are blocked and compensated: blocks of SUM_BLOCK elements are added plainly, the block sums with Kahan's correction, so the error of a
  * sum of n elements does not grow with n. Every order is fixed: two runs give the same bits.
  *
  * ROWS_BEGIN(row, rows) ... ROWS_END     this work-item's rows; the body also runs, with `row_live` false, where a group's last row is none
- * ROW_SUM(out, i, n, E8, E1)             sum of E over i in 0..n, the same value for all lanes; E8: elements i..i+7 (CPU), E1: element i
- * ROW_MAX(out, i, n, E8, E1)             the same for the maximum; NaN wins
- * ROW_EACH(i, n) { ... }                 this lane's elements of the row
+ * ROW_SUM(out, i, n, E16, E1)            sum of E over i in 0..n, the same value for all lanes; E16: elements i..i+15 (CPU), E1: element i
+ * ROW_MAX(out, i, n, E8, E1)             the same for the maximum, of elements i..i+7; NaN wins
+ * ROW_EACH(i, n) { ... }                 this lane's elements of the row; the body touches element i of every array alone
  *
  * A kernel that uses them takes `const int lanes, const int strided` (GPU mapping; 1, 0 on a CPU) and ROWS_LOCAL declares its local memory.
  */
@@ -83,26 +83,28 @@ static inline CT max8(V8 v) {
   }              \
   }
 
-#define ROW_SUM(out, i, n, E8, E1)                                       \
+#define ROW_SUM(out, i, n, E16, E1)                                       \
   {                                                                      \
     CT rs_total = 0, rs_error = 0;                                       \
     const long rs_n = (n);                                               \
     long i = 0;                                                          \
     while (i < rs_n) {                                                   \
       const long rs_end = i + SUM_BLOCK < rs_n ? i + SUM_BLOCK : rs_n;   \
-      V8 rs_0 = (V8)(0), rs_1 = rs_0, rs_2 = rs_0, rs_3 = rs_0;          \
-      while (i + 32 <= rs_end) {                                         \
-        rs_0 += (E8);                                                    \
-        i += 8;                                                          \
-        rs_1 += (E8);                                                    \
-        i += 8;                                                          \
-        rs_2 += (E8);                                                    \
-        i += 8;                                                          \
-        rs_3 += (E8);                                                    \
-        i += 8;                                                          \
+      V16 rs_0 = (V16)(0), rs_1 = rs_0, rs_2 = rs_0, rs_3 = rs_0;        \
+      while (i + 64 <= rs_end) {                                         \
+        rs_0 += (E16);                                                   \
+        i += 16;                                                         \
+        rs_1 += (E16);                                                   \
+        i += 16;                                                         \
+        rs_2 += (E16);                                                   \
+        i += 16;                                                         \
+        rs_3 += (E16);                                                   \
+        i += 16;                                                         \
       }                                                                  \
-      for (; i + 8 <= rs_end; i += 8) rs_0 += (E8);                      \
-      CT rs_sum = sum8((rs_0 + rs_1) + (rs_2 + rs_3));                   \
+      for (; i + 16 <= rs_end; i += 16) rs_0 += (E16);                   \
+      rs_0 = (rs_0 + rs_1) + (rs_2 + rs_3);                              \
+      CT rs_sum = sum8(rs_0.lo + rs_0.hi);                               \
+      SHORT_LOOP                                                         \
       for (; i < rs_end; i++) rs_sum += (E1);                            \
       KAHAN_ADD(rs_total, rs_error, rs_sum)                              \
     }                                                                    \
@@ -115,16 +117,28 @@ static inline CT max8(V8 v) {
     const long rm_n = (n);                            \
     long i = 0;                                       \
     if (rm_n >= 8) {                                  \
-      V8 rm_0 = (E8), rm_1 = rm_0;                    \
-      for (i = 8; i + 16 <= rm_n;) {                  \
+      V8 rm_0 = (E8), rm_1 = rm_0, rm_2 = rm_0, rm_3 = rm_0; \
+      for (i = 8; i + 32 <= rm_n;) {                  \
         const V8 rm_a = (E8);                         \
         rm_0 = VMAX(rm_a, rm_0);                      \
         i += 8;                                       \
         const V8 rm_b = (E8);                         \
         rm_1 = VMAX(rm_b, rm_1);                      \
         i += 8;                                       \
+        const V8 rm_c = (E8);                         \
+        rm_2 = VMAX(rm_c, rm_2);                      \
+        i += 8;                                       \
+        const V8 rm_d = (E8);                         \
+        rm_3 = VMAX(rm_d, rm_3);                      \
+        i += 8;                                       \
+      }                                               \
+      for (; i + 8 <= rm_n; i += 8) {                 \
+        const V8 rm_a = (E8);                         \
+        rm_0 = VMAX(rm_a, rm_0);                      \
       }                                               \
       rm_0 = VMAX(rm_0, rm_1);                        \
+      rm_2 = VMAX(rm_2, rm_3);                        \
+      rm_0 = VMAX(rm_0, rm_2);                        \
       rm_max = max8(rm_0);                            \
     }                                                 \
     for (; i < rm_n; i++) {                           \
@@ -134,7 +148,7 @@ static inline CT max8(V8 v) {
     out = rm_max;                                     \
   }
 
-#define ROW_EACH(i, n) for (long i = 0; i < (n); i++)
+#define ROW_EACH(i, n) MAP_LOOP for (long i = 0; i < (n); i++)
 
 #else /* DEVICE_GPU */
 
@@ -171,7 +185,7 @@ static inline CT max8(V8 v) {
   }              \
   }
 
-#define ROW_SUM(out, i, n, E8, E1)                                   \
+#define ROW_SUM(out, i, n, E16, E1)                                   \
   {                                                                  \
     CT rs_total = 0, rs_error = 0;                                   \
     for (long i = row_lane; i < (n); i += lanes) {                   \

@@ -4,7 +4,8 @@
  *   V8              eight values of the compute type
  *   load8(p, i)     elements i..i+7 of a tensor of T; no alignment needed
  *   store8(p, i, v) the same through the store mode REQ
- *   loadc8, loadc   the same for arrays of CT
+ *   loadc8          the same for arrays of CT
+ *   V16, load16, loadc16   sixteen of them; before a kernel that uses them: WIDE_VECTORS
  *   sum8(v)         the sum of the lanes, always in the same order
  */
 #ifndef VEC8_H
@@ -39,6 +40,16 @@ static inline void store8(global T *p, long i, V8 v) {
   STORE(p, i + 6, v.s6);
   STORE(p, i + 7, v.s7);
 }
+
+typedef CAT(CT, 16) V16;
+typedef V16 V16U __attribute__((aligned(4)));
+
+static inline __attribute__((always_inline)) V16 load16(const global T *p, long i) {
+  if (sizeof(T) == sizeof(CT)) return *(const global V16U *)(p + i);
+  return (V16)(load8(p, i), load8(p, i + 8));
+}
+
+static inline __attribute__((always_inline)) V16 loadc16(const global CT *p, long i) { return *(const global V16U *)(p + i); }
 
 static inline CT sum8(V8 v) { return ((v.s0 + v.s4) + (v.s2 + v.s6)) + ((v.s1 + v.s5) + (v.s3 + v.s7)); }
 

@@ -50,13 +50,13 @@ def no_overlap(plan: Plan) -> None:
             assert apart or not alive
 
 
-def run(device: Device, graph: mx.sym.Symbol, reuse: bool) -> list[np.ndarray]:
+def run(device: Device, graph: mx.sym.Symbol, reuse: bool, optimize: bool = False) -> list[np.ndarray]:
     heads = list(graph._entries)
     args, _ = graph_inputs(heads)
     ctx = mx.cl(device.selector)
     specs = [TensorSpec(SHAPE)] * len(args)
     binding = Binding(args, specs, [ctx] * len(args), ["write"] * len(args))
-    plan = compile_plan(heads, binding, train=True, default=ctx, traits=lambda c: device.traits, reuse=reuse)
+    plan = compile_plan(heads, binding, train=True, default=ctx, traits=lambda c: device.traits, reuse=reuse, optimize=optimize)
     if reuse:
         no_overlap(plan)
     arrays = {}
@@ -76,3 +76,10 @@ def test_planned_equals_unplanned(device: Device, block: int) -> None:
         planned, apart = run(device, graph, True), run(device, graph, False)
         assert len(planned) == len(apart)
         assert all(np.array_equal(a, b) for a, b in zip(planned, apart, strict=True)), f"seed {seed}"
+
+
+def test_fused_equals_unfused(device: Device) -> None:
+    for seed in range(30):  # each fused group is a program of its own, which takes a while to build
+        graph = random_graph(seed)
+        fused, apart = run(device, graph, True, True), run(device, graph, False, False)
+        assert all(np.array_equal(a, b) for a, b in zip(fused, apart, strict=True)), f"seed {seed}"

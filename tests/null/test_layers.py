@@ -18,7 +18,7 @@ LAYERS = {
     "ndarray": 4,
     "random": 5, "executor": 5,
     "symbol": 6,
-    "report": 7, "data": 7, "__init__": 8, "demo": 9, "cli": 10, "__main__": 11,
+    "report": 7, "data": 7, "contrib": 7, "tuner": 7, "__init__": 8, "demo": 9, "cli": 10, "__main__": 11,
 }  # fmt: skip
 ORDER_INSIDE_1 = ["base", "params", "context", "naming"]
 

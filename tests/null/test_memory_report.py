@@ -60,7 +60,7 @@ def test_no_amounts(text: Any) -> None:
 
 def test_sums_by_hand() -> None:
     x, w = mx.sym.var("x"), mx.sym.var("w")
-    net = mx.sym.exp(mx.sym.dot(x, w, name="d") + 1, name="e")
+    net = mx.sym.sin(mx.sym.dot(x, w, name="d") + 1, name="e")  # sin: an operator that is not fused
     report = net.plan(TRAITS, x=(2, 3), w=(3, 5)).memory_report()
     assert report.argument_bytes == 4 * (6 + 15) == report.gradient_bytes
     assert report.aux_bytes == 0 == report.random_bytes == report.staging_bytes
@@ -130,7 +130,7 @@ def test_tensors_have_their_live_ranges() -> None:
 
 
 def test_in_place_pairs_by_name() -> None:
-    net = mx.sym.exp(mx.sym.relu(mx.sym.var("x"), name="r"), name="e") * 2
+    net = mx.sym.sin(mx.sym.relu(mx.sym.var("x"), name="r"), name="e") * 2
     report = mx.sym.sum(net).plan(TRAITS, grad_req="null", x=(64,)).memory_report()
     assert ("e", "e_output", "r_output") in [p[1:] for p in report.in_place]
 

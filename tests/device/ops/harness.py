@@ -21,6 +21,7 @@ from clsym.runtime.bound import Arena, BoundPlan
 from clsym.runtime.buffer import allocate
 from clsym.runtime.check import check_run
 from clsym.runtime.device import Device
+from clsym.runtime.versions import touch
 
 Array = np.ndarray[Any, Any]
 RNG_WORDS = np.array([7, 11, 13, 0], np.uint32)
@@ -38,6 +39,7 @@ class DeviceArray:
 
     def set(self, value: Array) -> None:
         if value.nbytes:
+            touch(self._root)
             cl.enqueue_copy(self._device.queue, self._root, np.ascontiguousarray(value))
 
     def get(self) -> Array:
@@ -51,7 +53,15 @@ class Case:
     """An operator between variables, compiled for one device."""
 
     def __init__(
-        self, device: Device, op_name: str, inputs: Sequence[Array], params: dict[str, Any], train: bool, reqs: Sequence[str], reuse: bool
+        self,
+        device: Device,
+        op_name: str,
+        inputs: Sequence[Array],
+        params: dict[str, Any],
+        train: bool,
+        reqs: Sequence[str],
+        reuse: bool,
+        optimize: bool = False,
     ) -> None:
         op = find_op(op_name)
         given = dict(params)
@@ -65,13 +75,19 @@ class Case:
         ctx = Context("cl", 0, device.selector)
         specs = [TensorSpec(a.shape, a.dtype.name) for a in inputs]
         binding = Binding(self.variables, specs, [ctx] * len(specs), list(reqs))
-        self.plan: Plan = compile_plan(self.heads, binding, train=train, default=ctx, traits=lambda c: device.traits, reuse=reuse)
+        self.plan: Plan = compile_plan(
+            self.heads, binding, train=train, default=ctx, traits=lambda c: device.traits, reuse=reuse, optimize=optimize
+        )
         self.arrays: dict[str, DeviceArray] = {}
         for key, e in self.plan.externals.items():
             spec = self.plan.specs[e]
             self.arrays[key] = DeviceArray(device, np.zeros(spec.shape, spec.dtype))
         self.set_inputs(inputs)
         self.bound = BoundPlan(self.plan, [device] * len(self.plan.contexts), self.arrays, Arena())
+
+    def rewritten(self, other: Case) -> bool:
+        """Whether this plan runs other operators than another."""
+        return [s.op for s in self.plan.steps] != [s.op for s in other.plan.steps]
 
     def set_inputs(self, inputs: Sequence[Array]) -> None:
         for i, a in enumerate(inputs):
@@ -115,6 +131,13 @@ def assert_close(got: Array, want: Array, rtol: float, atol: float, what: str) -
         want.astype(np.float64) if want.dtype.kind == "f" else want,
         rtol=rtol, atol=atol, err_msg=what,
     )  # fmt: skip
+
+
+def _assert_as_good(got: Array, want: Array, what: str) -> None:
+    """Whether another order of summation explains the difference."""
+    bound = 10 * TOLERANCE.get(str(want.dtype), 0)
+    finite = np.abs(want.astype(np.float64)[np.isfinite(want)]) if want.dtype.kind == "f" else np.abs(want)
+    assert_close(got, want, bound, bound * max(1.0, float(finite.max(initial=0))), what)
 
 
 def check_op(
@@ -193,6 +216,15 @@ def check_op(
                     assert np.array_equal(
                         value.view(np.uint8) if value.ndim else value, other[k].view(np.uint8) if value.ndim else other[k]
                     ), f"{what}: output {k} differs: {how}"
+            fast = Case(device, op_name, arrays, params, mode, nulls, True, optimize=True)
+            if fast.rewritten(case):
+                fast.set_inputs(arrays)
+                for k, (value, want) in enumerate(zip(fast.forward(check=True), first, strict=True)):
+                    _assert_as_good(value, want, f"{what}: output {k} of the rewritten graph")
+                for i in op.mutates(p, mode):
+                    _assert_as_good(
+                        fast.arrays[f"var:{i}"].get(), case.arrays[f"var:{i}"].get(), f"{what}: state {i} of the rewritten graph"
+                    )
         if grad is False or grad == []:
             continue
         case = Case(device, op_name, arrays, params, True, nulls, True)
@@ -246,6 +278,12 @@ def _check_gradient(
     ):
         for i in wanted:
             assert np.array_equal(grads[i], other.grad(i), equal_nan=True), f"{what}: gradient {i} differs {how}"
+    fast = Case(device, op_name, arrays, params, True, reqs, True, optimize=True)
+    if fast.rewritten(case):
+        fast.forward()
+        fast.backward(heads)
+        for i in wanted:
+            _assert_as_good(fast.grad(i), grads[i], f"{what}: gradient {i} of the rewritten graph")
     added = variant([r if r == "null" else "add" for r in reqs], True, fill=1.5)
     for i in wanted:
         if not added.has_grad(i):

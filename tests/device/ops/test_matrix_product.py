@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from harness import check_op
 
+import clsym as mx
 from clsym.base import MXNetError
 from clsym.graph.op import find_op
 from clsym.runtime.launch import run_op
@@ -146,7 +147,7 @@ def test_contradictions_are_named(op, ins, params, message):
         shapes(op, ins, params)
 
 
-@pytest.mark.parametrize(("width", "units"), [(4, 3)])
+@pytest.mark.parametrize(("width", "units"), [(4, 3), (8, 1)])
 def test_register_tiles_of_other_cpus(device, monkeypatch, width, units):
     if not device.traits.is_cpu:
         pytest.skip("register tiles are for CPUs")
@@ -156,3 +157,41 @@ def test_register_tiles_of_other_cpus(device, monkeypatch, width, units):
         want = turn(a, ta).astype(np.float64) @ turn(b, tb)
         got = run_op(device, "dot", [a, b], {"transpose_a": ta, "transpose_b": tb})[0]
         assert np.abs(got - want).max() <= 2e-6 * (1 + np.abs(want).max()), (m, n, k, ta, tb)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16"])
+def test_product_added_to_a_total(device, dtype):
+    """As the gradient of a weight that is used several times: the sum takes the memory of the total, in any store mode."""
+    for (m, n, k), (ta, tb) in itertools.product([(3, 150, 17), (29, 50, 40), (60, 70, 650), (9, 33, 7)], BOTH):
+        a, b, total = (x.astype(dtype) for x in (stored(m, k, ta), stored(k, n, tb), uniform(m, n)))
+        params = {"shape": (m, n), "m": m, "n": n, "k": k, "transpose_a": ta, "transpose_b": tb, "with_total": True}
+        want = turn(a.astype(np.float64), ta) @ turn(b.astype(np.float64), tb) + total
+        tolerance = {"float32": 2e-6, "float64": 1e-13, "float16": 2e-3}[dtype] * (1 + np.abs(want).max())
+        for req in ("write", "add"):
+            got = run_op(device, "_matrix_product", [a, b, total], params, reqs=[req])[0]
+            assert np.abs(got - want).max() <= tolerance, (m, n, k, ta, tb, req)
+
+
+@pytest.mark.parametrize("req", ["write", "add"])
+def test_gradients_of_a_weight_used_often(ctx, req):
+    x, w = mx.sym.var("x"), mx.sym.var("w")
+    h = x
+    for _ in range(3):
+        h = mx.sym.FullyConnected(h, w, num_hidden=20, no_bias=True)
+    x0, w0 = uniform(40, 20).astype("f"), (uniform(20, 20) / 4).astype("f")
+    args = {"x": mx.nd.array(x0, ctx), "w": mx.nd.array(w0, ctx)}
+    grads = {name: mx.nd.ones(a.shape, ctx) for name, a in args.items()}
+    executor = h.bind(ctx, args, grads, req)
+    executor.forward(is_train=True)
+    executor.backward(mx.nd.ones((40, 20), ctx))
+    w64, g = w0.astype(np.float64), np.ones((40, 20))
+    hs = [x0.astype(np.float64)]
+    for _ in range(2):
+        hs.append(hs[-1] @ w64.T)
+    dw = np.zeros((20, 20))
+    for data in reversed(hs):
+        dw += g.T @ data
+        g = g @ w64
+    start = 1 if req == "add" else 0
+    assert np.allclose(grads["w"].asnumpy(), dw + start, rtol=1e-4, atol=1e-4)
+    assert np.allclose(grads["x"].asnumpy(), g + start, rtol=1e-4, atol=1e-4)

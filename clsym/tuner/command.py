@@ -1,0 +1,130 @@
+"""``clsym tune``: tune for a model, and look at, pass on or forget what was found."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from tqdm import tqdm
+
+from ..base import MXNetError
+from ..context import Context, cl, cpu
+from ..runtime.device import resolve
+from ..runtime.tuning_file import FORMAT, TuningFile, read_tuning, shipped_tuning, tuning_path, write_tuning
+from ..symbol import load
+from .search import QUICK, Effort
+from .session import Report, device_key_of, store, tune
+
+__all__ = ["run", "table"]
+
+
+def run(args: argparse.Namespace) -> int:
+    """The command; returns the exit status."""
+    ctx = cl(args.device) if args.device else cpu()
+    actions = [name for name in ("show", "export", "import_", "reset") if getattr(args, name)]
+    if len(actions) + (args.model is not None) != 1:
+        raise MXNetError("tune: give a model to tune for, or one of --show, --export, --import and --reset")
+    if args.model is not None:
+        return _tune(args, ctx)
+    path = tuning_path(device_key_of(resolve(ctx)))
+    if args.show:
+        _show(ctx, path)
+    elif args.reset:
+        path.unlink(missing_ok=True)
+        print(f"{path} is gone; the built-in choices apply")
+    elif args.export:
+        if not path.exists():
+            raise MXNetError(f"tune: nothing is stored for {resolve(ctx).name}; tune a model first")
+        write_tuning(Path(args.export), read_tuning(path))
+        print(f"{args.export}: numbers of {len(read_tuning(path).numbers)} classes of steps")
+    else:
+        _import(Path(args.import_), ctx, path)
+    return 0
+
+
+def _import(source: Path, ctx: Context, path: Path) -> None:
+    given, device = read_tuning(source), device_key_of(resolve(ctx))
+    if given.device != device:
+        raise MXNetError(
+            f"tune: {source} is for {given.device}, this device is {device}; numbers hold for one kind of device, tune here instead, "
+            f"or set CLSYM_TUNING={source} to try them all the same"
+        )
+    have = read_tuning(path) if path.exists() else TuningFile(device)
+    write_tuning(path, TuningFile(device, {**have.numbers, **given.numbers}, {**have.record, **given.record}))
+    print(f"{path}: numbers of {len(given.numbers)} classes of steps taken over")
+
+
+def _show(ctx: Context, path: Path) -> None:
+    device = resolve(ctx)
+    key = device_key_of(device)
+    print(f"{key.name} on {key.platform} ({key.kind}, {key.compute_units} compute units, driver {key.driver}), format {FORMAT}")
+    print(f"stored in {path}" + ("" if path.exists() else ", which does not exist"))
+    stored = read_tuning(path) if path.exists() else TuningFile(key)
+    shipped = shipped_tuning(key)
+    for name, numbers in sorted(device.traits.tuning.items()):
+        origin = "stored" if stored.numbers.get(name) == numbers else "shipped" if shipped.get(name) == numbers else "CLSYM_TUNING"
+        gain = stored.record.get(name, {}).get("speedup") if origin == "stored" else None
+        print(f"  {name:44s} {_text(numbers):36s} {origin}" + (f", {gain:.2f} times as fast" if gain else ""))
+    if not device.traits.tuning:
+        print("  no tuned numbers are in force")
+
+
+def _text(numbers: Mapping[str, int]) -> str:
+    return " ".join(f"{k}={v}" for k, v in numbers.items())
+
+
+def _shapes(args: argparse.Namespace) -> list[dict[str, tuple[int, ...]]]:
+    shapes: dict[str, tuple[int, ...]] = {}
+    for text in args.shape:
+        name, _, extents = text.partition("=")
+        try:
+            shapes[name] = tuple(int(d) for d in extents.split(","))
+            batches = [int(n) for n in args.batch.split(",")] if args.batch else []
+        except ValueError:
+            raise MXNetError(
+                f"tune: --shape {text!r}, --batch {args.batch!r}: expected as in --shape data=1,3,224,224 --batch 1,16"
+            ) from None
+    if not shapes:
+        raise MXNetError("tune: give the shape of the input, as in --shape data=1,3,224,224")
+    return [{n: (b, *s[1:]) for n, s in shapes.items()} for b in batches] or [shapes]
+
+
+def _tune(args: argparse.Namespace, ctx: Context) -> int:
+    shapes = _shapes(args)
+    effort = QUICK if args.quick else Effort()
+    with tqdm(unit=" candidates", disable=not sys.stderr.isatty(), leave=False) as bar:
+
+        def progress(what: str, done: int) -> None:
+            if what:
+                bar.set_description(what)
+            bar.update(done)
+
+        report = tune(
+            load(args.model), shapes, ctx, train=args.train, budget=args.budget, effort=effort, only=args.only, progress=progress
+        )  # fmt: skip
+    print(table(report))
+    if report.numbers and not args.dry_run:
+        print(f"stored in {store(report)}; used from the next process on")
+    return 0
+
+
+def table(report: Report) -> str:
+    """What was found, a class of steps a line."""
+    lines = [f"{'family/class':44s} {'ms':>8s} {'tried':>5s}  {'built-in -> best':52s} {'speed-up':>8s}"]
+    for r in report.results:
+        before = {**r.defaults, **r.start}
+        changed = {k: v for k, v in r.best.items() if before.get(k) != v} if r.best != r.start else {}
+        text = " ".join(f"{k} {before.get(k)} -> {v}" for k, v in changed.items()) or "as it is"
+        bad = ", ".join(f"{n} {why}" for why, n in r.rejected.items())
+        line = f"{r.key:44s} {1e3 * r.seconds:8.3f} {r.tried:5d}  {text:52s} {r.speedup:8.3f}"
+        lines.append(line + (f"  ({bad})" if bad else "") + ("" if r.finished else "  (out of time)"))
+    if not report.results:
+        lines = ["nothing to tune: no step of this graph has tuned numbers on this device" if not report.left else "no time for any class"]
+    lines += [f"{w.what}: {1e3 * w.before:.2f} ms before, {1e3 * w.after:.2f} ms with what was found" for w in report.whole]
+    if report.left:
+        lines.append(f"not searched for lack of time: {', '.join(report.left)}")
+    if report.dropped:
+        lines.append(f"nothing is stored: {report.dropped}")
+    return "\n".join(lines)

@@ -1,0 +1,152 @@
+"""Time operators over sweeps of shapes, as shares of what the device can do: its multiply-add peak and its copy bandwidth.
+
+    python tools/bench_op.py                                 everything; matrix products, the convolutions of four nets, ...
+    python tools/bench_op.py --filter 'gemm|conv-resnet'     what matches, in "group name"
+    python tools/bench_op.py --filter conv --batch 1,16 --json figures.json
+
+The peak is that of a kernel of independent multiply-adds in registers, of the widest vectors that the runtime compiles well; the bandwidth
+that of a copy between arrays of 64 MiB, counting reads and writes (both in kernels/selftest.cl). They are measured again before each group,
+and the best of the run is what shares refer to. Memory-bound cases count each tensor once and move at least 96 MiB.
+
+``ms`` is the operator's own step: its launches enqueued back to back, median of rounds. ``forward ms`` is a whole forward pass of a graph
+of this operator alone, with what it needs around it (layouts changed at the borders of the graph). A share above 100% of the peak is
+Winograd's: the multiply-adds counted are those of the definition.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import statistics
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from bench_cases import GROUPS, Case, cases
+from bench_report import conditions, geometric_mean, table, write_json
+
+TURN = 0.02  # seconds of launches that one measurement times together
+
+
+def _per_run(run: Any, finish: Any, rounds: int) -> float:
+    """Median over rounds of the seconds of one run."""
+    run()
+    finish()
+    start = time.perf_counter()
+    run()
+    finish()
+    count = max(1, min(1000, int(TURN / (time.perf_counter() - start))))
+    times = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        for _ in range(count):
+            run()
+        finish()
+        times.append((time.perf_counter() - start) / count)
+    return statistics.median(times)
+
+
+def measure(case: Case, ctx: Any, device: Any, rounds: int) -> dict[str, Any]:
+    """The operator alone in a graph, bound, timed."""
+    import numpy as np
+
+    import clsym as mx
+    from clsym.symbol.register import operator
+
+    data = [mx.sym.var(f"x{i}") for i in range(len(case.shapes))]
+    net = operator(case.op)(*data, name="case", **case.params)
+    shapes = {f"x{i}": s for i, s in enumerate(case.shapes)}
+    ex = net.simple_bind(ctx, grad_req="null", **shapes)
+    rng = np.random.RandomState(0)
+    for array in (*ex.arg_dict.values(), *ex.aux_dict.values()):
+        array[:] = rng.uniform(0.1, 1, array.shape).astype(np.float32)
+    finish = device.queue.finish
+    forward = _per_run(lambda: ex.forward(is_train=False), finish, rounds)
+    bound = ex._bound(False)
+    own = 0.0
+    for launches in bound.launches:  # the operator's own step is the longest; the others bring its operands into their layout
+        if not launches:
+            continue
+
+        def run(launches: Any = launches) -> None:
+            for launch in launches:
+                launch.enqueue(device.queue)
+
+        own = max(own, _per_run(run, finish, rounds))
+    return {"group": case.group, "name": case.name, "flops": case.flops, "bytes": case.bytes, "ms": own * 1e3, "forward_ms": forward * 1e3}
+
+
+def rate(row: dict[str, Any]) -> float:
+    """GFLOP/s, or GB/s where memory is the limit."""
+    return (row["flops"] or row["bytes"]) / row["ms"] / 1e6
+
+
+def report(rows: list[dict[str, Any]]) -> str:
+    """A table a group, and the geometric mean of its shares."""
+    parts = []
+    for group in GROUPS:
+        mine = [r for r in rows if r["group"] == group]
+        if not mine:
+            continue
+        unit = "GFLOP/s" if mine[0]["flops"] else "GB/s"
+        body: list[list[Any]] = [[r["name"], r["ms"], r["rate"], f"{100 * r['share']:.0f}%", r["forward_ms"]] for r in mine]
+        if len(mine) > 1:
+            body.append(["geometric mean", None, None, f"{100 * geometric_mean([r['share'] for r in mine]):.0f}%", None])
+        parts.append(table([group, "ms", unit, "share", "forward ms"], body))
+    return "\n\n".join(parts)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--filter", default="", help="a regular expression, searched in 'group name'")
+    parser.add_argument("--batch", default="1", help="of the convolutions: one or several, comma-separated (1)")
+    parser.add_argument("--device", default="", help="as mx.cl() takes it; default cpu(0)")
+    parser.add_argument("--rounds", type=int, default=7, help="measurements of each case, of which the median counts (7)")
+    parser.add_argument("--threads", type=int, default=2, help="of PoCL (2)")
+    parser.add_argument("--json", default="", help="write the figures to this file")
+    args = parser.parse_args()
+    os.environ.setdefault("POCL_MAX_PTHREAD_COUNT", str(args.threads))
+    chosen = [c for c in cases([int(b) for b in args.batch.split(",")]) if re.search(args.filter, f"{c.group} {c.name}")]
+    if not chosen:
+        parser.error(f"nothing matches {args.filter!r}; groups: {', '.join(GROUPS)}")
+
+    import clsym as mx
+    from clsym.runtime.device import resolve
+    from clsym.runtime.selftest import self_test
+
+    ctx = mx.cl(args.device) if args.device else mx.cpu()
+    device = resolve(ctx)
+    peaks: list[tuple[float, float]] = []
+    rows: list[dict[str, Any]] = []
+
+    def probe() -> None:
+        found = self_test(device)
+        if found.fma_gflops is None or found.copy_gbs is None:
+            raise SystemExit(f"the device cannot be measured: {found.message}")
+        peaks.append((found.fma_gflops, found.copy_gbs))
+
+    for case in chosen:
+        if not rows or rows[-1]["group"] != case.group:
+            probe()
+        try:
+            rows.append(measure(case, ctx, device, args.rounds))
+        except mx.MXNetError as exc:
+            print(f"{case.group} {case.name}: {exc}", file=sys.stderr)
+    probe()
+    peak, copy = (max(p[i] for p in peaks) for i in range(2))
+    for row in rows:
+        row["rate"] = rate(row)
+        row["share"] = row["rate"] / (peak if row["flops"] else copy)
+    print(f"multiply-add peak {peak:.0f} GFLOP/s, copy {copy:.1f} GB/s\n\n{report(rows)}")
+    if args.json:
+        write_json(args.json, {**conditions(device, args.threads), "peak_gflops": peak, "copy_gbs": copy, "rows": rows})
+    return 0 if rows else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
