@@ -40,7 +40,12 @@
 #ifndef AHEAD
 #define AHEAD 128 /* rows of a panel from the prefetch of the weight to its use: 8 to 16 KB, most of the way to DRAM and back */
 #endif
-#ifndef SCRATCH
+#ifndef IN_WORKSPACE
+#define IN_WORKSPACE 0 /* the scratch lies in a workspace, a part for each work-item, instead of in local memory */
+#endif
+#if IN_WORKSPACE
+#define SCRATCH __global
+#else
 #define SCRATCH __local
 #endif
 #ifndef BIAS
@@ -332,6 +337,7 @@ __kernel void winograd_forward(const __global float *restrict x, const __global 
   const size_t vstep = (size_t)room * VW, vpoints = (cb * room | 1) * (size_t)VW, mpoints = (PANEL * room | 1) * (size_t)VW;
   const size_t block = (size_t)cb * VW * VW;
   const wino zero = (wino)(0.0f);
+  if (IN_WORKSPACE) scratch += get_global_id(0) * POINTS * (vpoints + mpoints);
   SCRATCH float *m = scratch + POINTS * vpoints;
   for (int item = get_global_id(0); item < items; item += get_global_size(0)) {
     const int first = item / splits * chunk, count = min(chunk, tiles - first);

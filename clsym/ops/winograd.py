@@ -193,7 +193,7 @@ def forward(
         *_ints(s.tiles, s.room, s.span, s.items), Scalar("float", epilogue.low), Scalar("float", epilogue.high),
     )  # fmt: skip
     defines = defines_for(
-        "float32", req, **_defines(g, tile), SCRATCH="__local" if local else "__global",
+        "float32", req, **_defines(g, tile), IN_WORKSPACE=int(not local),
         BIAS=int(bias is not None), RESIDUAL=int(residual is not None), ACTIVATION=ACTIVATIONS.index(epilogue.activation),
     )  # fmt: skip
     return [KernelCall("winograd.cl", "winograd_forward", args, defines, (launched,), (1,))]
