@@ -99,6 +99,7 @@ ENVIRONMENT: dict[str, EnvVar] = {
         EnvVar("CLSYM_PLAN_EFFORT", "default", "How long the memory planner may search: fast, default, exact, or seconds."),
         EnvVar("CLSYM_KERNEL_PATH", "", "Directory to read the .cl files from instead of the installed ones."),
         EnvVar("CLSYM_TRAITS", "", "'cpu' or 'gpu': lower for this kind of device whatever the device is (for testing)."),
+        EnvVar("CLSYM_WINOGRAD", "4", "Largest tile of Winograd convolutions: 4, 2 (sums as exact as direct ones) or 0 (none)."),
         EnvVar("CLSYM_TUNING", "", "File of tuned numbers to use instead of what `clsym tune` stored; 0: the built-in choices alone."),
         EnvVar("CLSYM_TEST", "", "Devices that the test suite runs on, comma-separated selectors; empty: every device found."),
         EnvVar("MXNET_BACKWARD_DO_MIRROR", "0", "1: compute cheap operators again in the backward where that saves memory."),

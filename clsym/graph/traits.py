@@ -23,6 +23,8 @@ class DeviceTraits:
         Bytes to which a sub-buffer's origin must be aligned.
     max_alloc, global_mem, local_mem : int
         Bytes.
+    winograd : {0, 2, 4}
+        The largest tile that convolutions may compute by Winograd's filtering, 0 for none: a user's choice, see ``CLSYM_WINOGRAD``.
     tuning : dict of str to (dict of str to int)
         Tuned numbers by ``family/class of shapes``; see `clsym.graph.tuning.tuned`. They say how fast, not what the device can, so that
         they are left out of comparisons; what remembers a lowering by traits adds `tuning_key`. Copied, so that it stays as it is.
@@ -42,6 +44,7 @@ class DeviceTraits:
     fp64: bool = True
     fp16: bool = False
     extensions: frozenset[str] = frozenset()
+    winograd: int = 4
     tuning: Mapping[str, Mapping[str, int]] = field(default_factory=dict, compare=False, hash=False)
 
     def __post_init__(self) -> None:

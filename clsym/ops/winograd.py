@@ -15,6 +15,8 @@ F(4), 0, +-5/8, +-3/2 (used)   1.4e-6, 6.5e-7     3.1e-6, 1.0e-6     2.7e-6, 1.4
 F(4), 0, +-1, +-2              7.5e-6, 1.2e-6     8.0e-6, 1.9e-6     1.1e-5, 2.5e-6
 ============================== ================== ================== ==================
 
+The variable ``CLSYM_WINOGRAD`` limits the tile, 0 leaves all convolutions to the direct sum.
+
 A NaN or an infinity in the data reaches the whole tile that reads it, up to m - 1 pixels further than in the direct sum.
 """
 
@@ -228,8 +230,8 @@ def worth(g: BlockedGeometry, traits: DeviceTraits, hoisted: bool) -> int:
     units, weights = traits.compute_units, g.in_blocks * g.out_blocks * g.block
     direct = (g.images * g.pixels * 9 * weights / 2 / DIRECT + 36 * weights * g.block / _rate(units)) / units
     best, chosen = MARGIN * direct, 0
-    for tile in (2, 4):
-        cycles = _split(g, traits, tile).cycles
+    for tile in (t for t in (2, 4) if t <= traits.winograd):
+        cycles = _search(g, units, tile).cycles  # the estimate knows nothing of why a tuned split is quicker
         if not hoisted:
             cycles += PACK * (tile + 2) ** 2 * weights / units
         if cycles < best:

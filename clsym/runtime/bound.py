@@ -15,6 +15,7 @@ from ..graph.plan import Plan
 from .buffer import allocate, sub_buffer
 from .device import Device, check_fork, resolve
 from .launch import Launch
+from .program import build_programs
 from .versions import Watch, touch_handles
 
 __all__ = ["Arena", "BoundPlan", "External"]
@@ -236,6 +237,8 @@ class BoundPlan:
 
     def _bind(self) -> None:
         if self._launches is None:
+            kept = [step for s, step in enumerate(self.plan.steps) if s not in self.plan.memory.aliased]
+            build_programs((self.devices[step.lane], call) for step in kept for call in step.calls)
             self._launches = [
                 [] if s in self.plan.memory.aliased else [Launch(self.devices[step.lane], call) for call in step.calls]
                 for s, step in enumerate(self.plan.steps)

@@ -31,7 +31,8 @@ def read_traits(device: cl.Device, platform_name: str, llvm_cpu: str = "") -> De
     Raises
     ------
     MXNetError
-        If ``CLSYM_TRAITS`` is neither ``'cpu'`` nor ``'gpu'``, or ``CLSYM_TUNING`` names a file that cannot be used.
+        If ``CLSYM_TRAITS`` is neither ``'cpu'`` nor ``'gpu'``, ``CLSYM_WINOGRAD`` none of 0, 2 and 4, or ``CLSYM_TUNING`` names a file that
+        cannot be used.
     """
     extensions = frozenset(str(device.extensions).split())
     kind = "cpu" if device.type & cl.device_type.CPU else "gpu" if device.type & cl.device_type.GPU else "accelerator"
@@ -50,9 +51,16 @@ def read_traits(device: cl.Device, platform_name: str, llvm_cpu: str = "") -> De
         fp64="cl_khr_fp64" in extensions,
         fp16="cl_khr_fp16" in extensions,
         extensions=extensions,
+        winograd=_winograd(env("CLSYM_WINOGRAD").strip()),
     )
     traits = _overridden(traits, env("CLSYM_TRAITS").strip().lower())
     return replace(traits, tuning=load_tuning(device_key(device, traits)))
+
+
+def _winograd(text: str) -> int:
+    if text not in ("0", "2", "4"):
+        raise MXNetError(f"CLSYM_WINOGRAD={text!r} is not a tile of Winograd's convolution; use 4 (the default), 2 or 0 for none")
+    return int(text)
 
 
 def device_key(device: cl.Device, traits: DeviceTraits) -> DeviceKey:

@@ -65,6 +65,14 @@ def test_training_step(model: Path, tmp_path: Path) -> None:
     assert json.loads(figures.read_text())["rows"][0]["train"] is True
 
 
+def test_start(model: Path, tmp_path: Path) -> None:
+    figures = tmp_path / "figures.json"
+    done = run("bench_start.py", str(model), "--shape", "1,3,8,8", "--warm", "1", "--json", str(figures))
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(figures.read_text())["rows"]
+    assert all(row["total"] > row["import"] + row["bind"] + row["first"] > 0 < row["programs"] for row in rows.values())
+
+
 def test_operators(tmp_path: Path) -> None:
     figures = tmp_path / "figures.json"
     done = run("bench_op.py", "--filter", "gemm 333x|depthwise N1 1024", "--rounds", "1", "--json", str(figures))

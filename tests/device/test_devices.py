@@ -131,6 +131,13 @@ def test_variable_that_names_nothing():
     assert "CLSYM_TRAITS" in run(code, CLSYM_TRAITS="tpu")
 
 
+def test_winograd_is_a_choice():
+    code = "print(resolve(cpu()).traits.winograd)"
+    assert [run(code, CLSYM_WINOGRAD=w).strip() for w in ("0", "2", "4")] == ["0", "2", "4"]
+    refused = "try:\n    resolve(cpu())\nexcept Exception as exc:\n    print(exc)"
+    assert "CLSYM_WINOGRAD='6'" in run(refused, CLSYM_WINOGRAD="6")
+
+
 def test_traits_of_the_other_kind():
     code = "t = resolve(cpu()).traits; print(t.kind, t.max_work_group_size <= 256 >= max(t.max_work_item_sizes), t.local_mem <= 32768)"
     if resolve(cpu()).traits.kind == "cpu":

@@ -214,6 +214,8 @@ def test_accuracy(device: Device, tile: int, channels: int) -> None:
 def test_worth(device: Device) -> None:
     traits, block = replace(device.traits, compute_units=2), device.traits.vector_width
     assert winograd.worth(geometry(1, 64, 64, (56, 56), (1, 1), block), traits, True) == 4
+    for largest in (0, 2):
+        assert winograd.worth(geometry(1, 64, 64, (56, 56), (1, 1), block), replace(traits, winograd=largest), True) == largest
     assert winograd.worth(geometry(1, 3, 64, (224, 224), (1, 1), block), traits, True) == 0
     g = geometry(1, 64, 64, (56, 56), (1, 1), block)
     assert winograd.worth(replace(g, stride=(2, 2), output=(28, 28)), traits, True) == 0
