@@ -1,7 +1,8 @@
 /* Products of few rows on CPUs, of types that are computed in as they are stored: out[r][l] = alpha * (sum over k) (+ bias), a batch.
  *
  * The large operand is read once, in place: to pack a weight for a handful of rows would cost more than the product. Element
- * (r, l) of the output lies at r * ors + l * ols; bias holds a value for each l (BIAS 1) or r (BIAS 2); REQ is the store mode.
+ * (r, l) of the output lies at r * ors + l * ols; bias holds a value for each l (has_bias 1) or r (has_bias 2); with `adds` the result
+ * is added to the output.
  * A work-item owns `lines` values of l of one batch entry.
  *
  * gemm_dots  sum over k of x[r][k] w[l][k], k contiguous in both. Blocks of kcmax of K, so that ROWS rows of x stay in the L1 cache;
@@ -23,12 +24,15 @@
 #endif
 #include "gemm_tile.h"
 
-TILE_INLINE void put(__global T *to, const CT sum, const CT alpha, const __global T *bias, const int r, const int l, const int first) {
+TILE_INLINE void put(__global T *to, const CT sum, const CT alpha, const __global T *bias, const int has_bias, const int r, const int l,
+                     const int first, const int adds, const int last, const CT low, const CT high) {
   CT v = sum * alpha;
-#if BIAS
-  if (first) v += bias[BIAS == 1 ? l : r];
+  if (has_bias && first) v += bias[has_bias == 1 ? l : r];
+  if (adds || !first) v += *to;
+#if ACT
+  if (last) v = activated(v, low, high);
 #endif
-  *to = REQ == 2 || !first ? *to + v : v;
+  *to = v;
 }
 
 /* sum[r * LINES + j] = x[r] . w[j] over kc elements. */
@@ -73,7 +77,7 @@ TILE_APART void dots(const tile_aligned zero, const __global T *x, const size_t 
 __kernel void gemm_dots(const __global T *restrict x, const __global T *restrict w, __global T *restrict out,
                         const __global T *restrict bias, const int rows, const int L, const int K, const long xrs, const long wls,
                         const long ors, const long ols, const long xbatch, const long wbatch, const long obatch, const CT alpha,
-                        const int lines, const int kcmax) {
+                        const int has_bias, const int adds, const int lines, const int kcmax, const CT low, const CT high) {
   const size_t gid = get_global_id(0);
   const int blocks = (L + lines - 1) / lines;
   const size_t entry = gid / blocks;
@@ -90,14 +94,15 @@ __kernel void gemm_dots(const __global T *restrict x, const __global T *restrict
           dots((tile_aligned)((CT)0), x + r0 * xrs + k0, xrs, nr, w + l * wls + k0, wls, nl, LINES * wls, min(kcmax, K - k0), sum);
           SHORT_LOOP for (int r = 0; r < nr; r++)
             SHORT_LOOP for (int j = 0; j < nl; j++)
-              put(out + (r0 + r) * ors + (l + j) * ols, sum[r * LINES + j], alpha, bias, r0 + r, l + j, k0 == 0);
+              put(out + (r0 + r) * ors + (l + j) * ols, sum[r * LINES + j], alpha, bias, has_bias, r0 + r, l + j, k0 == 0, adds,
+                  k0 + kcmax >= K, low, high);
         }
 }
 
 /* `rows` rows x n vectors of the output; n is a constant after inlining. */
 TILE_INLINE void sums(const tile_aligned zero, const int n, const __global T *x, const size_t xrs, const size_t xcs, const int rows,
                       const __global T *w, const size_t wks, const int kc, const int ahead, __global T *out, const size_t ors,
-                      const CT alpha, const __global T *bias, const int add) {
+                      const CT alpha, const __global T *bias, const int bias_rows, const int add) {
   const __global T *xr[ROWS];
 #pragma unroll
   for (int r = 0; r < ROWS; r++) xr[r] = x + (r < rows ? r : rows - 1) * xrs;
@@ -133,26 +138,23 @@ TILE_INLINE void sums(const tile_aligned zero, const int n, const __global T *x,
         if (j < n) {
           __global tile_vec *to = (__global tile_vec *)(out + r * ors + j * VW);
           tile_vec v = acc[r][j] * (tile_vec)(alpha);
-#if BIAS == 1
-          if (bias) v += *(const __global tile_vec *)(bias + j * VW);
-#elif BIAS == 2
-          if (bias) v += (tile_vec)(bias[r]);
-#endif
+          if (bias) v += bias_rows ? (tile_vec)(bias[r]) : *(const __global tile_vec *)(bias + j * VW);
           *to = add ? *to + v : v;
         }
 }
 
 #define SUMS_PARAMETERS                                                                                                                 \
   const tile_aligned zero, const __global T *x, const size_t xrs, const size_t xcs, const int rows, const __global T *w, const size_t wks, \
-      const int kc, const int ahead, __global T *out, const size_t ors, const CT alpha, const __global T *bias, const int add
-#define SUMS_ARGUMENTS x, xrs, xcs, rows, w, wks, kc, ahead, out, ors, alpha, bias, add
+      const int kc, const int ahead, __global T *out, const size_t ors, const CT alpha, const __global T *bias, \
+      const int bias_rows, const int add
+#define SUMS_ARGUMENTS x, xrs, xcs, rows, w, wks, kc, ahead, out, ors, alpha, bias, bias_rows, add
 TILE_APART void sums_all(SUMS_PARAMETERS) { sums(zero, STRIPS, SUMS_ARGUMENTS); }
 TILE_APART void sums_one(SUMS_PARAMETERS) { sums(zero, 1, SUMS_ARGUMENTS); }
 
 __kernel void gemm_axpy(const __global T *restrict x, const __global T *restrict w, __global T *restrict out,
                         const __global T *restrict bias, const int rows, const int L, const int K, const long xrs, const long xcs,
                         const long wks, const long ors, const long ols, const long xbatch, const long wbatch, const long obatch,
-                        const CT alpha, const int lines, const int kcmax) {
+                        const CT alpha, const int has_bias, const int adds, const int lines, const int kcmax) {
   const size_t gid = get_global_id(0);
   const int blocks = (L + lines - 1) / lines;
   const size_t entry = gid / blocks;
@@ -162,24 +164,24 @@ __kernel void gemm_axpy(const __global T *restrict x, const __global T *restrict
   w += entry * wbatch;
   out += entry * obatch;
   for (int k0 = 0; k0 == 0 || k0 < K; k0 += kcmax) {
-    const int kc = min(kcmax, K - k0), add = REQ == 2 || k0 > 0;
+    const int kc = min(kcmax, K - k0), add = adds || k0 > 0;
     const __global T *xk = x + k0 * xcs, *wk = w + k0 * wks;
     int l = first;
     if (ols == 1) {
       for (; l + STRIPS * VW <= end; l += STRIPS * VW)
         for (int r = 0; r < rows; r += ROWS)
           sums_all(zero, xk + r * xrs, xrs, xcs, min(ROWS, rows - r), wk + l, wks, kc, 2 * STRIPS * VW, out + r * ors + l, ors, alpha,
-                   BIAS && k0 == 0 ? bias + (BIAS == 1 ? l : r) : 0, add);
+                   has_bias && k0 == 0 ? bias + (has_bias == 1 ? l : r) : 0, has_bias == 2, add);
       for (; l + VW <= end; l += VW)
         for (int r = 0; r < rows; r += ROWS)
           sums_one(zero, xk + r * xrs, xrs, xcs, min(ROWS, rows - r), wk + l, wks, kc, 0, out + r * ors + l, ors, alpha,
-                   BIAS && k0 == 0 ? bias + (BIAS == 1 ? l : r) : 0, add);
+                   has_bias && k0 == 0 ? bias + (has_bias == 1 ? l : r) : 0, has_bias == 2, add);
     }
     for (; l < end; l++)
       for (int r = 0; r < rows; r++) {
         CT sum = (CT)0;
         SHORT_LOOP for (int k = 0; k < kc; k++) sum += xk[r * xrs + k * xcs] * wk[k * wks + l];
-        put(out + r * ors + l * ols, sum, alpha, bias, r, l, k0 == 0);
+        put(out + r * ors + l * ols, sum, alpha, bias, has_bias, r, l, k0 == 0, adds, 0, 0, 0);
       }
   }
 }

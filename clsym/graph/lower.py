@@ -15,7 +15,6 @@ from .op import KernelCall, LowerContext, Op, Rng, Temp, TensorSpec
 from .place import CROSS_COPY
 from .schedule import Schedule
 from .traits import DeviceTraits
-from .tuning import observing
 
 __all__ = ["Lowered", "Step", "lower_again", "lower_steps"]
 
@@ -243,7 +242,7 @@ _parts: dict[tuple[object, ...], _OperatorPart] = {}
 def _operator_part(op: Op, p: Params, ins: tuple[TensorSpec, ...], outs: tuple[TensorSpec, ...], ctx: LowerContext) -> _OperatorPart:
     # what draws random numbers depends on the node's stream as well
     key = (op, p, ins, outs, ctx.reqs, ctx.train, ctx.traits, ctx.traits.tuning_key, ctx.stream if op.random else -1)
-    found = None if observing() else _parts.get(key)
+    found = _parts.get(key)
     if found is not None:
         return found
     mutated = tuple(op.mutates(p, ctx.train))

@@ -43,7 +43,7 @@ class Add:
 
 @dataclass(frozen=True)
 class Activate:
-    """A request to apply an activation function: ``relu``, ``clip`` to [low, high], or ``leaky`` with slope `low`."""
+    """A request to apply an activation: ``relu``, ``sigmoid``, ``tanh``, ``clip`` to [low, high], or ``leaky`` with slope `low`."""
 
     kind: str
     low: float = 0.0

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from ..base import MXNetError
 from .traits import DeviceTraits
 
-__all__ = ["Lookup", "Tunable", "find_tunable", "observe_lookups", "observing", "refusal", "tunable", "tuned"]
+__all__ = ["Lookup", "Tunable", "find_tunable", "observe_lookups", "refusal", "tunable", "tuned"]
 
 Allowed = Callable[[DeviceTraits, Mapping[str, int]], bool]
 
@@ -120,6 +120,9 @@ def tuned(traits: DeviceTraits, family: str, shape_class: str, defaults: Mapping
 def observe_lookups() -> Iterator[list[Lookup]]:
     """Collect what `tuned` is asked for in this thread; nested blocks see their own.
 
+    For lowerings: a compiler that remembers those asks only once.
+
+
     >>> with observe_lookups() as seen:
     ...     _ = tuned(DeviceTraits(), 'example', 'n512', {'mr': 4})
     >>> [s.key for s in seen]
@@ -131,8 +134,3 @@ def observe_lookups() -> Iterator[list[Lookup]]:
         yield seen
     finally:
         _observer.reset(token)
-
-
-def observing() -> bool:
-    """Whether look-ups are collected: then nothing is answered from memory."""
-    return _observer.get() is not None

@@ -64,7 +64,7 @@ class Activation(Op):
         return "zero" if p.act_type in ("relu", "tanh", "softsign") else "any"
 
     def rewrite(self, r: Rewrite) -> Sequence[Entry | Blocked] | None:
-        return r.absorb(0, Activate("relu")) if r.p.act_type == "relu" else None
+        return r.absorb(0, Activate(r.p.act_type)) if r.p.act_type in ("relu", "sigmoid", "tanh") else None
 
     def gradient(self, g: Gradient) -> Sequence[Entry | None]:
         # from the output, so that the input's memory can go; softsign's would lose digits near 1

@@ -111,7 +111,7 @@ class Unary(Op):
         return "zero" if self.name in _ZERO_AT_ZERO else "any"
 
     def rewrite(self, r: Rewrite) -> Sequence[Entry | Blocked] | None:
-        return r.absorb(0, Activate("relu")) if self.name == "relu" else None
+        return r.absorb(0, Activate(self.name)) if self.name in ("relu", "sigmoid", "tanh") else None
 
     def inplace(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Sequence[tuple[int, int]]:
         return ((0, 0),)

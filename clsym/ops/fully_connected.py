@@ -5,25 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from ..graph.ir import Entry
+from ..graph.ir import Entry, Node
 from ..graph.op import Gradient, In, KernelCall, LowerContext, Op, Out, PartialShape, ShapeError, TensorSpec, register, unify_shape
+from ..graph.rewrite import Blocked, Request, Rewrite
 from ..params import Bool, Int, Params
+from . import packed_fully_connected as packed
+from .fully_connected_extents import matrix_extents, output_shape
 from .gemm import product
 from .product import matrix
 
-__all__ = ["FullyConnected", "matrix_extents", "output_shape"]
-
-
-def matrix_extents(shape: Sequence[int], flatten: bool) -> tuple[int, int]:
-    """Rows and columns of the data as a matrix."""
-    rows = shape[0] if flatten else math.prod(shape[:-1])
-    columns = math.prod(shape[1:]) if flatten else shape[-1]
-    return rows, columns
-
-
-def output_shape(shape: Sequence[int], hidden: int, flatten: bool) -> tuple[int, ...]:
-    """Of the result for data of that shape."""
-    return (shape[0], hidden) if flatten else (*shape[:-1], hidden)
+__all__ = ["FullyConnected"]
 
 
 _PARAMS = {
@@ -112,6 +103,12 @@ class FullyConnected(Op):
         if not p.no_bias and g.needed[2]:
             found[2] = g.apply("_column_sums", head)
         return found
+
+    def rewrite(self, r: Rewrite) -> Sequence[Entry | Blocked] | None:
+        return packed.rewrite(r)
+
+    def absorb(self, node: Node, request: Request, r: Rewrite) -> Node | None:
+        return packed.with_activation(node, request, r)
 
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
         rows, columns = matrix_extents(ins[0].shape, p.flatten)

@@ -169,6 +169,7 @@ def product(
     alpha: float = 1.0,
     temp: int = 0,
     total: tuple[Arg, int] | None = None,
+    act: tuple[str, float, float] = ("none", 0.0, 0.0),
 ) -> list[KernelCall]:
     """The calls that compute ``C = alpha * A B + bias`` for every batch entry.
 
@@ -188,9 +189,13 @@ def product(
         Index of the workspace that may be used.
     total : (In, int) or None
         A tensor of so many elements that lies as C does, and to which the product is added; it may be the very memory of C.
+    act : (str, float, float)
+        One of `ACTIVATIONS` and its limits, applied to the result: of float types on CPUs, with `req` ``write``.
     """
     if max(m, n, k) >= 1 << 31:
         raise MXNetError(f"a matrix product of ({m}, {k}) and ({k}, {n}) is too large: every extent must be below 2**31")
+    if act[0] != "none" and not (traits.is_cpu and stored_as_computed(dtype) and req == "write"):
+        raise MXNetError(f"a matrix product of {dtype} on {traits.kind} with grad_req={req!r} is not followed by act_type={act[0]!r}")
     if total is not None and not (traits.is_cpu and stored_as_computed(dtype) and req == "write"):
         rest = product(
             m, n, k, a, b, c, dtype, "add", traits, entries=entries, bias=bias, bias_of_rows=bias_of_rows, alpha=alpha, temp=temp
@@ -210,7 +215,7 @@ def product(
         return [KernelCall("gemm.cl", "gemm", args, defines, (-(-n // 64) * 16, -(-m // 64) * 16, entries), (16, 16, 1))]
     if stored_as_computed(dtype):
         into = total[0] if total is not None else None
-        return CpuProduct(m, n, k, a, b, c, dtype, req, traits, entries, given, int(more["BIAS"]), alpha, temp, into).calls()
+        return CpuProduct(m, n, k, a, b, c, dtype, req, traits, entries, given, int(more["BIAS"]), alpha, temp, into, act).calls()
     thin = _thin(m, n, k, a, b, c, given, dtype, req, traits, entries, factor, more)
     if thin is not None:
         return [thin]

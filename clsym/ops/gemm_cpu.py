@@ -9,9 +9,12 @@ from ..graph.op import In, KernelCall, Out, Scalar, Temp, compute_type, ctype, d
 from ..graph.traits import DeviceTraits
 from ..graph.tuning import tunable, tuned
 
-__all__ = ["L2_ELEMENTS", "WORK_BYTES", "CpuProduct", "Matrix", "ladder", "stored_as_computed", "vector_of"]
+__all__ = ["ACTIVATIONS", "L2_ELEMENTS", "WORK_BYTES", "CpuProduct", "Matrix", "ladder", "stored_as_computed", "vector_of"]
 
 Arg = In | Out | Temp
+
+ACTIVATIONS = ("none", "relu", "sigmoid", "tanh", "clip")
+"""What a product may be followed by; NaN stays NaN. ``clip`` limits to [low, high]."""
 
 WORK_BYTES = 64 << 20
 """The most that the workspaces of all work-items of a product may take together."""
@@ -91,6 +94,7 @@ class CpuProduct:
     alpha: float
     temp: int
     total: Arg | None = None
+    act: tuple[str, float, float] = ("none", 0.0, 0.0)
 
     @property
     def vw(self) -> int:
@@ -114,19 +118,31 @@ class CpuProduct:
         kind = compute_type(self.dtype)
         return Scalar(kind, self.alpha if kind in ("float", "double") else int(self.alpha))
 
+    @property
+    def limits(self) -> tuple[Scalar, Scalar]:
+        """The numbers of the activation as arguments."""
+        kind = compute_type(self.dtype)
+        low, high = (v if kind in ("float", "double") else int(v) for v in self.act[1:])
+        return Scalar(kind, low), Scalar(kind, high)
+
+    def defines(self, **shape: int) -> tuple[tuple[str, str | int], ...]:
+        """Those of a kernel with this tile."""
+        act = {} if self.act[0] == "none" else {"ACT": ACTIVATIONS.index(self.act[0])}
+        return defines_for(self.dtype, "write", VW=self.vw, **shape, **act)
+
     # ------------------------------------------------------------------------------------------------------------- choosing
 
     def calls(self) -> list[KernelCall]:
         """The launches: for few rows or columns a kernel that reads the large operand once, in place, else packed blocks."""
-        thin = self if self.m <= self.n else self.turned
+        thin = self if self.m < self.n else self.turned
         plain = self.total is None and not (thin.a.offset or thin.b.offset or thin.c.offset or thin.a.period)
         found = tuned(self.traits, "gemm", "thin", {"dots": 2, "axpy": 16, "rows": 192})
         if thin.b.rows == 1 and (thin.b.cols != 1 or thin.n == 1):  # k contiguous: a weight (hidden, depth)
             if plain and thin.m <= found["dots"] and thin.a.cols == 1:
                 return [thin.dots()]
-            if thin.m <= found["rows"] and thin.n >= 4 * thin.m and not thin.a.period:
+            if thin.m <= found["rows"] and (thin.n >= 4 * thin.m or thin.n <= 32) and not thin.a.period:
                 return [thin.turned.blocks(in_place=True)]
-        elif plain and thin.m <= found["axpy"] and thin.b.cols == 1 and (thin.c.cols == 1 or thin.n == 1):
+        elif plain and self.act[0] == "none" and thin.m <= found["axpy"] and thin.b.cols == 1 and (thin.c.cols == 1 or thin.n == 1):
             return [thin.axpy()]
         return [self.blocks()]
 
@@ -145,9 +161,10 @@ class CpuProduct:
         args = (
             self.a.arg, self.b.arg, self.c.arg, self.bias, *(Scalar("int", v) for v in (self.m, self.n, self.k)),
             *(Scalar("long", v) for v in (self.a.rows, self.b.cols, self.c.rows, self.c.cols, self.a.batch, self.b.batch, self.c.batch)),
-            self.factor, *(Scalar("int", v) for v in (share, -(-kc // self.vw) * self.vw)),
+            self.factor, *(Scalar("int", v) for v in (self.bias_code, int(self.req == "add"), share, -(-kc // self.vw) * self.vw)),
+            *self.limits,
         )  # fmt: skip
-        defines = defines_for(self.dtype, self.req, VW=self.vw, ROWS=rows, LINES=lines, BIAS=self.bias_code)
+        defines = self.defines(ROWS=rows, LINES=lines)
         return KernelCall("gemm_thin.cl", "gemm_dots", args, defines, (self.entries * -(-self.n // share),), (1,))
 
     def axpy(self) -> KernelCall:
@@ -156,13 +173,14 @@ class CpuProduct:
         rows = min(1 << (self.m - 1).bit_length(), 8 if registers == 32 else 4)
         strips = min(8, (registers - 4) // (rows + 1))
         share = self._strips(self.n, strips * self.vw, self.m)
+        kc = tuned(self.traits, "gemm", "axpy", {"kc": 16})["kc"]
         args = (
             self.a.arg, self.b.arg, self.c.arg, self.bias, *(Scalar("int", v) for v in (self.m, self.n, self.k)),
             *(Scalar("long", v) for v in (self.a.rows, self.a.cols, self.b.rows, self.c.rows, self.c.cols)),
             *(Scalar("long", v) for v in (self.a.batch, self.b.batch, self.c.batch)),
-            self.factor, *(Scalar("int", v) for v in (share, tuned(self.traits, "gemm", "axpy", {"kc": 16})["kc"])),
+            self.factor, *(Scalar("int", v) for v in (self.bias_code, int(self.req == "add"), share, kc)),
         )  # fmt: skip
-        defines = defines_for(self.dtype, self.req, VW=self.vw, ROWS=rows, STRIPS=strips, BIAS=self.bias_code)
+        defines = self.defines(ROWS=rows, STRIPS=strips)
         return KernelCall("gemm_thin.cl", "gemm_axpy", args, defines, (self.entries * -(-self.n // share),), (1,))
 
     def _tile(self) -> tuple[int, int, int]:
@@ -196,8 +214,11 @@ class CpuProduct:
         work = kc * (cols + (0 if direct else mrows)) * size
         items = self.entries * -(-self.m // mrows) * -(-self.n // ncols)
         launched = max(1, min(items, 4 * units if in_place or direct else 2 * units, WORK_BYTES // work))
+        if items > launched > units and items % launched:
+            launched = units  # the items that are left over would be one core's
         b_direct = b_rows and not in_place and self.n % vw == 0 and self.k * self.n * size <= 24576
-        past = self.req == "write" and self.total is None and self.k <= min(kc, FEW_TERMS) and self.c.cols == 1
+        adds = self.req == "add" or self.total is not None
+        past = not adds and self.k <= min(kc, FEW_TERMS) and self.c.cols == 1
         past = past and self.m * self.n * self.entries * size >= PAST_CACHES
         # few rows: the next panel of B must come while this one is used, for its use is too short to wait
         ahead = -(-nv // -(-self.m // mr)) if b_rows and nv == 3 and group == 1 and self.m <= 128 < self.n and not b_direct else 0
@@ -207,19 +228,11 @@ class CpuProduct:
             *(Scalar("long", self.a.rows if a_rows else self.a.cols), Scalar("long", self.b.rows if b_rows else self.b.cols)),
             *(Scalar("long", v) for v in (self.c.rows, self.c.cols, self.a.batch, self.b.batch, self.c.batch)),
             Scalar("int", self.a.period or self.entries), *(Scalar("long", v) for v in (self.a.offset, self.b.offset, self.c.offset)),
-            self.factor, *(Scalar("int", v) for v in (mrows, ncols, mrows, cols, kc)), Scalar("long", items), Scalar("int", int(past)),
-            *(Scalar(compute_type(self.dtype), 0),) * 2,
+            self.factor, *(Scalar("int", v) for v in (mrows, ncols, mrows, cols, kc)), Scalar("long", items),
+            *(Scalar("int", int(v)) for v in (self.bias_code, adds, direct, b_direct, ahead, past)),
+            *self.limits,
         )  # fmt: skip
-        shape = {"VW": vw, "NV": nv, "MR": mr, "GROUP": group, "A_ROWS": int(a_rows), "B_ROWS": int(b_rows), "B_AHEAD": ahead}
-        defines = defines_for(
-            self.dtype,
-            self.req,
-            **shape,
-            A_DIRECT=int(direct),
-            B_DIRECT=int(b_direct),
-            BIAS=self.bias_code,
-            SUM=int(self.total is not None),
-        )
+        defines = self.defines(NV=nv, MR=mr, GROUP=group, A_ROWS=int(a_rows), B_ROWS=int(b_rows))
         return KernelCall("gemm_blocked.cl", "gemm_blocked", args, defines, (launched,), (1,))
 
     def _split(self, tiles: int, panels: int, mr: int, nr: int, a_rows: bool) -> tuple[int, int, bool]:

@@ -23,6 +23,7 @@ A NaN or an infinity in the data reaches the whole tile that reads it, up to m -
 from __future__ import annotations
 
 import functools
+import math
 from dataclasses import dataclass
 
 from ..graph.op import Arg, KernelCall, Local, Scalar, Temp, defines_for
@@ -102,14 +103,34 @@ def _cover(count: int, g: BlockedGeometry) -> tuple[int, float]:
 
 
 def _split(g: BlockedGeometry, traits: DeviceTraits, tile: int) -> Split:
-    """The best way to share out the work, by the estimate in `_share`, unless a tuner knows better."""
-    best = _search(g, traits.compute_units, tile)
+    """The best way to share out the work, by the estimate in `_share`, unless a tuner knows better.
+
+    A tuned one may not need more memory than the tensors themselves.
+    """
+    best = _estimated(g, traits, tile)
     shape_class = f"f{tile}_n{g.images}_c{g.channels}_o{g.filters}_h{g.output[0]}"
     found = tuned(traits, "winograd", shape_class, {"tiles": best.tiles, "span": best.span})
     if (found["tiles"], found["span"]) == (best.tiles, best.span):
         return best
     total = _tiles(g, tile)
-    return _share(g, tile, total, max(1, min(found["tiles"], total)), max(1, -(-found["span"] // PANEL)) * PANEL, traits.compute_units)
+    span = max(1, -(-found["span"] // PANEL)) * PANEL
+    split = _share(g, tile, total, max(1, min(found["tiles"], total)), span, traits.compute_units)
+    fits = _in_local_memory(split, traits) or min(split.items, traits.compute_units) * split.nbytes <= _tensors(g)
+    return split if fits or split.nbytes <= best.nbytes else best
+
+
+def _estimated(g: BlockedGeometry, traits: DeviceTraits, tile: int) -> Split:
+    """The best by the estimate. The scratch fits into local memory, or that of all cores is no larger than the tensors, if it can be."""
+    return _search(g, traits.compute_units, tile, max(traits.local_mem - 1024, _tensors(g) // traits.compute_units))
+
+
+def _tensors(g: BlockedGeometry) -> int:
+    """Bytes of the data and the output."""
+    return 4 * g.images * g.block * (g.in_blocks * math.prod(g.input) + g.out_blocks * math.prod(g.output))
+
+
+def _in_local_memory(split: Split, traits: DeviceTraits) -> bool:
+    return split.nbytes + 1024 <= traits.local_mem
 
 
 def _tiles(g: BlockedGeometry, tile: int) -> int:
@@ -117,12 +138,13 @@ def _tiles(g: BlockedGeometry, tile: int) -> int:
 
 
 @functools.lru_cache(maxsize=1024)
-def _search(g: BlockedGeometry, units: int, tile: int) -> Split:
-    """The cheapest of all splits whose scratch stays in the cache."""
+def _search(g: BlockedGeometry, units: int, tile: int, most: int) -> Split:
+    """The cheapest of all splits whose scratch stays in the cache, and within `most` bytes if one does."""
     total, panels = _tiles(g, tile), -(-g.out_blocks // PANEL)
     spans = sorted({-(-panels // s) * PANEL for s in range(1, min(panels, 4 * units) + 1)})
     choices = [_share(g, tile, total, tiles, span, units) for tiles in range(1, min(total, MOST_TILES) + 1) for span in spans]
-    return min((s for s in choices if s.nbytes <= SCRATCH_BYTES or s.tiles <= FEWEST_TILES), key=lambda s: (s.cycles, s.nbytes))
+    choices = [s for s in choices if s.nbytes <= SCRATCH_BYTES or s.tiles <= FEWEST_TILES]
+    return min([s for s in choices if s.nbytes <= most] or choices, key=lambda s: (s.cycles, s.nbytes))
 
 
 def _share(g: BlockedGeometry, tile: int, total: int, tiles: int, span: int, units: int) -> Split:
@@ -185,7 +207,7 @@ def forward(
     The scratch is local memory, which costs the plan nothing, or else a workspace for each core.
     """
     s = _split(g, traits, tile)
-    local = s.nbytes + 1024 <= traits.local_mem
+    local = _in_local_memory(s, traits)
     launched = s.items if local else min(s.items, traits.compute_units)
     bias, residual = epilogue.bias, epilogue.residual
     args = (
@@ -231,7 +253,7 @@ def worth(g: BlockedGeometry, traits: DeviceTraits, hoisted: bool) -> int:
     direct = (g.images * g.pixels * 9 * weights / 2 / DIRECT + 36 * weights * g.block / _rate(units)) / units
     best, chosen = MARGIN * direct, 0
     for tile in (t for t in (2, 4) if t <= traits.winograd):
-        cycles = _search(g, units, tile).cycles  # the estimate knows nothing of why a tuned split is quicker
+        cycles = _estimated(g, traits, tile).cycles  # the estimate knows nothing of why a tuned split is quicker
         if not hoisted:
             cycles += PACK * (tile + 2) ** 2 * weights / units
         if cycles < best:

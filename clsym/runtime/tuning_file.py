@@ -5,8 +5,8 @@ A stored file is JSON::
     {"format": 1, "device": {"name": ..., "platform": ..., "driver": ..., "kind": "cpu", "compute_units": 8},
      "numbers": {"gemm/blocks": {"kc": 768}}, "record": {"gemm/blocks": {"speedup": 1.08, "measured": "2025-01-31"}}}
 
-``numbers`` has only what differs from the built-in choices. A shipped file has ``match`` in the place of ``device``: texts that the
-device's properties must contain.
+``numbers`` has only what differs from the built-in choices; an empty object says that these overrule shipped numbers. A shipped file has
+``match`` in the place of ``device``: texts that the device's properties must contain.
 """
 
 from __future__ import annotations
@@ -26,7 +26,17 @@ from ..base import MXNetError, env
 from ..graph.tuning import refusal
 from .cache import tuning_folder
 
-__all__ = ["FORMAT", "DeviceKey", "TuningFile", "load_tuning", "read_tuning", "tuning_path", "write_tuning"]
+__all__ = [
+    "FORMAT",
+    "DeviceKey",
+    "TuningFile",
+    "load_tuning",
+    "read_tuning",
+    "shipped_tuning",
+    "stored_tuning",
+    "tuning_path",
+    "write_tuning",
+]
 
 FORMAT = 1
 """Counted up when numbers found by an earlier version of clsym no longer mean the same."""
@@ -98,8 +108,8 @@ def read_tuning(path: Path) -> TuningFile:
         key = DeviceKey(**device)  # type: ignore[arg-type]  # checked by the call
     except TypeError as exc:
         raise MXNetError(f"tuning file {path} does not say which device it is for: {exc}") from exc
-    if not isinstance(record, dict) or not all(isinstance(r, dict) for r in record.values()):
-        raise MXNetError(f"tuning file {path}: 'record' must be an object of objects")
+    if not isinstance(record, dict) or not all(isinstance(r, dict) and isinstance(r.get("speedup"), float) for r in record.values()):
+        raise MXNetError(f"tuning file {path}: 'record' must have an object with a 'speedup' for every class")
     return TuningFile(key, _numbers(path, found), record)
 
 
@@ -144,10 +154,25 @@ def shipped_tuning(device: DeviceKey, folder: Path | None = None) -> Numbers:
     return numbers
 
 
+def stored_tuning(device: DeviceKey) -> TuningFile:
+    """What was stored for a device; nothing, with a warning that names the file, where that cannot be used."""
+    path = tuning_path(device)
+    if not path.exists():
+        return TuningFile(device)
+    try:
+        stored = read_tuning(path)
+        if stored.device != device:
+            raise MXNetError(f"tuning file {path} is for {stored.device}, not for {device}")
+    except MXNetError as exc:
+        warnings.warn(f"{exc}. It is not used; `clsym tune --reset` removes it", RuntimeWarning, stacklevel=2)
+        return TuningFile(device)
+    return stored
+
+
 def load_tuning(device: DeviceKey) -> Numbers:
     """The numbers to use on a device: what was stored for it over what is shipped, or what ``CLSYM_TUNING`` says.
 
-    A stored file that cannot be used is left out with a warning that names it. A file that ``CLSYM_TUNING`` names is used on devices of
+    A file that ``CLSYM_TUNING`` names is used on devices of
     its device's name, whatever their driver.
 
     Raises
@@ -164,15 +189,4 @@ def load_tuning(device: DeviceKey) -> Numbers:
         except MXNetError as exc:
             raise MXNetError(f"CLSYM_TUNING={given}: {exc}; correct it, unset it, or use 0 for the built-in choices") from exc
         return chosen.numbers if chosen.device.name == device.name else {}
-    numbers = shipped_tuning(device)
-    path = tuning_path(device)
-    if not path.exists():
-        return numbers
-    try:
-        stored = read_tuning(path)
-        if stored.device != device:
-            raise MXNetError(f"tuning file {path} is for {stored.device}, not for {device}")
-    except MXNetError as exc:
-        warnings.warn(f"{exc}. It is not used; `clsym tune --reset` removes it", RuntimeWarning, stacklevel=2)
-        return numbers
-    return {**numbers, **stored.numbers}
+    return {**shipped_tuning(device), **stored_tuning(device).numbers}

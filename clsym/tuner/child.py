@@ -7,6 +7,7 @@ kernel that never ends takes this process along, nothing else.
 from __future__ import annotations
 
 import importlib
+import math
 import os
 import pickle
 import statistics
@@ -38,25 +39,32 @@ TOLERANCE = {"float16": 1e-2, "float32": 1e-4, "float64": 1e-11}
 KEPT = 6
 """Compiled candidates that are kept: the best so far of the steps of a class is compared with each candidate."""
 
-LOST = 1.1
-"""A candidate that takes so much longer after three turns is not measured any further."""
+LOST = {3: 1.1, 7: 1.0}
+"""A candidate that takes more than so many times as long after so many turns is not measured any further."""
 
 EVICT_BYTES = (32 << 20, 256 << 20)
 """Least and most memory that is written between two runs, so that parameters are as far away as they are a whole pass later."""
 
 
-def _sample(spec: TensorSpec, rng: np.random.RandomState) -> np.ndarray[Any, Any]:
+def _sample(spec: TensorSpec, rng: np.random.Generator) -> np.ndarray[Any, Any]:
     if spec.dtype.startswith("float"):
         # vectors are often variances or scales; what is added up has both signs, so that a wrong sum is seen
-        value = rng.uniform(0.5, 1.5, spec.shape) if len(spec.shape) == 1 else rng.normal(0, 1, spec.shape)
-        return value.astype(spec.dtype)
-    return rng.randint(0, 2, spec.shape).astype(spec.dtype)
+        value = rng.random(spec.shape, np.float32) + np.float32(0.5)
+        return (value if len(spec.shape) == 1 else 2 * (value - 1)).astype(spec.dtype, copy=False)
+    return rng.integers(0, 2, spec.shape).astype(spec.dtype)
+
+
+def _same(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> bool:
+    """Whether the bits are the same."""
+    return a.tobytes() == b.tobytes()
 
 
 def _difference(found: np.ndarray[Any, Any], wanted: np.ndarray[Any, Any]) -> float:
     """The largest difference over the largest value; infinite where one is not a number and the other is."""
+    if _same(found, wanted):
+        return 0.0
     if not np.issubdtype(wanted.dtype, np.floating):
-        return 0.0 if np.array_equal(found, wanted) else float("inf")
+        return float("inf")
     a, b = found.astype(np.float64), wanted.astype(np.float64)
     if not np.array_equal(np.isfinite(a), np.isfinite(b)):
         return float("inf")
@@ -71,7 +79,7 @@ class _Bound:
         traits = replace(worker.device.traits, tuning=numbers)
         ctx = worker.ctx
         self.plan, inputs, outs = job.compile(ctx, lambda _: traits)
-        rng = np.random.RandomState(1)
+        rng = np.random.default_rng(1)
         self.values = [_sample(n.spec, rng) for n in inputs]
         self.arrays = [new_array(n.spec.shape, ctx, n.spec.dtype, n.name) for n in inputs]
         self.outs = [new_array(o.shape, ctx, o.dtype, "output") for o in outs]
@@ -128,7 +136,7 @@ class _Whole:
         try:
             reqs = {n: "write" if self.train and n not in shapes else "null" for n in net.list_arguments()}
             self.executor = net.simple_bind(worker.ctx, grad_req=reqs, **shapes)
-            rng = np.random.RandomState(0)
+            rng = np.random.default_rng(0)
             for name, array in {**self.executor.arg_dict, **self.executor.aux_dict}.items():
                 ones = name.endswith(("gamma", "_var"))
                 scale = (2 / max(1, int(np.prod(array.shape[1:])))) ** 0.5
@@ -140,6 +148,7 @@ class _Whole:
             worker.device.traits = known
 
     def run(self) -> None:
+        """Run it to its end."""
         self.executor.forward(is_train=self.train)
         if self.train:
             self.executor.backward(self.heads)
@@ -149,6 +158,7 @@ class _Whole:
                 grad.wait_to_read()
 
     def time(self, worker: Worker) -> float:
+        """Seconds of one run."""
         begin = time.perf_counter()
         self.run()
         return time.perf_counter() - begin
@@ -194,16 +204,20 @@ class Worker:
                 return {"status": "wrong", "why": f"differs from the built-in choice by {error:.1e} of the largest value"}
         a.run()
         times = self._interleave(a, b, request)
-        if any(not np.array_equal(x, y, equal_nan=x.dtype.kind == "f") for x, y in zip(first, b.results(), strict=True)):
+        if not all(map(_same, first, b.results())):
             return {"status": "wrong", "why": "two runs differ"}
         return times
 
     def whole(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Time a whole graph with the numbers ``a`` and ``b``."""
         self._bound.clear()
-        return self._interleave(_Whole(request, self, request["a"]), _Whole(request, self, request["b"]), request)
+        a, b = _Whole(request, self, request["a"]), _Whole(request, self, request["b"])
+        a.run()  # the caches hold what `b` read when it was bound
+        return self._interleave(a, b, request, lost={})
 
-    def _interleave(self, a: _Bound | _Whole, b: _Bound | _Whole, request: Mapping[str, Any]) -> dict[str, Any]:
+    def _interleave(
+        self, a: _Bound | _Whole, b: _Bound | _Whole, request: Mapping[str, Any], lost: Mapping[int, float] = LOST
+    ) -> dict[str, Any]:
         """Medians of turns that alternate, so that what slows the machine down for a while slows both."""
         of_a: list[float] = []
         of_b: list[float] = []
@@ -211,7 +225,7 @@ class Worker:
         while len(of_a) < 3 or (len(of_a) < request["rounds"] and time.perf_counter() < end):
             for which, times in ((a, of_a), (b, of_b)) if len(of_a) % 2 else ((b, of_b), (a, of_a)):
                 times.append(which.time(self))
-            if len(of_a) >= 3 and statistics.median(of_b) > LOST * statistics.median(of_a):
+            if statistics.median(of_b) > lost.get(len(of_a), math.inf) * statistics.median(of_a):
                 break
         return {"status": "ok", "a": statistics.median(of_a), "b": statistics.median(of_b), "rounds": len(of_a)}
 

@@ -12,7 +12,7 @@ from tqdm import tqdm
 from ..base import MXNetError
 from ..context import Context, cl, cpu
 from ..runtime.device import resolve
-from ..runtime.tuning_file import FORMAT, TuningFile, read_tuning, shipped_tuning, tuning_path, write_tuning
+from ..runtime.tuning_file import FORMAT, TuningFile, read_tuning, shipped_tuning, stored_tuning, tuning_path, write_tuning
 from ..symbol import load
 from .search import QUICK, Effort
 from .session import Report, device_key_of, store, tune
@@ -37,8 +37,9 @@ def run(args: argparse.Namespace) -> int:
     elif args.export:
         if not path.exists():
             raise MXNetError(f"tune: nothing is stored for {resolve(ctx).name}; tune a model first")
-        write_tuning(Path(args.export), read_tuning(path))
-        print(f"{args.export}: numbers of {len(read_tuning(path).numbers)} classes of steps")
+        content = read_tuning(path)
+        write_tuning(Path(args.export), content)
+        print(f"{args.export}: numbers of {len(content.numbers)} classes of steps")
     else:
         _import(Path(args.import_), ctx, path)
     return 0
@@ -47,11 +48,11 @@ def run(args: argparse.Namespace) -> int:
 def _import(source: Path, ctx: Context, path: Path) -> None:
     given, device = read_tuning(source), device_key_of(resolve(ctx))
     if given.device != device:
+        hint = f", or set CLSYM_TUNING={source} to try them all the same" if given.device.name == device.name else ""
         raise MXNetError(
-            f"tune: {source} is for {given.device}, this device is {device}; numbers hold for one kind of device, tune here instead, "
-            f"or set CLSYM_TUNING={source} to try them all the same"
+            f"tune: {source} is for {given.device}, this device is {device}; numbers hold for one kind of device: tune here instead{hint}"
         )
-    have = read_tuning(path) if path.exists() else TuningFile(device)
+    have = stored_tuning(device)
     write_tuning(path, TuningFile(device, {**have.numbers, **given.numbers}, {**have.record, **given.record}))
     print(f"{path}: numbers of {len(given.numbers)} classes of steps taken over")
 
@@ -61,12 +62,13 @@ def _show(ctx: Context, path: Path) -> None:
     key = device_key_of(device)
     print(f"{key.name} on {key.platform} ({key.kind}, {key.compute_units} compute units, driver {key.driver}), format {FORMAT}")
     print(f"stored in {path}" + ("" if path.exists() else ", which does not exist"))
-    stored = read_tuning(path) if path.exists() else TuningFile(key)
+    stored = stored_tuning(key)
     shipped = shipped_tuning(key)
+    width = max(map(len, device.traits.tuning), default=0)
     for name, numbers in sorted(device.traits.tuning.items()):
         origin = "stored" if stored.numbers.get(name) == numbers else "shipped" if shipped.get(name) == numbers else "CLSYM_TUNING"
         gain = stored.record.get(name, {}).get("speedup") if origin == "stored" else None
-        print(f"  {name:44s} {_text(numbers):36s} {origin}" + (f", {gain:.2f} times as fast" if gain else ""))
+        print(f"  {name:{width}s}  {_text(numbers) or 'built-in':24s}  {origin}" + (f", {gain:.2f} times as fast" if gain else ""))
     if not device.traits.tuning:
         print("  no tuned numbers are in force")
 
@@ -105,26 +107,29 @@ def _tune(args: argparse.Namespace, ctx: Context) -> int:
             load(args.model), shapes, ctx, train=args.train, budget=args.budget, effort=effort, only=args.only, progress=progress
         )  # fmt: skip
     print(table(report))
-    if report.numbers and not args.dry_run:
-        print(f"stored in {store(report)}; used from the next process on")
+    if report.numbers:
+        print("not stored: --dry-run" if args.dry_run else f"stored in {store(report)}; used from the next process on")
     return 0
 
 
 def table(report: Report) -> str:
     """What was found, a class of steps a line."""
-    lines = [f"{'family/class':44s} {'ms':>8s} {'tried':>5s}  {'built-in -> best':52s} {'speed-up':>8s}"]
+    width = max([len("family/class"), *(len(r.key) for r in report.results)])
+    lines = [f"{'family/class':{width}s} {'ms':>8s} {'tried':>5s} {'speed-up':>8s}  in force -> best"]
     for r in report.results:
-        before = {**r.defaults, **r.start}
-        changed = {k: v for k, v in r.best.items() if before.get(k) != v} if r.best != r.start else {}
+        before, after = {**r.defaults, **r.start}, {**r.defaults, **r.best}
+        changed = {k: v for k, v in after.items() if before.get(k) != v}
         text = " ".join(f"{k} {before.get(k)} -> {v}" for k, v in changed.items()) or "as it is"
         bad = ", ".join(f"{n} {why}" for why, n in r.rejected.items())
-        line = f"{r.key:44s} {1e3 * r.seconds:8.3f} {r.tried:5d}  {text:52s} {r.speedup:8.3f}"
-        lines.append(line + (f"  ({bad})" if bad else "") + ("" if r.finished else "  (out of time)"))
+        line = f"{r.key:{width}s} {1e3 * r.seconds:8.3f} {r.tried:5d} {r.speedup:8.3f}  {text}"
+        lines.append(line + (f" ({bad})" if bad else "") + ("" if r.finished else " (out of time)"))
     if not report.results:
         lines = ["nothing to tune: no step of this graph has tuned numbers on this device" if not report.left else "no time for any class"]
     lines += [f"{w.what}: {1e3 * w.before:.2f} ms before, {1e3 * w.after:.2f} ms with what was found" for w in report.whole]
     if report.left:
-        lines.append(f"not searched for lack of time: {', '.join(report.left)}")
+        lines.append(f"not searched for lack of time, more is had with --budget: {', '.join(report.left)}")
     if report.dropped:
         lines.append(f"nothing is stored: {report.dropped}")
+    elif report.results and not report.numbers:
+        lines.append("nothing is stored: no numbers were found that are faster by more than 3%")
     return "\n".join(lines)

@@ -67,8 +67,15 @@ class Child:
             self._errors.close()
             self._errors = None
 
-    def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
+    def ask(self, request: Mapping[str, Any], patience: float = 1) -> dict[str, Any]:
         """The answer to a request; ``status`` is ``ok``, ``wrong``, ``failed``, ``died`` or ``hung``, and ``why`` says more.
+
+        Parameters
+        ----------
+        request : dict
+            ``seconds`` in it is what it may measure.
+        patience : float
+            How many times `timeout` it may take besides.
 
         Raises
         ------
@@ -77,7 +84,7 @@ class Child:
         """
         if self._process is None:
             self._start()
-        return self._exchange(request, self.timeout + request.get("seconds", 0.0))
+        return self._exchange(request, patience * self.timeout + request["seconds"])
 
     def _start(self) -> None:
         root = str(Path(__file__).resolve().parents[2])

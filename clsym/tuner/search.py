@@ -12,6 +12,7 @@ from typing import Any
 from ..base import MXNetError
 from ..graph.traits import DeviceTraits
 from ..graph.tuning import find_tunable
+from .job import Job
 from .process import Child
 from .steps import Class
 
@@ -88,7 +89,7 @@ class Search:
     Parameters
     ----------
     child : Child
-    numbers : dict of job to int
+    numbers : dict of Job to int
         The jobs' numbers in the child.
     traits : DeviceTraits
         With the tuning in force for all other classes.
@@ -102,7 +103,7 @@ class Search:
         self,
         what: Class,
         child: Child,
-        numbers: Mapping[Any, int],
+        numbers: Mapping[Job, int],
         traits: DeviceTraits,
         effort: Effort,
         deadline: float = math.inf,
@@ -118,24 +119,34 @@ class Search:
         start = dict(traits.tuning.get(what.key, {}))
         self.result = Result(what.key, dict(what.defaults[0]), start, start)
         self._seen: set[Any] = set()
+        self._seconds: dict[Job, float] = {}
 
     # ------------------------------------------------------------------------------------------------------------------ measuring
 
     def _tuning(self, chosen: Mapping[str, int]) -> dict[str, Mapping[str, int]]:
-        return (
-            {**self.traits.tuning, self.what.key: chosen} if chosen else {k: v for k, v in self.traits.tuning.items() if k != self.what.key}
-        )
+        others = {k: v for k, v in self.traits.tuning.items() if k != self.what.key}
+        return {**others, self.what.key: chosen} if chosen else others
+
+    def _launches(self, job: Job, tuning: Mapping[str, Mapping[str, int]]) -> Any:
+        return job.lower(replace(self.traits, tuning=tuning))
 
     def compare(self, a: Mapping[str, int], b: Mapping[str, int], effort: Effort) -> tuple[float, float] | None:
         """Seconds in one pass with the numbers `a` and `b`; None where `b` does not work, which is noted."""
         total_a = total_b = 0.0
+        tuning_a, tuning_b = self._tuning(a), self._tuning(b)
         for job, count in self.what.jobs:
-            request = {"do": "compare", "job": self.numbers[job], "a": self._tuning(a), "b": self._tuning(b)}
+            known = self._seconds.get(job)
+            if known is not None and self._launches(job, tuning_a) == self._launches(job, tuning_b):
+                total_a += count * known
+                total_b += count * known
+                continue
+            request = {"do": "compare", "job": self.numbers[job], "a": tuning_a, "b": tuning_b}
             reply = self.child.ask({**request, "seconds": effort.seconds, "rounds": effort.rounds})
             if reply["status"] != "ok":
                 why = reply["status"]
                 self.result.rejected[why] = self.result.rejected.get(why, 0) + 1
                 return None
+            self._seconds[job] = reply["a"]
             total_a += count * reply["a"]
             total_b += count * reply["b"]
         return total_a, total_b
@@ -150,12 +161,13 @@ class Search:
 
     def new(self, chosen: Mapping[str, int]) -> bool:
         """Whether numbers are allowed, can be lowered, and give launches that were not tried yet."""
-        allowed = getattr(find_tunable(self.what.key), "allowed", None)
-        if allowed is not None and not all(allowed(self.traits, {**d, **chosen}) for d in self.what.defaults):
+        declared = find_tunable(self.what.key)
+        assert declared is not None
+        if declared.allowed is not None and not all(declared.allowed(self.traits, {**d, **chosen}) for d in self.what.defaults):
             return False
-        traits = replace(self.traits, tuning=self._tuning(chosen))
+        tuning = self._tuning(chosen)
         try:
-            launches = tuple(job.lower(traits) for job, _ in self.what.jobs)
+            launches = tuple(self._launches(job, tuning) for job, _ in self.what.jobs)
         except MXNetError:  # the lowering knows limits that depend on the shapes
             return False
         if launches in self._seen:
@@ -198,7 +210,12 @@ class Search:
                 result.best = result.start
             else:
                 result.speedup = found[0] / found[1]
+                result.best = self._needed(result.best)
         return result
+
+    def _needed(self, chosen: Mapping[str, int]) -> dict[str, int]:
+        """Numbers without those that each lowering chooses by itself."""
+        return {n: v for n, v in chosen.items() if any(d.get(n, v) != v for d in self.what.defaults)}
 
     def _wins(self, a: Mapping[str, int], b: Mapping[str, int]) -> bool:
         for effort in (self.effort, self.effort.confirming):

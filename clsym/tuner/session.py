@@ -12,7 +12,7 @@ from ..base import MXNetError
 from ..context import Context
 from ..runtime.device import Device, resolve
 from ..runtime.traits import device_key
-from ..runtime.tuning_file import DeviceKey, TuningFile, read_tuning, tuning_path, write_tuning
+from ..runtime.tuning_file import DeviceKey, stored_tuning, tuning_path, write_tuning
 from ..symbol import Symbol
 from .process import Child
 from .search import Effort, Result, Search
@@ -21,8 +21,11 @@ from .steps import Class, find_classes, find_jobs
 __all__ = ["Report", "device_key_of", "store", "tune"]
 
 Shapes = Mapping[str, Sequence[int]]
-WHOLE = Effort(11, 6.0)
+WHOLE = Effort(41, 6.0)
 """Of the measurement of the whole graph, a pass or a training step at a time."""
+
+WHOLE_PATIENCE = 10
+"""Times as long as one step that a whole graph may take to be compiled and run."""
 
 
 @dataclass
@@ -69,7 +72,7 @@ def _classes(net: Symbol, shapes: Sequence[Shapes], device: Device, train: bool,
     found: dict[Any, tuple[int, Any]] = {}
     for one in shapes:
         for training in (False, True) if train else (False,):
-            for job, n, lookups in find_jobs(net._entries, one, device.traits, training):
+            for job, n, lookups in find_jobs(net.entries, one, device.traits, training):
                 found[job] = (found.get(job, (0, None))[0] + n, lookups)
     classes = find_classes([(job, n, lookups) for job, (n, lookups) in found.items()])
     return [c for c in classes if only in c.key]
@@ -133,6 +136,9 @@ def tune(
     with Child(device.selector, jobs, modules, timeout) as child:
         searches = []
         for c in classes:
+            if time.monotonic() >= begin + budget:
+                report.left.append(c.key)
+                continue
             progress(c.key, 0)
             searches.append(Search(c, child, numbers, traits, effort, begin + budget, lambda: progress("", 1)))
             if searches[-1].cost() == 0.0:
@@ -154,34 +160,31 @@ def tune(
         found = {r.key: r.best for r in report.results if r.best != r.start}
         if found:
             progress("the whole graph", 0)
-            report.whole = _measure(child, net, shapes, train, device.traits.tuning, traits.tuning)
-            before, after = sum(w.before for w in report.whole), sum(w.after for w in report.whole)
-            if after > before:
-                report.dropped = "the graph as a whole did not get faster"
-            else:
-                report.numbers = found
+            report.dropped = _measure(report.whole, child, net, shapes, train, device.traits.tuning, traits.tuning)
+            report.numbers = {} if report.dropped else found
     return report
 
 
 def _measure(
-    child: Child, net: Symbol, shapes: Sequence[Shapes], train: bool, a: Mapping[str, Any], b: Mapping[str, Any]
-) -> list[Whole]:  # fmt: skip
-    found = []
+    found: list[Whole], child: Child, net: Symbol, shapes: Sequence[Shapes], train: bool, a: Mapping[str, Any], b: Mapping[str, Any]
+) -> str:  # fmt: skip
+    """Measure the whole graph with the numbers `a` and `b`; why `b` is not to be used, or ''."""
     for one in shapes:
         for training in (False, True) if train else (False,):
             what = ("training " if training else "inference ") + " ".join(f"{n}={tuple(s)}" for n, s in one.items())
             request = {"do": "whole", "symbol": net.tojson(), "shapes": dict(one), "train": training, "a": a, "b": b}
-            reply = child.ask({**request, "seconds": WHOLE.seconds, "rounds": WHOLE.rounds})
+            reply = child.ask({**request, "seconds": WHOLE.seconds, "rounds": WHOLE.rounds}, patience=WHOLE_PATIENCE)
             if reply["status"] != "ok":
-                raise MXNetError(f"tune: {what} does not run with the numbers found: {reply['why']}")
+                return f"{what} with them: {reply['why']}"
             found.append(Whole(what, reply["a"], reply["b"]))
-    return found
+    faster = sum(w.after for w in found) <= sum(w.before for w in found)
+    return "" if faster else "the graph as a whole did not get faster"
 
 
 def store(report: Report) -> str:
     """Add what was found to the stored numbers of the device; the path of the file."""
     path = tuning_path(report.device)
-    content = read_tuning(path) if path.exists() else TuningFile(report.device)
+    content = stored_tuning(report.device)
     day = datetime.datetime.now(datetime.timezone.utc).date().isoformat()
     for result in report.results:
         if result.key in report.numbers:

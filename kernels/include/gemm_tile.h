@@ -32,11 +32,15 @@
 #ifndef GROUP
 #define GROUP 1 /* VW / GROUP columns: a vector holds so many steps of k of each, side by side (needs A_ROWS, NV 1) */
 #endif
-#ifndef B_AHEAD
-#define B_AHEAD 0 /* so many vectors at `next`, rows `nstep` apart, part of B's next panel in memory, are asked for; 0: the next tile of A */
+#ifndef B_PACKED
+#define B_PACKED 0 /* 1: B lies as panels [K][NR] already */
 #endif
-#ifndef BIAS
-#define BIAS 0 /* 1: one value a column, 2: one value a row */
+
+#ifndef ACT
+#define ACT 0 /* applied to the result: 1 relu, 2 sigmoid, 3 tanh, 4 limits low and high */
+#endif
+#if ACT
+#include "math.h"
 #endif
 
 typedef CAT(CT, VW) tile_aligned;
@@ -54,6 +58,12 @@ typedef CAT(CT, MR) tile_column __attribute__((aligned(sizeof(CT))));
 #else
 #define PREFETCH(p)
 #define PREFETCH_L2(p)
+#endif
+
+#if ACT
+TILE_INLINE CT activated(const CT x, const CT low, const CT high) {
+  return ACT == 1 ? (x < 0 ? 0 : x) : ACT == 2 ? m_sigmoid(x) : ACT == 3 ? m_tanh(x) : x < low ? low : x > high ? high : x;
+}
 #endif
 
 /* One round of a transposition: halves of the vectors interleaved, which rotates the bits of an element's place by one. */
@@ -109,11 +119,8 @@ TILE_INLINE tile_vec spread(const __global CT *p) {
 #endif
 
 /* Asks for a share of what comes next while this is computed, which the hardware does not: it follows too few rows, and no jumps. */
-TILE_INLINE void ask_ahead(const __global CT *next, const size_t nstep, const size_t ars, const int step) {
-#if B_AHEAD
-#pragma unroll
-  for (int v = 0; v < B_AHEAD; v++) PREFETCH_L2(next + step * nstep + v * VW);
-#elif A_ROWS && (MR & (MR - 1)) == 0
+TILE_INLINE void ask_ahead(const __global CT *next, const size_t ars, const int step) {
+#if A_ROWS && (MR & (MR - 1)) == 0
   const int lines = MR * GROUP * (int)sizeof(CT) > 64 ? MR * GROUP * (int)sizeof(CT) / 64 : 1, turns = MR / lines;
 #pragma unroll
   for (int i = 0; i < lines; i++) PREFETCH_L2(next + (step % turns * lines + i) * ars + step / turns * turns * GROUP);
@@ -122,10 +129,11 @@ TILE_INLINE void ask_ahead(const __global CT *next, const size_t nstep, const si
 #endif
 }
 
-TILE_INLINE void tile_rows(const tile_aligned zero, const int nv, const __global CT *a, const size_t ars, const __global CT *b,
-                           const size_t bstep, const int kc, __global CT *c, const __global CT *old, const size_t ldc, const int rows,
-                           const int mode, const CT alpha,
-                           const __global CT *bias, CT *spill, const __global CT *next, const size_t nstep) {
+TILE_INLINE void tile_rows(const tile_aligned zero, const int nv, const int ahead, const __global CT *a, const size_t ars,
+                           const __global CT *b, const size_t bstep, const int kc, __global CT *c, const __global CT *old,
+                           const size_t ldc, const int rows,
+                           const int mode, const CT alpha, const __global CT *bias, const int bias_rows, CT *spill,
+                           const __global CT *next, const size_t nstep, const int nwidth) {
   tile_vec acc[MR][NV];
 #pragma unroll
   for (int i = 0; i < MR; i++)
@@ -145,7 +153,7 @@ TILE_INLINE void tile_rows(const tile_aligned zero, const int nv, const __global
 #if GROUP > 1
   int k = 0;
   for (; k + GROUP <= kc; k += GROUP) {
-    ask_ahead(a + MR * ars, 0, ars, k / GROUP);
+    ask_ahead(a + MR * ars, ars, k / GROUP);
     const tile_vec bv = *(const __global tile_vec *)b;
 #pragma unroll
     for (int i = 0; i < MR; i++) acc[i][0] = acc[i][0] + spread(row[i] + k) * bv;
@@ -163,11 +171,13 @@ TILE_INLINE void tile_rows(const tile_aligned zero, const int nv, const __global
 #pragma unroll
     for (int n = 1; n < GROUP; n *= 2) acc[i][0] = fold(acc[i][0], acc[i][0]);
 #else
-#if !B_AHEAD
-  next = a + (A_ROWS ? MR * ars : (size_t)MR * kc);
-#endif
+  const __global CT *below = a + (A_ROWS ? MR * ars : (size_t)MR * kc);
   for (int k = 0; k < kc; k++) {
-    ask_ahead(next, nstep, ars, k);
+    if (ahead) {
+#pragma unroll
+      for (int v = 0; v < NV; v++) PREFETCH_L2(next + k * nstep + v * nwidth);
+    } else
+      ask_ahead(below, ars, k);
     tile_vec bv[NV];
 #pragma unroll
     for (int j = 0; j < NV; j++)
@@ -202,8 +212,7 @@ TILE_INLINE void tile_rows(const tile_aligned zero, const int nv, const __global
 #pragma unroll
     for (int j = 0; j < NV; j++)
       if (j < nv) acc[i][j] = acc[i][j] * (tile_vec)(alpha);
-#if BIAS == 1
-  if (bias) {
+  if (bias && !bias_rows) {
 #pragma unroll
     for (int j = 0; j < NV; j++)
       if (j < nv) {
@@ -212,8 +221,7 @@ TILE_INLINE void tile_rows(const tile_aligned zero, const int nv, const __global
         for (int i = 0; i < MR; i++) acc[i][j] += v;
       }
   }
-#elif BIAS == 2
-  if (bias) {
+  if (bias && bias_rows) {
 #pragma unroll
     for (int i = 0; i < MR; i++) {
       const tile_vec v = (tile_vec)(bias[i < rows ? i : 0]);
@@ -222,7 +230,6 @@ TILE_INLINE void tile_rows(const tile_aligned zero, const int nv, const __global
         if (j < nv) acc[i][j] += v;
     }
   }
-#endif
 #define TILE_STORE(statement)                                                                       \
   {                                                                                                  \
     _Pragma("unroll") for (int i = 0; i < MR; i++) if (i < rows) {                                   \
@@ -242,57 +249,64 @@ TILE_INLINE void tile_rows(const tile_aligned zero, const int nv, const __global
     TILE_STORE(*(__global tile_vec *)p = acc[i][j])
 }
 
-#define TILE_PARAMETERS                                                                                                              \
-  const tile_aligned zero, const __global CT *a, const size_t ars, const __global CT *b, const size_t bstep, const int kc, __global CT *c, const __global CT *old, \
-      const size_t ldc,       const int rows, const int mode, const CT alpha, const __global CT *bias, CT *spill, const __global CT *next, const size_t nstep
-#define TILE_ARGUMENTS a, ars, b, bstep, kc, c, old, ldc, rows, mode, alpha, bias, spill, next, nstep
-TILE_APART void tile_1(TILE_PARAMETERS) { tile_rows(zero, 1, TILE_ARGUMENTS); }
+#define TILE_PARAMETERS                                                                                                                  \
+  const tile_aligned zero, const __global CT *a, const size_t ars, const __global CT *b, const size_t bstep, const int kc, __global CT *c, \
+      const __global CT *old, const size_t ldc, const int rows, const int mode, const CT alpha, const __global CT *bias,                  \
+      const int bias_rows, CT *spill, const __global CT *next, const size_t nstep, const int nwidth
+#define TILE_ARGUMENTS a, ars, b, bstep, kc, c, old, ldc, rows, mode, alpha, bias, bias_rows, spill, next, nstep, nwidth
+TILE_APART void tile_1(TILE_PARAMETERS) { tile_rows(zero, 1, 0, TILE_ARGUMENTS); }
 #if NV > 1
-TILE_APART void tile_2(TILE_PARAMETERS) { tile_rows(zero, 2, TILE_ARGUMENTS); }
+TILE_APART void tile_2(TILE_PARAMETERS) { tile_rows(zero, 2, 0, TILE_ARGUMENTS); }
 #endif
 #if NV > 2
-TILE_APART void tile_3(TILE_PARAMETERS) { tile_rows(zero, 3, TILE_ARGUMENTS); }
+TILE_APART void tile_3(TILE_PARAMETERS) { tile_rows(zero, 3, 0, TILE_ARGUMENTS); }
+#if B_ROWS || B_PACKED
+#define TILE_AHEAD
+TILE_APART void tile_3_ahead(TILE_PARAMETERS) { tile_rows(zero, 3, 1, TILE_ARGUMENTS); }
+#endif
 #endif
 
-/* A tile and its store: C = alpha * A B (+ bias), added to `old`, which may be C, in mode 2, past the caches in mode 3. Element (i, j) of C lies at
- * c[i * crs + j * ccs]; rows and columns past `rows` and `cols` are left alone. */
+/* A tile and its store: C = alpha * A B, added to `old`, which may be C, in mode 2, past the caches in mode 3. Element (i, j) of C lies at
+ * c[i * crs + j * ccs]; rows and columns past `rows` and `cols` are left alone. A bias, if there is one, has a value a column, or a row.
+ * If there is a `next`, vectors of B's next panel are asked for there, in rows `nstep` and `nwidth` apart. */
 TILE_INLINE void tile_run(const __global CT *a, const size_t ars, const __global CT *b, const size_t bstep, const int kc, __global CT *c,
-                          const __global CT *old, const size_t crs,
-                          const size_t ccs, const int rows, const int cols, const int mode, const CT alpha, const __global CT *bias,
-                          const __global CT *next, const size_t nstep) {
+                          const __global CT *old, const size_t crs, const size_t ccs, const int rows, const int cols, const int mode,
+                          const CT alpha, const __global CT *bias, const int bias_rows, const __global CT *next, const size_t nstep,
+                          const int nwidth) {
   CT spill[MR * NR];
   const int whole = GROUP == 1 && ccs == 1 && cols % VW == 0;
   const tile_aligned zero = (tile_aligned)((CT)0);
+#ifdef TILE_AHEAD
+  if (cols > 2 * VW && next)
+    tile_3_ahead(zero, a, ars, b, bstep, kc, c, old, crs, rows, mode, alpha, bias, bias_rows, whole ? 0 : spill, next, nstep, nwidth);
+  else
+#endif
 #if NV > 2
   if (cols > 2 * VW)
-    tile_3(zero, a, ars, b, bstep, kc, c, old, crs, rows, mode, alpha, bias, whole ? 0 : spill, next, nstep);
+    tile_3(zero, a, ars, b, bstep, kc, c, old, crs, rows, mode, alpha, bias, bias_rows, whole ? 0 : spill, next, nstep, nwidth);
   else
 #endif
 #if NV > 1
   if (cols > VW)
-    tile_2(zero, a, ars, b, bstep, kc, c, old, crs, rows, mode, alpha, bias, whole ? 0 : spill, next, nstep);
+    tile_2(zero, a, ars, b, bstep, kc, c, old, crs, rows, mode, alpha, bias, bias_rows, whole ? 0 : spill, next, nstep, nwidth);
   else
 #endif
-    tile_1(zero, a, ars, b, bstep, kc, c, old, crs, rows, mode, alpha, bias, whole ? 0 : spill, next, nstep);
+    tile_1(zero, a, ars, b, bstep, kc, c, old, crs, rows, mode, alpha, bias, bias_rows, whole ? 0 : spill, next, nstep, nwidth);
   if (whole) return;
   if (crs == 1 && rows == MR) { /* C transposed: the rows lie together */
     for (int v = 0; v * VW < cols; v++) {
       tile_vec t[MR];
 #pragma unroll
       for (int i = 0; i < MR; i++) t[i] = *(const tile_vec *)(spill + i * NR + v * VW) * (tile_vec)(alpha);
-#if BIAS == 2
-      if (bias)
+      if (bias && bias_rows)
 #pragma unroll
         for (int i = 0; i < MR; i++) t[i] += (tile_vec)(bias[i]);
-#endif
       turn(t, MR);
       const int lanes = cols - v * VW < VW ? cols - v * VW : VW;
       SHORT_LOOP for (int l = 0; l < lanes; l++) {
         __global tile_column *to = (__global tile_column *)(c + (v * VW + l) * ccs);
         tile_column sum = *(const tile_column *)((const CT *)t + l * MR);
-#if BIAS == 1
-        if (bias) sum += (tile_column)(bias[v * VW + l]);
-#endif
+        if (bias && !bias_rows) sum += (tile_column)(bias[v * VW + l]);
         if (mode == 2) sum += *(const __global tile_column *)(old + (v * VW + l) * ccs);
         *to = sum;
       }
@@ -302,11 +316,7 @@ TILE_INLINE void tile_run(const __global CT *a, const size_t ars, const __global
   for (int i = 0; i < rows; i++)
     SHORT_LOOP for (int l = 0; l < cols; l++) {
       CT sum = spill[i * NR + l] * alpha;
-#if BIAS == 1
-      if (bias) sum += bias[l];
-#elif BIAS == 2
-      if (bias) sum += bias[i];
-#endif
+      if (bias) sum += bias[bias_rows ? i : l];
       __global CT *to = c + i * crs + l * ccs;
       *to = mode == 2 ? old[i * crs + l * ccs] + sum : sum;
     }

@@ -53,6 +53,9 @@ def test_wheel_in_a_fresh_environment(tmp_path: Path) -> None:
         modules = {str(Path(n)) for n in z.namelist() if n.endswith(".py")}
         missing = {str(p.relative_to(ROOT)) for p in (ROOT / "clsym").rglob("*.py")} - modules
         assert not missing, f"the wheel lacks {missing}: list the subpackage in pyproject.toml"
+        data = {str(p.relative_to(ROOT)) for p in (ROOT / "clsym" / "data").rglob("*.*") if p.suffix in (".json", ".npz")}
+        missing = data - {str(Path(n)) for n in z.namelist()}
+        assert data and not missing, f"the wheel lacks {missing}: list them under package-data in pyproject.toml"
     with tarfile.open(sdist) as t:
         assert kernels <= {Path(n).name for n in t.getnames()}
     venv.create(tmp_path / "env", with_pip=True)

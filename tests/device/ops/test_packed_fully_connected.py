@@ -34,12 +34,16 @@ def run(device, data, weight, bias=None, act="none", flatten=True):
     beyond = packed.transpose(0, 2, 1).reshape(-1, weight.shape[1])
     assert np.array_equal(beyond[: len(weight)], weight)
     assert not beyond[len(weight) :].any()
-    params = {"num_hidden": len(weight), "no_bias": bias is None, "panel": panel, "act_type": act, "flatten": flatten}
+    params = {"num_hidden": len(weight), "no_bias": bias is None, "act_type": act, "flatten": flatten}
     params |= {"act_low": -0.5, "act_high": 0.25}
-    inputs = [data, packed] if bias is None else [data, packed, bias]
-    got = run_op(device, "_packed_fully_connected", inputs, params)[0]
-    assert got.tobytes() == run_op(device, "_packed_fully_connected", inputs, params)[0].tobytes()
-    return got
+    results = []
+    for width, matrix in ((panel, packed), (0, weight)):  # and over the weight as it is
+        inputs = [data, matrix] if bias is None else [data, matrix, bias]
+        got = [run_op(device, "_packed_fully_connected", inputs, {**params, "panel": width})[0] for _ in range(2)]
+        assert got[0].tobytes() == got[1].tobytes()
+        results.append(got[0])
+    np.testing.assert_allclose(*results, rtol=0, atol=4e-6 * (1 + np.nanmax(np.abs(results[0]))))
+    return results[0]
 
 
 # rows: a partial tile of four and of eight, several tiles; hidden: less than a vector, whole and partial panels; depth: in several blocks
@@ -55,7 +59,7 @@ def test_products(cpu, rows):
 
 @pytest.mark.parametrize("act", ACTS)
 def test_activations(cpu, act):
-    for rows, depth in ((3, 20), (20, 1300)):
+    for rows, depth in ((1, 300), (3, 20), (20, 1300)):
         x, w, b = uniform(rows, depth), uniform(70, depth) / 8, uniform(70)
         want = ACTS[act](x.astype(np.float64) @ w.T.astype(np.float64) + b)
         assert np.abs(run(cpu, x, w, b, act) - want).max() <= 4e-6
