@@ -11,7 +11,8 @@
  *   conv_weight  dw^T = columns * dy^T; columns are read as broadcasts straight from the image. A work-item: mrows of K x npanels
  *                panels of NR output channels, over all pixels in a fixed order; `work` has (kcmax + mrows) * NR elements, `zeros` ZEROS
  *                elements a work-item.
- * GPU (include/gemm_gpu.h; x unpadded, bounds checked): conv_forward, conv_data, conv_weight, a 64 x 64 tile a work-group.
+ * GPU (include/gemm_gpu.h; x unpadded, bounds checked): conv_forward with include/epilogue.h, conv_data, conv_weight, a 64 x 64 tile a
+ * work-group.
  * Both: conv_bias    db[o] = sum of dy over images and pixels, a work-group a channel.
  *
  * Tunables: VW, NV, MR (gemm_cpu.h), TK (gemm_gpu.h), BIAS_ITEMS.
@@ -297,6 +298,7 @@ __kernel void conv_weight(const __global T *restrict x, const __global T *restri
 }
 
 #else
+#include "epilogue.h"
 #include "gemm_gpu.h"
 
 #define GPU_TILE_KERNEL __kernel __attribute__((reqd_work_group_size(TILE_ITEMS, TILE_ITEMS, 1))) void
@@ -328,18 +330,19 @@ static inline CT gradient_at(const __global T *dy, const int k, const int p, con
   return LOAD(dy, (((long)(k / taps) * out.x + d) * out.y + h) * out.z + w);
 }
 
-#define STORE_TILE(M, N, AT, BIASED)                                                                                       \
+#define STORE_TILE(M, N, AT, FINISHED)                                                                                     \
   for (int i = 0; i < TILE_REGS; i++)                                                                                      \
     for (int j = 0; j < TILE_REGS; j++) {                                                                                  \
       const int m = m0 + (int)get_local_id(1) + TILE_ITEMS * i, n = n0 + (int)get_local_id(0) + TILE_ITEMS * j;            \
       if (m < (M) && n < (N)) {                                                                                            \
-        const CT v = acc[i][j] + BIASED;                                                                                   \
-        STORE(to, AT, v);                                                                                                  \
+        const long at = AT;                                                                                                \
+        const CT sum = acc[i][j];                                                                                          \
+        STORE(to, at, FINISHED);                                                                                           \
       }                                                                                                                    \
     }
 
 GPU_TILE_KERNEL conv_forward(const __global T *restrict x, const __global T *restrict w, __global T *to,
-                             const __global T *restrict bias, GEOMETRY) {
+                             const __global T *restrict bias, const __global T *residual, const CT low, const CT high, GEOMETRY) {
   GEMM_GPU_LOCALS
   const int n0 = get_group_id(0) * TN, m0 = get_group_id(1) * TM, g = get_group_id(2);
   const int pixels = out.x * out.y * out.z, N = images * pixels, K = channels * TAPS;
@@ -349,7 +352,7 @@ GPU_TILE_KERNEL conv_forward(const __global T *restrict x, const __global T *res
 #define COLUMN(k, n) column_at(x + ((long)((n) / pixels) * groups + g) * group, k, (n) % pixels, in, out, window, stride, dilate, pad)
   GEMM_GPU_ACCUMULATE(acc, m0, n0, 0, K, filters, N, WEIGHT, COLUMN)
   STORE_TILE(filters, N, (((long)(n / pixels) * groups + g) * filters + m) * pixels + n % pixels,
-             (BIAS ? LOAD(bias, g * filters + m) : (CT)0))
+             finished(sum + (BIAS ? LOAD(bias, g * filters + m) : (CT)0), residual, at, low, high))
 }
 
 GPU_TILE_KERNEL conv_data(const __global T *restrict dy, const __global T *restrict w, __global T *to, GEOMETRY) {
@@ -361,7 +364,7 @@ GPU_TILE_KERNEL conv_data(const __global T *restrict dy, const __global T *restr
 #define BACK_WEIGHT(m, k) LOAD(w, (((long)g * filters + (k) / TAPS) * channels + (m)) * TAPS + (k) % TAPS)
 #define BACK(k, n) gradient_at(dy + ((long)((n) / pixels) * groups + g) * group, k, (n) % pixels, in, out, window, stride, dilate, pad)
   GEMM_GPU_ACCUMULATE(acc, m0, n0, 0, K, channels, N, BACK_WEIGHT, BACK)
-  STORE_TILE(channels, N, (((long)(n / pixels) * groups + g) * channels + m) * pixels + n % pixels, (CT)0)
+  STORE_TILE(channels, N, (((long)(n / pixels) * groups + g) * channels + m) * pixels + n % pixels, sum)
 }
 
 GPU_TILE_KERNEL conv_weight(const __global T *restrict x, const __global T *restrict dy, __global T *to, GEOMETRY) {
@@ -373,7 +376,7 @@ GPU_TILE_KERNEL conv_weight(const __global T *restrict x, const __global T *rest
 #define GRADIENT(m, k) LOAD(dy, (((long)((k) / pixels) * groups + g) * filters + (m)) * pixels + (k) % pixels)
 #define PIXEL(k, n) column_at(x + ((long)((k) / pixels) * groups + g) * group, n, (k) % pixels, in, out, window, stride, dilate, pad)
   GEMM_GPU_ACCUMULATE(acc, m0, n0, 0, images * pixels, filters, N, GRADIENT, PIXEL)
-  STORE_TILE(filters, N, ((long)g * filters + m) * N + n, (CT)0)
+  STORE_TILE(filters, N, ((long)g * filters + m) * N + n, sum)
 }
 #endif
 

@@ -6,7 +6,7 @@
  *   depthwise_forward  a block and a plane each. With FLIP it is the data gradient: x is dy, y is dx, the strip holds dy with zeros between
  *                      its elements for strides, and the `multiplier` filters of a channel are summed with taps reversed.
  *   depthwise_weight   an output channel each; all images and blocks in order.
- * GPU: x unpadded. depthwise_forward, depthwise_data: a work-item an element; depthwise_weight: a work-group a (channel, tap).
+ * GPU: x unpadded. depthwise_forward (with include/epilogue.h), depthwise_data: a work-item an element; depthwise_weight: a work-group a (channel, tap).
  *
  * Defines: SW (stride along the row), KD KH KW (the window, unrolled), FLIP. Tunables: VW, ITEMS (work-items of the GPU's reduction).
  */
@@ -184,6 +184,7 @@ __kernel void depthwise_weight(const __global T *restrict x, const __global T *r
 }
 
 #else
+#include "epilogue.h"
 #ifndef ITEMS
 #define ITEMS 64
 #endif
@@ -196,9 +197,10 @@ static inline long pixel_at(const int tap, const int p, const int4 in, const int
   return d < 0 || d >= in.x || h < 0 || h >= in.y || w < 0 || w >= in.z ? -1 : ((long)d * in.y + h) * in.z + w;
 }
 
-__kernel void depthwise_forward(const __global T *restrict x, const __global T *restrict w, __global T *restrict y,
-                                const __global T *restrict bias, const long planes, const int channels, const int multiplier,
-                                const int4 in, const int4 out, const int4 stride, const int4 dilate, const int4 pad) {
+__kernel void depthwise_forward(const __global T *restrict x, const __global T *restrict w, __global T *y,
+                                const __global T *restrict bias, const __global T *residual, const CT low, const CT high,
+                                const long planes, const int channels, const int multiplier, const int4 in, const int4 out,
+                                const int4 stride, const int4 dilate, const int4 pad) {
   const int pixels = out.x * out.y * out.z, size = in.x * in.y * in.z;
   FOR_EACH(i, planes * pixels) {
     const long plane = i / pixels;
@@ -208,7 +210,7 @@ __kernel void depthwise_forward(const __global T *restrict x, const __global T *
       const long at = pixel_at(t, i % pixels, in, out, stride, dilate, pad);
       if (at >= 0) sum += LOAD(w, channel * TAPS + t) * LOAD(x, plane / multiplier * size + at);
     }
-    STORE(y, i, sum);
+    STORE(y, i, finished(sum, residual, i, low, high));
   }
 }
 

@@ -170,6 +170,11 @@ class Rewrite:
         name = f"{inputs[0].name}{op_name}" if op_name in _REORDERS else f"{self.node.name}{op_name}" if op.prepares else self.node.name
         return self._walk.number(Node(op, name, op.parse(params), attrs, inputs), self.node)
 
+    def alike(self, node: Node, op_name: str) -> Node:
+        """The same node with another operator that has its parameters and more."""
+        op = find_op(op_name)
+        return Node(op, node.name, op.parse(dict(node.params.items())), node.attrs, node.inputs)
+
     def add(self, i: int, other: int) -> list[Entry | Blocked] | None:
         """Let the producer of input `i` add input `other`, of the same shape and type; see `absorb`."""
         if self.ins[i] != self.ins[other] or self.node.inputs[i] == self.node.inputs[other]:

@@ -8,10 +8,11 @@ from ..base import MXNetError
 from ..graph.ir import Entry, Node
 from ..graph.op import Gradient, In, KernelCall, LowerContext, Op, Out, PartialShape, ShapeError, TensorSpec, register, unify_shape
 from ..graph.rewrite import Affine, Blocked, Request, Rewrite
-from ..params import REQUIRED, Bool, Enum, Int, Params, Shape
+from ..params import REQUIRED, Bool, Enum, Float, Int, Params, Shape
 from . import blocked_convolution
 from . import convolution_calls as calls
-from .absorb import shifted
+from .absorb import shifted, with_epilogue
+from .blocked_geometry import ACTIVATIONS, Epilogue
 from .convolution_geometry import Geometry
 
 __all__ = ["Convolution"]
@@ -103,9 +104,9 @@ class Convolution(Op):
     """
 
     name = "Convolution"
-    aliases = ("Convolution_v1",)
+    aliases: tuple[str, ...] = ("Convolution_v1",)
     recompute = "heavy"
-    inputs = ("data", "weight", "bias")
+    inputs: tuple[str, ...] = ("data", "weight", "bias")
     params = _PARAMS
 
     def input_names(self, p: Params) -> tuple[str, ...]:
@@ -152,8 +153,10 @@ class Convolution(Op):
         return None if found is None else [Blocked(found)]
 
     def absorb(self, node: Node, request: Request, r: Rewrite) -> Node | None:
-        if r.train or not isinstance(request, Affine):
+        if r.train:
             return None
+        if not isinstance(request, Affine):
+            return None if r.traits.is_cpu else with_epilogue(r.alike(node, "_fused_convolution"), request)
         bias = None if node.params.no_bias else node.inputs[2]
         inputs = (node.inputs[0], r.apply("_scale_filters", node.inputs[1], request.scale), shifted(r, bias, request))
         return Node(self, node.name, self.parse({**dict(node.params.items()), "no_bias": False}), node.attrs, inputs)
@@ -171,11 +174,39 @@ class Convolution(Op):
 
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
         geometry = Geometry.of(p, ins[0].shape, outs[0].shape)
-        bias = None if p.no_bias else In(2)
-        return calls.forward(geometry, In(0), In(1), Out(0), bias, outs[0].dtype, ctx.reqs[0], ctx.traits)
+        epilogue = Epilogue(None if p.no_bias else In(2))
+        return calls.forward(geometry, In(0), In(1), Out(0), epilogue, outs[0].dtype, ctx.reqs[0], ctx.traits)
 
     def cost(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> tuple[int, int]:
         return 2 * outs[0].size * ins[1].size // p.num_filter, sum(t.nbytes for t in (*ins, *outs))
+
+
+class FusedConvolution(Convolution):
+    """``activation(convolution + bias + residual)`` on GPUs, in inference; blocked tensors have an operator of their own."""
+
+    name = "_fused_convolution"
+    aliases = ()
+    hidden = True
+    inputs = ("data", "weight", "bias", "residual")
+    params = {**_PARAMS, "act_type": Enum(ACTIVATIONS, "none"), "act_low": Float(0.0), "act_high": Float(0.0), "with_residual": Bool(False)}
+
+    def input_names(self, p: Params) -> tuple[str, ...]:
+        return ("data", "weight", *(() if p.no_bias else ("bias",)), *(("residual",) if p.with_residual else ()))
+
+    def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
+        known, results = super().infer_shape(p, ins[: len(ins) - p.with_residual], outs)
+        return [*known, *(results if p.with_residual else ())], results
+
+    def inplace(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Sequence[tuple[int, int]]:
+        return ((0, len(ins) - 1),) if p.with_residual else ()
+
+    def absorb(self, node: Node, request: Request, r: Rewrite) -> Node | None:
+        return None if isinstance(request, Affine) else with_epilogue(node, request)
+
+    def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
+        geometry, n = Geometry.of(p, ins[0].shape, outs[0].shape), len(ins)
+        epilogue = Epilogue(None if p.no_bias else In(2), In(n - 1) if p.with_residual else None, p.act_type, p.act_low, p.act_high)
+        return calls.forward(geometry, In(0), In(1), Out(0), epilogue, outs[0].dtype, ctx.reqs[0], ctx.traits)
 
 
 class _ConvolutionGradient(Op):
@@ -232,5 +263,5 @@ class BiasGradient(_ConvolutionGradient):
         return calls.bias_gradient(geometry, In(0), Out(0), outs[0].dtype, ctx.reqs[0], ctx.traits)
 
 
-for _op in (DataGradient, WeightGradient, BiasGradient):
+for _op in (FusedConvolution, DataGradient, WeightGradient, BiasGradient):
     register(_op)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 
-from ..graph.op import In, KernelCall, Local, Out, Scalar, Temp, defines_for, grid
+from ..base import MXNetError
+from ..graph.op import Arg, KernelCall, Local, Scalar, Temp, compute_type, defines_for, grid
 from ..graph.traits import DeviceTraits
+from .blocked_geometry import ACTIVATIONS, Epilogue
 from .convolution_geometry import Extents, Geometry, extents
 from .gemm import DEPTH, Tile, blocking, ladder, split_work, tile_for
 
 __all__ = ["bias_gradient", "data_gradient", "forward", "weight_gradient"]
-
-Arg = In | Out | Temp
 
 WORK = 0
 """The only workspace."""
@@ -46,10 +46,10 @@ def _gpu_tile(
 
 def _depthwise_gpu(
     entry: str, args: tuple[Arg, ...], numbers: tuple[Scalar, ...], g: Geometry, size: int, dtype: str, req: str, traits: DeviceTraits,
-    bias: bool = False,
+    **more: int,
 ) -> list[KernelCall]:  # fmt: skip
     kd, kh, kw = g.kernel
-    defines = defines_for(dtype, req, KD=kd, KH=kh, KW=kw, SW=g.stride[2], BIAS=int(bias))
+    defines = defines_for(dtype, req, KD=kd, KH=kh, KW=kw, SW=g.stride[2], **more)
     shape, local = ((size * 64,), (64,)) if entry == "depthwise_weight" else grid(size, traits)
     sizes = map(extents, (g.input, g.output, g.stride, g.dilate, g.pad))
     return [KernelCall("depthwise_convolution.cl", entry, (*args, *numbers, *sizes), defines, shape, local)]
@@ -92,23 +92,29 @@ def _depthwise(
 
 
 def forward(
-    g: Geometry, data: Arg, weight: Arg, out: Arg, bias: Arg | None, dtype: str, req: str, traits: DeviceTraits
+    g: Geometry, data: Arg, weight: Arg, out: Arg, epilogue: Epilogue, dtype: str, req: str, traits: DeviceTraits
 ) -> list[KernelCall]:
-    """``out = convolution of data with weight (+ bias)``."""
-    tile = tile_for(dtype, traits)
+    """``out = activation(convolution of data with weight + bias + residual)``; on CPUs neither activation nor residual."""
+    tile, bias = tile_for(dtype, traits), epilogue.bias
+    if traits.is_cpu and (epilogue.residual is not None or epilogue.activation != "none"):
+        raise MXNetError("convolutions in NCHW layout have no activation or residual on CPUs; leave them operators of their own")
+    given = bias if bias is not None else weight
+    limits = tuple(Scalar(compute_type(dtype), v) for v in (epilogue.low, epilogue.high))
+    behind: tuple[Arg, ...] = (epilogue.residual if epilogue.residual is not None else weight, *limits)
+    chosen = {"RESIDUAL": int(epilogue.residual is not None), "ACTIVATION": ACTIVATIONS.index(epilogue.activation)}
     if g.depthwise:
         channels, planes = g.groups * g.filters, g.images * g.groups * g.filters
         numbers = (Scalar("long", planes), *_ints(channels, g.filters))
-        args = (data, weight, out, bias if bias is not None else weight)
+        args = (data, weight, out, given)
         if not traits.is_cpu:
-            return _depthwise_gpu("depthwise_forward", args, numbers, g, planes * g.pixels, dtype, req, traits, bias is not None)
+            chosen["BIAS"] = int(bias is not None)
+            return _depthwise_gpu("depthwise_forward", (*args, *behind), numbers, g, planes * g.pixels, dtype, req, traits, **chosen)
         strip = _strip(g, 1, tile, traits)
         if strip is not None:
             return _depthwise("depthwise_forward", args, numbers, g, strip, planes, dtype, req, traits, bias=bias is not None)
     if not traits.is_cpu:
-        given = bias if bias is not None else weight
-        code = 2 if bias is not None else 0
-        return [_gpu_tile("conv_forward", (data, weight, out, given), g, g.filters, g.images * g.pixels, dtype, req, BIAS=code)]
+        chosen["BIAS"] = 2 if bias is not None else 0
+        return [_gpu_tile("conv_forward", (data, weight, out, given, *behind), g, g.filters, g.images * g.pixels, dtype, req, **chosen)]
     return [_tiles(g.collapsed(), data, weight, out, bias, dtype, req, traits)]
 
 

@@ -221,3 +221,30 @@ def test_the_dump_names_what_was_fused(ctx: mx.Context, monkeypatch: Any) -> Non
     ex = bind(residual(), ctx, SHAPES[0], "1", monkeypatch)
     text = ex.plan().dump()
     assert "c1+bn1+" in text, text
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_epilogues_in_every_type(dtype: str, ctx: mx.Context, monkeypatch: Any) -> None:
+    """Activations and a residual behind plain, grouped and depthwise convolutions, of two and three dimensions."""
+    x = mx.sym.var("data", dtype=dtype)
+    for i, (group, act) in enumerate([(1, "leaky"), (2, "clip"), (4, "relu"), (1, "relu")]):
+        y = mx.sym.Convolution(x, num_filter=4, kernel=(3, 3), pad=(1, 1), num_group=group, no_bias=i == 0, name=f"c{i}")
+        y = y + x
+        x = {
+            "leaky": lambda v: mx.sym.LeakyReLU(v, slope=0.1),
+            "clip": lambda v: mx.sym.clip(v, -0.2, 0.3),
+            "relu": lambda v: mx.sym.Activation(v, act_type="relu"),
+        }[act](y)
+    z = mx.sym.Convolution(mx.sym.expand_dims(x, axis=2), num_filter=3, kernel=(1, 2, 2), name="c4")
+    net = mx.sym.Group([mx.sym.tanh(z), x])
+    results = []
+    for optimize in "01":
+        monkeypatch.setenv("CLSYM_OPTIMIZE", optimize)
+        ex = net.simple_bind(ctx, grad_req="null", type_dict={"data": dtype}, data=(2, 4, 9, 7))
+        rng = np.random.default_rng(RNG_SEED)
+        for a in ex.arg_dict.values():
+            a[:] = rng.uniform(-0.5, 0.5, a.shape)
+        results.append([o.asnumpy() for o in ex.forward()])
+        assert all(np.dtype(o.dtype) == dtype for o in ex.outputs)
+    for got, want in zip(*results, strict=True):
+        np.testing.assert_allclose(got, want, rtol=0, atol={"float16": 4e-3, "float32": 1e-6, "float64": 1e-14}[dtype])
