@@ -11,7 +11,8 @@
  *
  * Defines: MODE 0 max, 1 sum, 2 average, 3 lp; P_VALUE 1 2 3 (lp); COUNT what an average divides by: 0 the elements inside the tensor,
  * 1 those inside the padded tensor, 2 the window; ALL_TIES 1: every element equal to the maximum gets the gradient, else the first;
- * PAD_ZERO 1: the padding takes part in a maximum, as zeros; SW: the stride along w if it is 1 or 2, else 0; LOCAL.
+ * PAD_ZERO 1: the padding takes part in a maximum, as zeros; SW: the stride along w if it is 1 or 2, else 0;
+ * K: the window's height and width if it is 2 x 2 or 3 x 3, else 0; LOCAL.
  */
 #include "common.h"
 #include "vec8.h"
@@ -23,6 +24,7 @@
 #define ALL_TIES 0
 #define PAD_ZERO 0
 #define SW 1
+#define K 0
 #define LOCAL 64
 #endif
 
@@ -53,7 +55,7 @@
 #elif MODE == 3 && P_VALUE == 3
 #define FINISH(acc, count) cbrt(acc)
 #elif MODE == 2
-#define FINISH(acc, count) ((acc) / (CT)(count))
+#define FINISH(acc, count) ((acc) / (count))
 #else
 #define FINISH(acc, count) (acc)
 #endif
@@ -111,56 +113,152 @@ static inline CT pool_one(const global T *x, Rows r, int ow, int4 in, int4 windo
   return FINISH(acc, r.count *extent(w, window.z, in.z, pad.z));
 }
 
-#if DEVICE_CPU && SW
-/* outputs ow..ow+7, whose windows lie inside the row */
-static inline V8 pool_eight(const global T *x, Rows r, int ow, int4 in, int4 window, int4 pad) {
-  V8 acc = (V8)(INIT);
-#if PAD_ZERO
-  if (r.cut) acc = (V8)(0);
-#endif
-  const int w = ow * SW - pad.z;
-  for (int d = r.d0; d < r.d1; d++)
-    for (int h = r.h0; h < r.h1; h++) {
-      const long row = ((long)d * in.y + h) * in.z + w;
-      for (int i = 0; i < window.z; i++) {
-#if SW == 1
-        const V8 v = load8(x, row + i);
+#if DEVICE_CPU
+/* A row of outputs in two steps, each of 16 lanes and without a test an element: every column that the row's windows cover is reduced over
+ * their rows, into a line of private memory that has the padding too, and the line over the columns of each window. */
+#define LINE 1024 /* columns, at most, that are done together */
+#define BATCH 8   /* rows, so that a line is not read at once: loads that straddle recent stores wait for them */
+#define AHEAD 1024 /* elements from those that the next row of outputs will read to those that are fetched */
+typedef CT Line[LINE + 64];
+
+#define PRIVATE16(p) (*(const V16U *)(p))
+#if MODE == 0
+/* The larger one, or NaN if either is: a comparison gives the second operand where one is NaN, and NaN | anything is NaN. */
+#define INTEGER_float int16
+#define INTEGER_double long16
+#define BITS16(v) CAT(as_, CAT(INTEGER_, CT))(v)
+#define FROM_BITS16(v) CAT(CAT(as_, CT), 16)(v)
+#define TAKE16(acc, v) FROM_BITS16(BITS16((acc) > (v) ? (acc) : (v)) | BITS16((v) > (acc) ? (v) : (acc)))
+#define JOIN16(a, b) TAKE16(a, b)
 #else
-        /* elements 0 2 .. 14: the second load starts at 7, so that none lies behind the last that is needed */
-        const V8 low = load8(x, row + i), high = load8(x, row + i + 7);
-        const V8 v = (V8)(low.even, high.odd);
+#define TAKE16(acc, v) TAKE(acc, v)
+#define JOIN16(a, b) ((a) + (b))
 #endif
-        acc = TAKE8(acc, v);
+
+/* line[j] = column first + j, j < m, over the rows r of the window; x: a plane, `room` elements before the end of the tensor */
+static inline __attribute__((always_inline)) void reduce_rows(const global T *x, const long room, const Rows r, const int first, const int m,
+                                                              const int4 in, const int4 window, const int4 stride, const int4 pad, CT *line) {
+  const int lo = min(max(-first, 0), m), hi = max(min(in.z - first, m), lo);
+  const CT init = PAD_ZERO && r.cut ? (CT)0 : INIT;
+  const long last = ((long)(r.d1 - 1) * in.y + r.h1 - 1) * in.z + first;
+  SHORT_LOOP for (int j = 0; j < lo; j++) line[j] = PAD_ZERO ? (CT)0 : INIT;
+  int j = lo;
+#if K
+  const int whole = r.d1 - r.d0 == 1 && r.h1 - r.h0 == K;
+#else
+  const int whole = 0;
+#endif
+  for (; j < hi && last + j + 16 <= room; j += 16) { /* beyond hi too, where the line is written again */
+    V16 acc = (V16)(init);
+    if (whole) {
+#pragma unroll
+      for (int h = 1 - K; h <= 0; h++) {
+        const V16 v = load16(x, last + h * (long)in.z + j);
+        acc = TAKE16(acc, v);
       }
+    } else {
+      for (int d = r.d0; d < r.d1; d++)
+        for (int h = r.h0; h < r.h1; h++) {
+          const V16 v = load16(x, ((long)d * in.y + h) * in.z + first + j);
+          acc = TAKE16(acc, v);
+        }
     }
-  return FINISH(acc, (CT)(r.count * window.z));
+    *(V16U *)(line + j) = acc;
+    for (int k = 0; k < stride.y; k++) AHEAD_OF_USE(x + last + j + (long)(k + 1) * in.z + AHEAD);
+  }
+  SHORT_LOOP for (; j < hi; j++) {
+    CT acc = init;
+    for (int d = r.d0; d < r.d1; d++)
+      for (int h = r.h0; h < r.h1; h++) {
+        const CT v = LOAD(x, ((long)d * in.y + h) * in.z + first + j);
+        acc = TAKE(acc, v);
+      }
+    line[j] = acc;
+  }
+  SHORT_LOOP for (j = hi; j < m; j++) line[j] = PAD_ZERO && pad.z > 0 ? (CT)0 : init;
+}
+
+/* column i of windows t..t+15 */
+static inline __attribute__((always_inline)) V16 pick(const CT *line, const int t, const int i, const int n, const int stride) {
+#if SW == 1
+  return PRIVATE16(line + t + i);
+#elif SW == 2
+  const V16 low = PRIVATE16(line + 2 * t + i), high = PRIVATE16(line + 2 * t + i + 16);
+  return (V16)(low.even, high.even);
+#else
+  CT lane[16];
+  for (int k = 0; k < 16; k++) lane[k] = line[min(t + k, n - 1) * stride + i];
+  return PRIVATE16(lane);
+#endif
+}
+
+/* y[to + t] = the reduction of line[t * stride ..] for t < n; may write up to `end`, where rows follow that are yet to be written */
+static inline __attribute__((always_inline)) void reduce_columns(const CT *line, const CT *wide, const int count, const int n, const int window,
+                                                                 const int stride, global T *y, const long to, const long end) {
+  for (int t = 0; t < n; t += 16) {
+    V16 acc = pick(line, t, 0, n, stride);
+#if K
+#pragma unroll
+    for (int i = 1; i < K; i++) {
+#else
+    for (int i = 1; i < window; i++) {
+#endif
+      const V16 v = pick(line, t, i, n, stride);
+      acc = JOIN16(acc, v);
+    }
+    acc = FINISH(acc, (CT)count * PRIVATE16(wide + t));
+#if REQ == 1
+    if (to + t + 16 <= end) {
+      store8(y, to + t, acc.lo);
+      store8(y, to + t + 8, acc.hi);
+      continue;
+    }
+#endif
+    CT lane[16];
+    *(V16U *)lane = acc;
+    SHORT_LOOP for (int k = 0; k < min(16, n - t); k++) STORE(y, to + t + k, lane[k]);
+  }
 }
 #endif
 
-kernel void pool(const global T *x, global T *y, const long planes, const int4 in, const int4 out, const int4 window, const int4 stride,
-                 const int4 pad) {
+WIDE_VECTORS kernel void pool(const global T *x, global T *y, const long planes, const int4 in, const int4 out, const int4 window,
+                              const int4 stride, const int4 pad) {
   const long plane = (long)in.x * in.y * in.z;
 #if DEVICE_CPU
-  FOR_EACH(i, planes * out.x * out.y) {
-    const int oh = (int)(i % out.y), od = (int)(i / out.y % out.x);
-    const global T *p = x + i / ((long)out.x * out.y) * plane;
-    const long to = i * out.z;
-    const Rows r = clip_rows(od, oh, in, window, stride, pad);
-    int ow = 0;
-#if SW
-    /* windows of first..last-1 lie inside the row */
-    const int first = (pad.z + SW - 1) / SW, room = in.z + pad.z - window.z;
-    const int last = room < 0 ? 0 : min(out.z, room / SW + 1);
-    for (; ow < min(first, out.z); ow++) STORE(y, to + ow, pool_one(p, r, ow, in, window, stride, pad));
-    for (; ow + 8 <= last; ow += 8) store8(y, to + ow, pool_eight(p, r, ow, in, window, pad));
-#if REQ == 1
-    if (ow < last && last - 8 >= first) { /* the rest of them together with some already done */
-      store8(y, to + last - 8, pool_eight(p, r, last - 8, in, window, pad));
-      ow = last;
+  EACH_RANGE(i, planes * out.x * out.y)
+  if (i_lo >= i_hi) return;
+  int oh = (int)(i_lo % out.y), od = (int)(i_lo / out.y % out.x);
+  long p = i_lo / ((long)out.x * out.y);
+  /* outputs of a row that are done together, and rows: where one writes beyond its end, the next must be yet to come */
+  const int strip = window.z <= LINE ? min(out.z, (LINE - window.z) / STRIDE_W + 1) : 0, batch = strip < out.z ? 1 : BATCH;
+  Line line[BATCH], wide;
+  long of[BATCH];
+  Rows r[BATCH];
+  for (long i = i_lo; i < i_hi; i += batch) {
+    const int rows = (int)min((long)batch, i_hi - i);
+    for (int b = 0; b < rows; b++) {
+      r[b] = clip_rows(od, oh, in, window, stride, pad);
+      of[b] = p * plane;
+      if (++oh == out.y) {
+        oh = 0;
+        if (++od == out.x) {
+          od = 0;
+          p++;
+        }
+      }
     }
-#endif
-#endif
-    for (; ow < out.z; ow++) STORE(y, to + ow, pool_one(p, r, ow, in, window, stride, pad));
+    for (int ow = 0; ow < out.z; ow += strip) {
+      if (strip == 0) { /* a window longer than the line */
+        for (; ow < out.z; ow++) STORE(y, i * out.z + ow, pool_one(x + of[0], r[0], ow, in, window, stride, pad));
+        break;
+      }
+      const int n = min(strip, out.z - ow), first = ow * STRIDE_W - pad.z, m = (n - 1) * STRIDE_W + window.z;
+      if (MODE == 2 && (i == i_lo || strip < out.z))
+        for (int t = 0; t < n; t++) wide[t] = (CT)extent(first + t * STRIDE_W, window.z, in.z, pad.z);
+      for (int b = 0; b < rows; b++) reduce_rows(x + of[b], planes * plane - of[b], r[b], first, m, in, window, stride, pad, line[b]);
+      for (int b = 0; b < rows; b++)
+        reduce_columns(line[b], wide, r[b].count, n, window.z, STRIDE_W, y, (i + b) * out.z + ow, i_hi * out.z);
+    }
   }
 #else
   FOR_EACH(i, planes * out.x * out.y * out.z) {
@@ -272,49 +370,102 @@ static inline void scatter_one(CT head, CT m, const global T *x, global T *dx, R
       }
 }
 
-kernel void pool_scatter(const global T *g, const global T *x, const global T *y, global T *dx, const long planes, const int4 in, const int4 out,
-                         const int4 window, const int4 stride, const int4 pad) {
-  const long plane = (long)in.x * in.y * in.z;
-  for (long p = get_global_id(0); p < planes; p += (long)get_global_size(0)) {
+#if SW && K && MODE == 0 && !ALL_TIES
+#define TILED 1
+#define CARRY ((K - 1) / SW) /* windows whose last columns are the first of the next tile */
+
+/* v moved up by n lanes, those below from the end of `before` */
+#define MOVED_1(before, v) (V16)((before).sf, (v).s01234567, (v).s89ab, (v).scde)
+#define MOVED_2(before, v) (V16)((before).sef, (v).s01234567, (v).s89ab, (v).scd)
+
+/* What `n` windows, at most 16, give back, of which the first starts at row h and column w; `late`: what the tile before gives, and then
+ * this one, to columns of the next. The plane's rows lie side by side, and zero is added beyond them. */
+static inline __attribute__((always_inline)) void scatter_tile(const global T *g, const global T *x, const global T *y, global T *dx,
+                                                               const int h, const int w, const int n, const int4 in, V16 (*late)[K]) {
+  typedef CAT(INTEGER_, CT) Mask;
+  const Mask lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  const V16 zero = (V16)(0), m = load16(y, 0);
+  V16 head = lane < n ? load16(g, 0) : zero;
+#pragma unroll
+  for (int k = 0; k < K; k++) {
+    if (h + k < 0 || h + k >= in.y) continue;
+    const long at = (long)(h + k) * in.z + w;
+    V16 give[K];
+#if SW == 2
+    const V16 low = load16(x, at), high = load16(x, at + 16), even = (V16)(low.even, high.even), odd = (V16)(low.odd, high.odd);
+#endif
+#pragma unroll
+    for (int i = 0; i < K; i++) {
+#if SW == 2
+      const V16 v = i == 0 ? even : i == 1 ? odd : (V16)(even.s12345678, even.s9abc, even.sdef, LOAD(x, at + 32));
+#else
+      const V16 v = load16(x, at + i);
+#endif
+      const Mask column = lane * SW + (w + i);
+      /* a NaN among the window's pixels has made the maximum NaN */
+      const Mask here = ((v == m) | (v != v)) & (column >= 0) & (column < in.z);
+      give[i] = here ? head : zero;
+      head = here ? zero : head;
+    }
+#if SW == 2
+#if K == 3
+    give[0] += MOVED_1(late[k][0], give[2]);
+    late[k][0] = give[2];
+#endif
+    V16 a = load16(dx, at), b = load16(dx, at + 16);
+    a += (V16)(give[0].lo, give[1].lo).s08192a3b4c5d6e7f;
+    b += (V16)(give[0].hi, give[1].hi).s08192a3b4c5d6e7f;
+    *(global V16U *)(dx + at) = a;
+    *(global V16U *)(dx + at + 16) = b;
+#else
+    V16 a = load16(dx, at) + give[0] + MOVED_1(late[k][0], give[1]);
+    late[k][0] = give[1];
+#if K == 3
+    a += MOVED_2(late[k][1], give[2]);
+    late[k][1] = give[2];
+#endif
+    *(global V16U *)(dx + at) = a;
+#endif
+  }
+}
+#else
+#define TILED 0
+#endif
+
+WIDE_VECTORS kernel void pool_scatter(const global T *g, const global T *x, const global T *y, global T *dx, const long planes,
+                                      const int4 in, const int4 out, const int4 window, const int4 stride, const int4 pad) {
+  const long plane = (long)in.x * in.y * in.z, oplane = (long)out.x * out.y * out.z;
+  const long p_lo = planes * (long)get_global_id(0) / (long)get_global_size(0);
+  const long p_hi = planes * ((long)get_global_id(0) + 1) / (long)get_global_size(0);
+  for (long p = p_lo; p < p_hi; p++) {
     const global T *from = x + p * plane;
     global T *to = dx + p * plane;
-#if REQ == 1
-    for (long i = 0; i < plane; i++) STORE(to, i, 0);
-#endif
+    long clear = 0; /* dx is zero up to here, or has been added to */
     for (int od = 0; od < out.x; od++)
       for (int oh = 0; oh < out.y; oh++) {
         const long o = ((p * out.x + od) * out.y + oh) * out.z;
         const Rows r = clip_rows(od, oh, in, window, stride, pad);
         int ow = 0;
-#if SW && MODE == 0 && !ALL_TIES
-        /* eight windows inside the row: where each has its first maximum, as a number of the compute type, which is exact for small planes */
-        const int first = (pad.z + SW - 1) / SW, room = in.z + pad.z - window.z;
-        const int last = room < 0 || plane >= (1 << 24) ? 0 : min(out.z, room / SW + 1);
-        for (; ow < min(first, out.z); ow++) scatter_one(LOAD(g, o + ow), LOAD(y, o + ow), from, to, r, ow, in, window, stride, pad);
-        for (; ow + 8 <= last; ow += 8) {
-          const V8 m = load8(y, o + ow);
-          V8 found = (V8)(-1);
-          for (int d = r.d1 - 1; d >= r.d0; d--)
-            for (int h = r.h1 - 1; h >= r.h0; h--)
-              for (int i = window.z - 1; i >= 0; i--) {
-                const long at = ((long)d * in.y + h) * in.z + ow * SW - pad.z + i;
-#if SW == 1
-                const V8 v = load8(from, at);
-#else
-                const V8 low = load8(from, at), high = load8(from, at + 7);
-                const V8 v = (V8)(low.even, high.odd);
+#if REQ == 1
+        for (const long last = ((long)(r.d1 - 1) * in.y + r.h1) * in.z; clear < last; clear++) STORE(to, clear, 0);
 #endif
-                found = ((v == m) | ((v != v) & (m != m))) ? (V8)((CT)at) : found;
-              }
-          CT position[8], head[8];
-          *(V8U *)position = found;
-          *(V8U *)head = load8(g, o + ow);
-          for (int j = 0; j < 8; j++)
-            if (position[j] >= 0) PUT_SUM(to, (long)position[j] + j * SW, head[j]);
+#if TILED
+        /* where a tile would reach beyond this work-item's planes, the row is done window by window */
+        const int tiles = (out.z + CARRY + 15) / 16, h = oh * stride.y - pad.y;
+        const long first = (p - p_lo) * plane + (long)r.h0 * in.z - pad.z, last = (long)r.h1 * in.z - pad.z + tiles * 16 * SW + K;
+        if (in.x == 1 && window.x == 1 && first >= 0 && last <= (p_hi - p) * plane && o + tiles * 16 <= p_hi * oplane) {
+          V16 late[K][K];
+#pragma unroll
+          for (int i = 0; i < K * K; i++) late[i / K][i % K] = (V16)(0);
+          for (; ow < out.z + CARRY; ow += 16)
+            scatter_tile(g + o + ow, from, y + o + ow, to, h, ow * SW - pad.z, out.z - ow, in, late);
         }
 #endif
         for (; ow < out.z; ow++) scatter_one(LOAD(g, o + ow), LOAD(y, o + ow), from, to, r, ow, in, window, stride, pad);
       }
+#if REQ == 1
+    for (; clear < plane; clear++) STORE(to, clear, 0);
+#endif
   }
 }
 

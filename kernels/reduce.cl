@@ -30,6 +30,7 @@
 #endif
 #define TILE 2048 /* columns of reduce_outer on a CPU: with less the prefetcher starves (1024: two thirds of the rate, 256: half) */
 #define NEAR_RUN 8192 /* runs up to that length stay in the first cache while the next one is fetched */
+#define LEAD 1024     /* elements that a longer run is fetched ahead: left to the hardware, max is a tenth slower */
 #define FETCH(p)         \
   AHEAD_OF_USE(p);       \
   AHEAD_OF_USE((p) + 16); \
@@ -157,7 +158,7 @@ WIDE_VECTORS kernel void reduce_inner(const global T *x, global TY *y, const lon
       const long stop = end - r < run - in_run ? end - r : run - in_run;
       r += stop;
       const long after = r < end ? base + offset_of(r, reduced) : next;
-      const CT v = fold_run(x + at, stop, stop <= NEAR_RUN ? after - at : 0);
+      const CT v = fold_run(x + at, stop, stop <= NEAR_RUN ? after - at : LEAD);
       COMBINE(total, error, v)
       at = after, in_run = 0;
     }

@@ -37,7 +37,10 @@
 #define KEPT(q) ((global CT *)0)
 #endif
 #define TILE 256 /* neighbouring rows that softmax_columns takes at most; `tile` says how many, so that they stay in the cache */
+#define NEAR_TILE (131072 / (int)sizeof(CT)) /* elements of a tile held together: rows 2^k apart evict each other from caches */
 #define NEAR_ROW 8192 /* rows up to that length stay in the first cache while the next one is fetched */
+#define CHUNK 4096 /* elements of longer rows taken at a time, so that memory is read once for the maximum and the exponentials */
+#define CHUNKS 64 /* at most: the longest rows have longer ones */
 #define BLOCK 512 /* exponentials summed plainly, before the sums of blocks are added with a correction */
 
 #if KIND == 2
@@ -70,13 +73,25 @@ kernel void softmax_rows(const global T *x, LENGTH_ARG global TY *y, const long 
   const long m = LENGTH_OF(row);
   CT top, sum;
 #if DEVICE_CPU
-  const long next = n <= NEAR_ROW ? n : 0;
-  top = max_run(SIGNED(1), p, m);
-  CT error = 0;
-  sum = 0;
-  for (long lo = 0; lo < m; lo += BLOCK) {
-    const CT block = exp_run(SIGNED(top), SIGNED(scale), p + lo, KEPT(q + lo), m - lo < BLOCK ? m - lo : BLOCK, KEEPS, next);
-    KAHAN_ADD(sum, error, block)
+  /* in each chunk exponentials are taken relative to the largest element so far, the sum then shrinks as larger ones turn up */
+  const long least = (n + CHUNKS - 1) / CHUNKS, chunk = n <= NEAR_ROW ? n : least < CHUNK ? CHUNK : least;
+  const long next = chunk <= NEAR_ROW ? chunk : 0; /* what to fetch meanwhile: the next chunk, or the next row */
+  CT tops[CHUNKS], error = 0;
+  top = -INFINITY, sum = 0;
+  for (long lo = 0; lo < m; lo += chunk) {
+    const long end = lo + chunk < m ? lo + chunk : m;
+    const CT most = max_run(SIGNED(1), p + lo, end - lo);
+    if (most > top) {
+      const CT shrink = m_exp((top - most) * scale);
+      sum *= shrink, error *= shrink;
+      top = most;
+    }
+    const CT base = top == -INFINITY ? 0 : top; /* nothing but -inf so far: exponentials of 0, where -inf - -inf would be NaN */
+    tops[lo / chunk] = top;
+    for (long i = lo; i < end; i += BLOCK) {
+      const CT block = exp_run(SIGNED(base), SIGNED(scale), p + i, KEPT(q + i), end - i < BLOCK ? end - i : BLOCK, KEEPS, next);
+      KAHAN_ADD(sum, error, block)
+    }
   }
 #else
   ROW_MAX(top, i, m, 0, SIGNED(LOAD(p, i * INNER)))
@@ -88,7 +103,8 @@ kernel void softmax_rows(const global T *x, LENGTH_ARG global TY *y, const long 
 #else
   const CT inverse = 1 / sum;
 #if DEVICE_CPU && KEEPS
-  scale_run(q, m, inverse);
+  for (long lo = 0; lo < m; lo += chunk)
+    scale_run(q + lo, lo + chunk < m ? chunk : m - lo, m_exp((tops[lo / chunk] - top) * scale) * inverse);
 #else
   ROW_EACH(i, m) STORE_AS(REQ, TY, q, i * INNER, m_exp((SIGNED(LOAD(p, i * INNER)) - top) * scale) * inverse);
 #endif
@@ -140,12 +156,8 @@ WIDE_VECTORS kernel void softmax_rows_backward(const global TY *g, const global 
     const int w = (int)(inner - column < tile ? inner - column : tile);                  \
     const long after = column + w < inner ? start + w : item / tiles * n * inner + n * inner; /* where the next item starts */
 #define COLUMNS_END }
-/* row i of the next item: runs lie far apart, and the hardware does not foresee it. A cache line has 16 floats. */
-#define FETCH(a, b)                            \
-  SHORT_LOOP for (int c = 0; c < w; c += 16) { \
-    AHEAD_OF_USE((a) + after + i * inner + c); \
-    AHEAD_OF_USE((b) + after + i * inner + c); \
-  }
+/* the run of a row at p: runs lie far apart, and the hardware does not foresee it. A cache line has 16 floats. */
+#define FETCH(p) SHORT_LOOP for (int c = 0; c < w; c += 16) AHEAD_OF_USE((p) + c);
 #if USE_LENGTH
 #define LIVE(i, c) ((i) < stop[c])
 #define LENGTHS_BEGIN \
@@ -156,47 +168,62 @@ WIDE_VECTORS kernel void softmax_rows_backward(const global TY *g, const global 
 #define LENGTHS_BEGIN
 #endif
 
-kernel void softmax_columns(const global T *x, LENGTH_ARG global TY *y, const long outer, const long n, const long inner, const CT scale,
-                            const int tile) {
-  CT top[TILE], sum[TILE];
+WIDE_VECTORS kernel void softmax_columns(const global T *x, LENGTH_ARG global TY *y, const long outer, const long n, const long inner,
+                                         const CT scale, const int tile) {
+  CT top[TILE], most[TILE], sum[TILE], near[NEAR_TILE] __attribute__((aligned(64)));
+  const long rows = NEAR_TILE / tile; /* that fit in `near`; where n is more, the sum shrinks as in softmax_rows */
   COLUMNS_BEGIN
   LENGTHS_BEGIN
-  for (int c = 0; c < w; c++) top[c] = LOWEST, sum[c] = 0;
-  for (long i = 0; i < n; i++) {
-    const global T *p = x + start + i * inner;
-    MAP_LOOP
-    for (int c = 0; c < w; c++) {
-      const CT v = SIGNED(LOAD(p, c)), t = top[c];
-      top[c] = LIVE(i, c) ? SMAX(v, t) : t;
+  for (int c = 0; c < w; c++) top[c] = -INFINITY, sum[c] = 0;
+  for (long lo = 0; lo < n; lo += rows) {
+    const long end = lo + rows < n ? lo + rows : n;
+    const global T *ahead = end < n ? x + start + rows * inner : x + after - lo * inner;
+    for (int c = 0; c < w; c++) most[c] = top[c];
+    for (long i = lo; i < end; i++) {
+      const global T *p = x + start + i * inner;
+      CT *e = near + (i - lo) * tile;
+      MAP_LOOP
+      for (int c = 0; c < w; c++) {
+        const CT v = SIGNED(LOAD(p, c)), t = most[c];
+        e[c] = v;
+        most[c] = LIVE(i, c) && v > t ? v : t;
+      }
     }
-  }
-  for (long i = 0; i < n; i++) {
-    const global T *p = x + start + i * inner;
-    global TY *q = y + start + i * inner;
-    FETCH(x, y)
     MAP_LOOP
     for (int c = 0; c < w; c++) {
-      const CT e = m_exp((SIGNED(LOAD(p, c)) - top[c]) * scale);
-      sum[c] += LIVE(i, c) ? e : 0;
-#if KIND != 1 && SAME_TYPE && REQ == 1
-      q[c] = e;
+      const CT shrink = m_exp((top[c] - most[c]) * scale);
+      sum[c] *= most[c] > top[c] ? shrink : 1;
+      top[c] = most[c];
+      most[c] = top[c] == -INFINITY ? 0 : top[c]; /* exponentials of 0, where -inf - -inf would be NaN */
+    }
+    for (long i = lo; i < end; i++) {
+      CT *e = near + (i - lo) * tile;
+      FETCH(ahead + i * inner)
+      if (n <= rows) FETCH(y + start + i * inner)
+      MAP_LOOP
+      for (int c = 0; c < w; c++) {
+        const CT v = m_exp((e[c] - most[c]) * scale);
+        sum[c] += LIVE(i, c) ? v : 0;
+#if KIND != 1
+        e[c] = v;
 #endif
+      }
     }
   }
   for (int c = 0; c < w; c++) sum[c] = KIND == 1 ? m_log(sum[c]) : 1 / sum[c];
   for (long i = 0; i < n; i++) {
     const global T *p = x + start + i * inner;
     global TY *q = y + start + i * inner;
-    MAP_LOOP
-    for (int c = 0; c < w; c++) {
-#if KIND == 1
-      const CT v = (LOAD(p, c) - top[c]) * scale - sum[c];
-#elif SAME_TYPE && REQ == 1
-      const CT v = q[c] * sum[c];
-#else
-      const CT v = m_exp((SIGNED(LOAD(p, c)) - top[c]) * scale) * sum[c];
-#endif
-      STORE_AS(REQ, TY, q, c, LIVE(i, c) ? v : 0);
+    const CT *e = near + i * tile;
+    if (n <= rows) {
+      MAP_LOOP
+      for (int c = 0; c < w; c++) STORE_AS(REQ, TY, q, c, LIVE(i, c) ? (KIND == 1 ? (e[c] - top[c]) * scale - sum[c] : e[c] * sum[c]) : 0);
+    } else {
+      MAP_LOOP
+      for (int c = 0; c < w; c++) {
+        const CT v = (SIGNED(LOAD(p, c)) - top[c]) * scale;
+        STORE_AS(REQ, TY, q, c, LIVE(i, c) ? (KIND == 1 ? v - sum[c] : m_exp(v) * sum[c]) : 0);
+      }
     }
   }
   COLUMNS_END
@@ -219,7 +246,8 @@ kernel void softmax_columns_backward(const global TY *g, const global TY *y, LEN
   for (long i = 0; i < n; i++) {
     const global TY *gp = g + start + i * inner, *yp = y + start + i * inner;
     global T *q = dx + start + i * inner;
-    FETCH(g, y)
+    FETCH(g + after + i * inner)
+    FETCH(y + after + i * inner)
     MAP_LOOP
     for (int c = 0; c < w; c++) {
       const CT gv = LOAD_AS(TY, gp, c), yv = LOAD_AS(TY, yp, c);

@@ -26,8 +26,8 @@
 #ifndef TILE
 #define TILE 16
 #endif
-#ifndef BAND /* CPU: rows of y that a work-item writes side by side */
-#define BAND 16
+#ifndef SIDE /* CPU: of the blocks that are transposed in registers; nr and nc are no smaller */
+#define SIDE 16
 #endif
 #ifndef TILE_ROWS
 #define TILE_ROWS 8
@@ -149,53 +149,92 @@ kernel void strided_fill(global T *y, const long n, const int ndim, const long8 
   WALK(FILL_ROWS)
 }
 
-/* An 8 x 8 block held in eight vectors: eight row loads, shuffles, eight row stores. */
+/* A block of SIDE x SIDE elements held in as many vectors: row loads, interleaving, row stores. */
 #if BITS
-typedef CAT(T, 8) vec __attribute__((aligned(1)));
-#define COLUMN(k) ((vec)(r0.s##k, r1.s##k, r2.s##k, r3.s##k, r4.s##k, r5.s##k, r6.s##k, r7.s##k))
-#define ROW(k) (*(const global vec *)(x + k * xc))
-#define PUT_ROW(k) *(global vec *)(y + k * yr) = COLUMN(k)
-static void block(const global T *x, global T *y, const long xc, const long yr) {
-  const vec r0 = ROW(0), r1 = ROW(1), r2 = ROW(2), r3 = ROW(3), r4 = ROW(4), r5 = ROW(5), r6 = ROW(6), r7 = ROW(7);
-  PUT_ROW(0);
-  PUT_ROW(1);
-  PUT_ROW(2);
-  PUT_ROW(3);
-  PUT_ROW(4);
-  PUT_ROW(5);
-  PUT_ROW(6);
-  PUT_ROW(7);
+typedef CAT(T, SIDE) vec;
+typedef vec vec_at __attribute__((aligned(1)));
+
+/* Interleaving rows i and i + SIDE / 2 into rows 2 i and 2 i + 1 rotates the bits of the position by one; after as many times as a row
+ * number has bits, rows and columns have changed places. */
+static inline __attribute__((always_inline)) void interleave(const vec *v, vec *t) {
+#pragma unroll
+  for (int i = 0; i < SIDE / 2; i++) {
+    t[2 * i].even = v[i].lo;
+    t[2 * i].odd = v[i + SIDE / 2].lo;
+    t[2 * i + 1].even = v[i].hi;
+    t[2 * i + 1].odd = v[i + SIDE / 2].hi;
+  }
+}
+
+/* Stores of whole cache lines that need not be read first; for what the caches would not keep anyway. */
+#define PAST_CACHES(v, p) (*(p) = (v))
+#ifdef __clang__
+#if __has_builtin(__builtin_nontemporal_store)
+#undef PAST_CACHES
+#define PAST_CACHES(v, p) __builtin_nontemporal_store(v, p)
+#endif
+#endif
+
+static inline __attribute__((always_inline)) void block(const global T *x, global T *y, const long xc, const long yr, const int past) {
+  vec v[SIDE], t[SIDE];
+#pragma unroll
+  for (int i = 0; i < SIDE; i++) v[i] = *(const global vec_at *)(x + i * xc);
+  interleave(v, t);
+  interleave(t, v);
+  interleave(v, t);
+#if SIDE == 16
+  interleave(t, v);
+#define TURNED v
+#else
+#define TURNED t
+#endif
+#pragma unroll
+  for (int i = 0; i < SIDE; i++) {
+    if (past)
+      PAST_CACHES(TURNED[i], (global vec *)(y + i * yr));
+    else
+      *(global vec_at *)(y + i * yr) = TURNED[i];
+  }
 }
 #else
-static void block(const global T *x, global T *y, const long xc, const long yr) {
-  for (int r = 0; r < 8; r++)
-    for (int c = 0; c < 8; c++) STORE(y, r * yr + c, LOAD(x, c * xc + r));
+static void block(const global T *x, global T *y, const long xc, const long yr, const int past) {
+  for (int r = 0; r < SIDE; r++)
+    for (int c = 0; c < SIDE; c++) STORE(y, r * yr + c, LOAD(x, c * xc + r));
 }
 #endif
 
-kernel void strided_transpose(const global T *x, global T *y, const long nr, const long nc, const long xc, const long yr, const long n,
-                              const int ndim, const long8 extent, const long8 xs, const long8 ys, const long x0, const long y0) {
-  /* n index tuples of the other dimensions, each a matrix of nr x nc; a share is a run of bands of BAND rows */
-  const long bands = (nr + BAND - 1) / BAND;
+WIDE_VECTORS kernel void strided_transpose(const global T *x, global T *y, const long nr, const long nc, const long xc, const long yr,
+                                           const long n, const int ndim, const long8 extent, const long8 xs, const long8 ys, const long x0,
+                                           const long y0, const int high) {
+  /* n index tuples of the other dimensions, each a matrix of nr x nc; a share is a run of bands of `high` rows of y */
+  const long bands = (nr + high - 1) / high;
+  const int large = n * nr * nc * (long)sizeof(T) > 16 << 20;
   const long total = n * bands, share = (total + (long)get_global_size(0) - 1) / (long)get_global_size(0);
   const long begin = (long)get_global_id(0) * share, end = begin + share < total ? begin + share : total;
   for (long band = begin; band < end; band++) {
     index_t rest = (index_t)(band / bands);
-    const long first = (band % bands) * BAND;
-    const long last = first + BAND < nr ? first + BAND : nr;
+    const long first = (band % bands) * high;
+    const long last = first + high < nr ? first + high : nr;
     long px = x0, py = y0;
     PEEL_ALL
-    for (long c = 0; c < nc; c += TILE) {
-      const long stop = c + TILE < nc ? c + TILE : nc;
+    const int past = BITS && large && sizeof(T) * SIDE == 64 && ((ulong)(y + py) | (ulong)(yr * sizeof(T))) % 64 == 0;
+    for (long c = 0; c < nc; c += SIDE) {
+      /* the last columns together with some already done */
+      const long k = BITS && c + SIDE > nc ? nc - SIDE : c, stop = c + SIDE < nc ? c + SIDE : nc;
       long r = first;
-      for (; r + 8 <= last; r += 8) {
-        long k = c;
-        for (; k + 8 <= stop; k += 8) block(x + px + k * xc + r, y + py + r * yr + k, xc, yr);
-        for (; k < stop; k++)
-          for (int j = 0; j < 8; j++) STORE(y, py + (r + j) * yr + k, LOAD(x, px + k * xc + r + j));
-      }
+      if (k + SIDE <= nc)
+        for (; r + SIDE <= last; r += SIDE) {
+#pragma unroll
+          for (int i = 0; i < SIDE; i++) AHEAD_OF_USE(x + px + (k + i) * xc + r + 2 * SIDE);
+          const global T *from = x + px + k * xc + r;
+          global T *to = y + py + r * yr + k;
+          if (past && k == c)
+            block(from, to, xc, yr, 1);
+          else
+            block(from, to, xc, yr, 0);
+        }
       for (; r < last; r++)
-        for (long k = c; k < stop; k++) STORE(y, py + r * yr + k, LOAD(x, px + k * xc + r));
+        SHORT_LOOP for (long j = c; j < stop; j++) STORE(y, py + r * yr + j, LOAD(x, px + j * xc + r));
     }
   }
 }

@@ -116,7 +116,7 @@ def _three(values: Sequence[int], fill: int) -> tuple[int, int, int, int]:
     return (a, b, c, 0)
 
 
-def _defines(op: Pooling, p: Params, dtype: str, req: str, stride_w: int, local: int) -> tuple[tuple[str, str | int], ...]:
+def _defines(op: Pooling, p: Params, dtype: str, req: str, stride_w: int, local: int, window: int = 0) -> tuple[tuple[str, str | int], ...]:
     if op.legacy:
         count = 2
     else:
@@ -130,6 +130,7 @@ def _defines(op: Pooling, p: Params, dtype: str, req: str, stride_w: int, local:
         ALL_TIES=int(op.legacy),
         PAD_ZERO=int(op.legacy and p.pool_type == "max"),
         SW=stride_w if stride_w <= 2 else 0,
+        K=window,
         LOCAL=local,
     )
 
@@ -150,6 +151,11 @@ def _local_size(ctx: LowerContext) -> int:
     while local * 2 <= min(ctx.traits.max_work_group_size, 128):
         local *= 2
     return local
+
+
+def _square(window: Window, ctx: LowerContext) -> int:
+    """The height and width of the windows that a CPU's loops are unrolled for, or 0."""
+    return window.kernel[-1] if ctx.traits.is_cpu and window.kernel[-2:] in ((2, 2), (3, 3)) else 0
 
 
 POOLING_PARAMS: dict[str, Field] = {
@@ -240,7 +246,7 @@ class Pooling(Op):
             defines = _defines(self, p, ins[0].dtype, ctx.reqs[0], 1, local)
             size = grid(planes, ctx.traits, max(16, 65536 // n)) if ctx.traits.is_cpu else ((planes * local,), (local,))
             return [KernelCall("pooling.cl", "pool_global", (In(0), Out(0), Scalar("long", planes), Scalar("long", n)), defines, *size)]
-        defines = _defines(self, p, ins[0].dtype, ctx.reqs[0], window.stride[-1], 64)
+        defines = _defines(self, p, ins[0].dtype, ctx.reqs[0], window.stride[-1], 64, _square(window, ctx))
         work = outs[0].size // window.out[-1] if ctx.traits.is_cpu else outs[0].size
         return [KernelCall("pooling.cl", "pool", (In(0), Out(0), *_scalars(planes, extents, window)), defines, *grid(work, ctx.traits, 16))]
 
@@ -330,7 +336,7 @@ class PoolingBackward(Op):
             size = grid(planes, ctx.traits, max(1, 65536 // n)) if whole or first else grid(planes * n, ctx.traits)
             args = (In(0), data, out, Out(0), Scalar("long", planes), Scalar("long", n))
             return [KernelCall("pooling.cl", "pool_global_backward", args, defines, *size)]
-        defines = _defines(self.forward, p, outs[0].dtype, ctx.reqs[0], window.stride[-1], 64)
+        defines = _defines(self.forward, p, outs[0].dtype, ctx.reqs[0], window.stride[-1], 64, _square(window, ctx))
         work = outs[0].size // extents[-1] if ctx.traits.is_cpu else outs[0].size
         entry, size = "pool_backward", grid(work, ctx.traits, 16)
         # a plane is summed up in place, which float16 would round each time

@@ -35,6 +35,7 @@ __all__ = ["LogSoftmax", "Softmax", "SoftmaxActivation", "SoftmaxCrossEntropy", 
 _FLOATS = ("float16", "float32", "float64")
 _KINDS = ("softmax", "log_softmax", "softmin")
 _TILE = 256  # of kernels/softmax.cl
+_HELD = 128  # rows of such a tile that its forward pass holds at a time
 _PARAMS: dict[str, Field] = {
     "axis": Int(-1, "The axis to normalise over."),
     "temperature": Float(None, "Divides the data; None is 1.", none=True),
@@ -60,7 +61,8 @@ def softmax_calls(
     extents = (Scalar("long", rows.outer if columns else rows.count), Scalar("long", rows.n), Scalar("long", rows.inner))
     args = (*buffers, *extents, Scalar(compute, 1.0 if temperature is None else 1.0 / temperature))
     if columns:
-        tile = column_tile(rows, _TILE, ctx.traits)
+        held = rows if name else Rows(rows.outer, min(rows.n, _HELD), rows.inner)
+        tile = column_tile(held, _TILE, ctx.traits)
         args += (Scalar("int", tile),)
         size, local = column_grid(rows.outer * -(-rows.inner // tile), rows.count * rows.n, ctx.traits)
         entry = "softmax_columns"

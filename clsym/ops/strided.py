@@ -181,9 +181,13 @@ def _transpose(
     args = (src, dst, *shape, *walk, *offsets)
     wide = int(n >= 1 << 31)
     if ctx.traits.is_cpu:
-        bands = n * -(-nr // 16)
-        items = max(1, min(bands, n * nr * nc // 4096, 8 * ctx.traits.compute_units))
-        return KernelCall(_SOURCE, "strided_transpose", args, _defines(dtype, req, WIDE=wide, TILE=32, BAND=16), (items,), (1,))
+        side = 16 if min(nr, nc) >= 16 and dtype not in ("float64", "int64") else 8
+        high = 256  # rows of a band: long runs of the source, but enough bands for the cores
+        while high > side and n * -(-nr // high) < 8 * ctx.traits.compute_units:
+            high //= 2
+        items = max(1, min(n * -(-nr // high), n * nr * nc // 4096, 8 * ctx.traits.compute_units))
+        defines = _defines(dtype, req, WIDE=wide, SIDE=side)
+        return KernelCall(_SOURCE, "strided_transpose", (*args, Scalar("int", high)), defines, (items,), (1,))
     tile = 32 if ctx.traits.max_work_group_size >= 256 else 16
     rows = min(tile, max(1, ctx.traits.max_work_group_size // tile), 8)
     tiles = n * -(-nr // tile) * -(-nc // tile)

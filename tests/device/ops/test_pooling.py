@@ -122,3 +122,43 @@ def test_partial_shapes():
     assert op.infer_shape(p, [None], [(2, 5, 4, 4)]) == ([(2, 5, -1, -1)], [(2, 5, 4, 4)])
     with pytest.raises(MXNetError, match="floating-point"):
         op.infer_type(p, ["int32"], [None])
+
+
+@pytest.mark.parametrize(("kernel", "stride"), [(3, 1), (3, 2), (5, 3), (1030, 500)])
+def test_long_rows(device, kernel, stride):
+    x = np.random.RandomState(4).uniform(0.1, 1, (2, 3, 4099)).astype(np.float32)
+    windows = np.lib.stride_tricks.sliding_window_view(x.astype(np.float64), kernel, axis=2)[:, :, ::stride]
+    for kind, want in (("max", windows.max(3)), ("avg", windows.mean(3))):
+        got = run_op(device, "Pooling", [x], {"kernel": (kernel,), "stride": (stride,), "pool_type": kind})[0]
+        np.testing.assert_allclose(got, want, rtol=1e-5)
+
+
+def first_maximum(x, g, k, s, q, y):
+    """The gradient of a maximum over windows of k x k: all of it to the first pixel that equals it."""
+    dx = np.zeros_like(x)
+    for plane, i, j in np.ndindex(x.shape[0] * x.shape[1], *y.shape[2:]):
+        n, c = divmod(plane, x.shape[1])
+        h, w = i * s - q, j * s - q
+        window = x[n, c, max(h, 0) : h + k, max(w, 0) : w + k]
+        m = y[n, c, i, j]
+        a, b = np.argwhere(np.isnan(window) if np.isnan(m) else window == m)[0]
+        dx[n, c, max(h, 0) + a, max(w, 0) + b] += g[n, c, i, j]
+    return dx
+
+
+@pytest.mark.parametrize(("k", "s", "q"), [(3, 2, 1), (2, 2, 0), (3, 1, 1), (2, 1, 0)])
+def test_gradient_in_tiles(device, k, s, q):
+    rng = np.random.RandomState(3)
+    for shape in ((4, 5, 9, 32), (5, 5, 8, 53)):
+        x = rng.randint(0, 4, shape).astype(np.float32)
+        x[1, 2, 3, ::7] = np.nan
+        x[2, 1] = -1
+        x[2, 1, 4, 3::2] = np.inf
+        for dtype, convention in (("float32", "valid"), ("float64", "full")):
+            params = {"kernel": (k, k), "stride": (s, s), "pad": (q, q), "pool_type": "max", "pooling_convention": convention}
+            data = x.astype(dtype)
+            y = run_op(device, "Pooling", [data], params)[0]
+            g = rng.randint(1, 9, y.shape).astype(dtype)
+            for req in ("write", "add"):
+                dx = run_op(device, "_backward_Pooling", [g, data, y], {**params, "data_shape": shape}, reqs=[req])[0]
+                assert np.array_equal(dx, first_maximum(data, g, k, s, q, y)), (shape, dtype, req)

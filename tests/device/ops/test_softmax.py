@@ -71,6 +71,29 @@ def test_nan_and_infinities(device):
         np.testing.assert_allclose(small[[2, 5]], [[0, 0.73105858, 0.26894142], [0, 0, 1]], rtol=1e-6)
 
 
+@pytest.mark.parametrize("shape", [(3, 9001, 1), (2, 300, 37)])
+def test_long_rows(device, shape):
+    """Taken in chunks: the largest element in the first, or in the last; chunks of nothing but -inf; a NaN or an infinity late."""
+    rising = np.linspace(-40, 40, shape[1], dtype=np.float32).reshape(1, -1, 1) + RNG.randn(*shape).astype(np.float32)
+    masked = rising.copy()
+    masked[:, :-9] = -np.inf
+    for x in (rising, rising[:, ::-1].copy(), masked):
+        with np.errstate(divide="ignore"):
+            want = softmax(x.astype(np.float64), 1)
+            logs = np.log(want)
+        np.testing.assert_allclose(run_op(device, "softmax", [x], {"axis": 1})[0], want, rtol=1e-5, atol=1e-37)
+        np.testing.assert_allclose(run_op(device, "log_softmax", [x], {"axis": 1})[0], logs, rtol=1e-5, atol=1e-5)
+        half = run_op(device, "softmin", [-x], {"axis": 1, "dtype": "float16"})[0]
+        np.testing.assert_allclose(half, want, rtol=2e-3, atol=1e-7)
+    for bad in (np.nan, np.inf):
+        x = rising.copy()
+        x[0, -2] = bad
+        for op in ("softmax", "log_softmax"):
+            got = run_op(device, op, [x], {"axis": 1})[0]
+            assert np.isnan(got[0]).all() and not np.isnan(got[1:]).any()
+    assert np.isnan(run_op(device, "softmax", [np.full(shape, -np.inf, np.float32)], {"axis": 1})[0]).all()
+
+
 def test_activation_modes(device):
     x = RNG.randn(2, 3, 4).astype(np.float32)
     check_op(device, "SoftmaxActivation", [x], {}, [softmax(x, -1)])
