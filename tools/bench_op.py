@@ -5,8 +5,9 @@
     python tools/bench_op.py --filter conv --batch 1,16 --json figures.json
 
 The peak is that of a kernel of independent multiply-adds in registers, of the widest vectors that the runtime compiles well; the bandwidth
-that of a copy between arrays of 64 MiB, counting reads and writes (both in kernels/selftest.cl). They are measured again before each group,
-and the best of the run is what shares refer to. Memory-bound cases count each tensor once and move at least 96 MiB.
+that of a copy between arrays of 64 MiB, counting reads and writes (both in kernels/selftest.cl). They are measured before and after each
+case, and a share refers to the better of the two, since shared machines change within seconds. Memory-bound cases count each tensor once
+and move at least 96 MiB.
 
 ``ms`` is the operator's own step: its launches enqueued back to back, median of rounds. ``forward ms`` is a whole forward pass of a graph
 of this operator alone, with what it needs around it (layouts changed at the borders of the graph). A share above 100% of the peak is
@@ -130,19 +131,20 @@ def main() -> int:
             raise SystemExit(f"the device cannot be measured: {found.message}")
         peaks.append((found.fma_gflops, found.copy_gbs))
 
+    probe()
     for case in chosen:
-        if not rows or rows[-1]["group"] != case.group:
-            probe()
         try:
-            rows.append(measure(case, ctx, device, args.rounds))
+            row = measure(case, ctx, device, args.rounds)
         except mx.MXNetError as exc:
             print(f"{case.group} {case.name}: {exc}", file=sys.stderr)
-    probe()
-    peak, copy = (max(p[i] for p in peaks) for i in range(2))
-    for row in rows:
+            continue
+        probe()
         row["rate"] = rate(row)
-        row["share"] = row["rate"] / (peak if row["flops"] else copy)
-    print(f"multiply-add peak {peak:.0f} GFLOP/s, copy {copy:.1f} GB/s\n\n{report(rows)}")
+        row["peak"] = max(p[0 if case.flops else 1] for p in peaks[-2:])
+        row["share"] = row["rate"] / row["peak"]
+        rows.append(row)
+    peak, copy = (statistics.median(p[i] for p in peaks) for i in range(2))
+    print(f"medians: multiply-add peak {peak:.0f} GFLOP/s, copy {copy:.1f} GB/s\n\n{report(rows)}")
     if args.json:
         write_json(args.json, {**conditions(device, args.threads), "peak_gflops": peak, "copy_gbs": copy, "rows": rows})
     return 0 if rows else 1
