@@ -6,7 +6,7 @@ from ..graph.ir import Entry, Node
 from ..graph.rewrite import Activate, Add, Affine, Request, Rewrite
 from ..params import Enum
 
-__all__ = ["shifted", "with_epilogue"]
+__all__ = ["over_packed_weight", "shifted", "with_epilogue"]
 
 
 def with_epilogue(node: Node, request: Request) -> Node | None:
@@ -35,3 +35,19 @@ def shifted(r: Rewrite, bias: Entry | None, request: Affine) -> Entry:
     if bias is None:
         return request.shift
     return r.apply("elemwise_add", r.apply("elemwise_mul", bias, request.scale), request.shift)
+
+
+def over_packed_weight(node: Node, request: Request, r: Rewrite) -> Node | None:
+    """The same for a convolution (data, packed weight, bias in whole blocks), which takes a scale and a shift into both."""
+    if not isinstance(request, Affine):
+        return with_epilogue(node, request)
+    p, op, pack = node.params, node.op, node.inputs[1].node
+    if p.act_type != "none" or p.with_residual:
+        return None
+    assert op is not None
+    assert pack.op is not None
+    weight = r.apply("_scale_filters", pack.inputs[0], request.scale)
+    packed = r.node_of(pack.op.name, (weight,), dict(pack.params.items())).out(0)
+    shift = shifted(r, None if p.no_bias else node.inputs[2].node.inputs[0], request)
+    inputs = (node.inputs[0], packed, r.apply("_pad_channels", shift, block=pack.params.block))
+    return Node(op, node.name, op.parse({**dict(p.items()), "no_bias": False}), node.attrs, inputs)

@@ -8,11 +8,11 @@ from dataclasses import replace
 from ..base import MXNetError
 from ..graph.ir import Entry, Node
 from ..graph.op import Arg, Gradient, In, KernelCall, LowerContext, Out, PartialShape, ShapeError, Temp, TensorSpec, register, unify_shape
-from ..graph.rewrite import Affine, Request, Rewrite
+from ..graph.rewrite import Request, Rewrite
 from ..graph.traits import DeviceTraits
 from ..params import REQUIRED, Bool, Enum, Field, Float, Int, Params, Shape
 from . import blocked_direct, blocked_gradient, winograd
-from .absorb import shifted, with_epilogue
+from .absorb import over_packed_weight
 from .blocked_geometry import ACTIVATIONS, BlockedGeometry, Epilogue
 from .blocked_reorder import BlockedOp
 
@@ -142,19 +142,7 @@ class BlockedConvolution(BlockedOp):
         return found
 
     def absorb(self, node: Node, request: Request, r: Rewrite) -> Node | None:
-        p = node.params
-        if r.train or not p.packed:
-            return None
-        if not isinstance(request, Affine):
-            return with_epilogue(node, request)
-        if p.act_type != "none" or p.with_residual:
-            return None
-        pack = node.inputs[1].node
-        weight = r.apply("_scale_filters", pack.inputs[0], request.scale)
-        packed = r.node_of("_pack_convolution", (weight,), dict(pack.params.items())).out(0)
-        shift = shifted(r, None if p.no_bias else node.inputs[2].node.inputs[0], request)
-        inputs = (node.inputs[0], packed, r.apply("_pad_channels", shift, block=p.block))
-        return Node(self, node.name, self.parse({**dict(p.items()), "no_bias": False}), node.attrs, inputs)
+        return None if r.train or not node.params.packed else over_packed_weight(node, request, r)
 
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
         g = geometry_of(p)

@@ -23,10 +23,10 @@ from ..graph.op import (
     show_shape,
     unify_shape,
 )
-from ..graph.rewrite import Affine, Request, Rewrite
+from ..graph.rewrite import Request, Rewrite
 from ..params import REQUIRED, Bool, Enum, Field, Float, Int, Params, Shape
 from . import blocked_depthwise_calls as calls
-from .absorb import shifted, with_epilogue
+from .absorb import over_packed_weight
 from .blocked_geometry import ACTIVATIONS, BlockedGeometry, Epilogue
 from .blocked_reorder import BLOCKS, BlockedOp, blocked_dims
 
@@ -128,19 +128,7 @@ class BlockedDepthwise(BlockedOp):
     }
 
     def absorb(self, node: Node, request: Request, r: Rewrite) -> Node | None:
-        p = node.params
-        if r.train or not p.packed:
-            return None
-        if not isinstance(request, Affine):
-            return with_epilogue(node, request)
-        if p.act_type != "none" or p.with_residual:
-            return None
-        pack = node.inputs[1].node
-        weight = r.apply("_scale_filters", pack.inputs[0], request.scale)
-        packed = r.node_of("_pack_depthwise", (weight,), dict(pack.params.items())).out(0)
-        shift = shifted(r, None if p.no_bias else node.inputs[2].node.inputs[0], request)
-        inputs = (node.inputs[0], packed, r.apply("_pad_channels", shift, block=pack.params.block))
-        return Node(self, node.name, self.parse({**dict(p.items()), "no_bias": False}), node.attrs, inputs)
+        return None if r.train or not node.params.packed else over_packed_weight(node, request, r)
 
     def input_names(self, p: Params) -> tuple[str, ...]:
         bias = () if p.no_bias else ("bias",)
