@@ -256,20 +256,12 @@ def rewrite(r: Rewrite) -> Entry | None:
         return None
     hoisted = not r.train
     tile = 0 if plain else winograd.worth(geometry, r.traits, hoisted)
-    if tile and _workspace(geometry, tile, r.traits) > data.nbytes + r.outs[0].nbytes:
-        tile = 0  # a device with little local memory, and small maps
     given |= {"plain": plain, "tile": tile}
     weight = r.plain(1)
     if hoisted:
         weight = r.apply("_pack_convolution", weight, **given)
     inputs = (r.plain(0) if plain else r.blocked(0), weight, *bias)
     return r.apply("_blocked_convolution", *inputs, **given, packed=hoisted, no_bias=p.no_bias)
-
-
-def _workspace(g: BlockedGeometry, tile: int, traits: DeviceTraits) -> int:
-    built_in = replace(traits, tuning={})  # tuned numbers never change the operator; `winograd` refuses those that need more
-    calls = winograd.forward(g, In(0), In(1), Out(0), Epilogue(), "write", built_in, tile)
-    return sum({a.index: a.nbytes for call in calls for a in call.args if isinstance(a, Temp)}.values())
 
 
 def _trainable(g: BlockedGeometry, plain: bool, traits: DeviceTraits) -> bool:

@@ -115,13 +115,17 @@ def _split(g: BlockedGeometry, traits: DeviceTraits, tile: int) -> Split:
     total = _tiles(g, tile)
     span = max(1, -(-found["span"] // PANEL)) * PANEL
     split = _share(g, tile, total, max(1, min(found["tiles"], total)), span, traits.compute_units)
-    fits = _in_local_memory(split, traits) or min(split.items, traits.compute_units) * split.nbytes <= _tensors(g)
-    return split if fits or split.nbytes <= best.nbytes else best
+    return split if _fits(split, g, traits) or split.nbytes <= best.nbytes else best
 
 
 def _estimated(g: BlockedGeometry, traits: DeviceTraits, tile: int) -> Split:
     """The best by the estimate. The scratch fits into local memory, or that of all cores is no larger than the tensors, if it can be."""
     return _search(g, traits.compute_units, tile, max(traits.local_mem - 1024, _tensors(g) // traits.compute_units))
+
+
+def _fits(split: Split, g: BlockedGeometry, traits: DeviceTraits) -> bool:
+    """Whether the scratch lies in local memory, or takes no more of the arena than the tensors do."""
+    return _in_local_memory(split, traits) or min(split.items, traits.compute_units) * split.nbytes <= _tensors(g)
 
 
 def _tensors(g: BlockedGeometry) -> int:
@@ -253,7 +257,10 @@ def worth(g: BlockedGeometry, traits: DeviceTraits, hoisted: bool) -> int:
     direct = (g.images * g.pixels * 9 * weights / 2 / DIRECT + 36 * weights * g.block / _rate(units)) / units
     best, chosen = MARGIN * direct, 0
     for tile in (t for t in (2, 4) if t <= traits.winograd):
-        cycles = _estimated(g, traits, tile).cycles  # the estimate knows nothing of why a tuned split is quicker
+        split = _estimated(g, traits, tile)  # the estimate knows nothing of why a tuned split is quicker
+        if not _fits(split, g, traits):
+            continue
+        cycles = split.cycles
         if not hoisted:
             cycles += PACK * (tile + 2) ** 2 * weights / units
         if cycles < best:

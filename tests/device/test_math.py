@@ -48,6 +48,9 @@ FUNCTIONS = {
 }
 
 
+pytestmark = pytest.mark.filterwarnings("ignore::pyopencl.CompilerWarning")  # some compilers remark on every program
+
+
 def evaluate(device, expr, x, z=None, dtype="float32"):
     """Values of an expression in ``v`` (from x) and ``w`` (from z)."""
     cpu = int(device.traits.is_cpu)
