@@ -86,7 +86,9 @@ class _Fusion:
         specs: Mapping[Key, TensorSpec],
         train: bool,
         most_outputs: int,
+        donated: frozenset[Key],
     ) -> None:
+        self.donated = donated
         self.specs, self.lanes, self.train, self.most_outputs = specs, schedule.lanes, train, most_outputs
         self.steps, self.forward = schedule.steps, schedule.forward
         self.position = {id(node): i for i, node in enumerate(self.steps)}
@@ -119,6 +121,8 @@ class _Fusion:
         self.mutated |= {self.lives(node.inputs[i]) for i in op.mutates(node.params, self.train)}
         if len(outs) != 1 or not outs[0].size or not outs[0].dtype.startswith("float"):
             return
+        if (id(node), 0) not in self.wanted and any(key(e) in self.donated for e in node.inputs):
+            return  # the caller gave the argument's memory for this result, and may look for it there
         kind = compute_type(outs[0].dtype)
         if any(s.dtype.startswith("float") and compute_type(s.dtype) != kind for s in ins):
             return
@@ -293,8 +297,9 @@ def fused_within(plain: Fused, fuse: Callable[[bool], Fused], arena_bytes: Calla
 
 
 def fuse_elementwise(
-    plain: Fused, specs: MutableMapping[Key, TensorSpec], origin: MutableMapping[int, int], train: bool, several: bool = True
-) -> Fused:
+    plain: Fused, specs: MutableMapping[Key, TensorSpec], origin: MutableMapping[int, int], train: bool, donated: frozenset[Key],
+    several: bool = True,
+) -> Fused:  # fmt: skip
     """Fuse a scheduled graph, gradients included.
 
     Parameters
@@ -307,11 +312,13 @@ def fuse_elementwise(
         Identity of a node to the number that its random draws depend on; extended.
     train : bool
         Of the plan.
+    donated : set of Key
+        Arguments whose memory the caller gave away: what reads them and is no output stays a step of its own, stored there.
     several : bool
         Whether groups may have several outputs.
     """
     schedule, heads, grads = plain.schedule, plain.heads, plain.grads
-    fusion = _Fusion(schedule, heads, grads, specs, train, OUTPUTS if several else 1)
+    fusion = _Fusion(schedule, heads, grads, specs, train, OUTPUTS if several else 1, donated)
     group_of = {id(n): g for g in fusion.run() for n in g.members}
     if not group_of:
         return plain

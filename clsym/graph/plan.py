@@ -393,7 +393,8 @@ def compile_plan(
     form = Fused(plan_order, head_entries, placed_grads)
     if optimize:
         again = train and (mirrored or any(attribute(node, "force_mirroring") for node in plan_order.steps))
-        fuse = partial(fuse_elementwise, form, all_specs, origin, train)
+        given_away = frozenset((id(binding.variables[i]), 0) for i in binding.donated)
+        fuse = partial(fuse_elementwise, form, all_specs, origin, train, given_away)
         form = fused_within(form, fuse, lambda f: planned(lower(f)).arena_bytes if reuse else 0, memory_limit, again)
         work.fused = {**work.fused, **form.names}
     plan_order, lowered = form.schedule, lower(form)
