@@ -19,7 +19,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .base import _Null
-from .graph.op import Op, all_names, find_op, has_op
+from .graph.contract.op import Op
+from .graph.contract.registry import all_names, find_op, has_op
 
 __all__ = ["Call", "Flavour", "build_doc", "build_functions", "make_function", "namespace", "signature"]
 

@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 def chosen_traits(name: str) -> Any:
     """What ``Symbol.plan`` takes for ``--traits``."""
-    from clsym.graph.traits import DeviceTraits
+    from clsym.graph.contract.traits import DeviceTraits
 
     if name == "device":
         return None

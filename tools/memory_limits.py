@@ -16,8 +16,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import clsym as mx
+from clsym.graph.contract.traits import DeviceTraits
 from clsym.graph.plan import Plan
-from clsym.graph.traits import DeviceTraits
 
 LIMITS: dict[str, tuple[int, ...]] = {
     "resnet50_v1": (690,),

@@ -32,7 +32,7 @@ def valid(items: list[tuple[int, int, int]], offsets: list[int], height: int) ->
 
 def measure(path: Path, seconds: float) -> dict[str, Any]:
     """Plan one file three times: heuristics alone, until the capacity is met, and as low as the time allows."""
-    from clsym.graph.pack import best_packing, max_live
+    from clsym.graph.memory.pack import best_packing, max_live
 
     items, capacity = load(path), int(path.name.split(".")[1])
     row: dict[str, Any] = {"case": path.name.split(".")[0], "buffers": len(items), "max_live": max_live(items), "capacity": capacity}

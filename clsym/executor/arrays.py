@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..context import Context
-from ..graph.op import TensorSpec
+from ..graph.contract.spec import TensorSpec
 from ..ndarray import NDArray
 from ..runtime.buffer import allocate
 from ..runtime.device import resolve

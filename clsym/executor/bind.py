@@ -9,9 +9,9 @@ import numpy as np
 
 from ..base import MXNetError, dtype_name
 from ..context import Context
-from ..graph.ir import Entry, Node
-from ..graph.memory_limit import parse_bytes
-from ..graph.place import group_context
+from ..graph.contract.op import Entry, Node
+from ..graph.memory.amount import parse_bytes
+from ..graph.order.place import group_context
 from ..ndarray import NDArray
 from .arrays import new_array
 from .executor import Executor

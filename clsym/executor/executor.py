@@ -9,12 +9,13 @@ import numpy as np
 
 from ..base import MXNetError, dtype_name, env
 from ..context import Context
+from ..graph.contract.ir import topological
+from ..graph.contract.op import Entry, Node
+from ..graph.contract.spec import TensorSpec, known, show_shape
 from ..graph.infer import InferenceError, infer_shapes, infer_types
-from ..graph.ir import Entry, Node, topological
-from ..graph.memory_report import MemoryReport
-from ..graph.op import TensorSpec, known, show_shape
-from ..graph.place import group_context
+from ..graph.order.place import group_context
 from ..graph.plan import Binding, Plan, compile_plan
+from ..graph.report.memory_report import MemoryReport
 from ..ndarray import NDArray
 from ..runtime.bound import Arena, BoundPlan
 from ..runtime.check import check_run, find_nan
@@ -376,7 +377,7 @@ class Executor:
         return found
 
     def memory_report(self, is_train: bool | None = None) -> MemoryReport:
-        """Where every byte goes and when; see `clsym.graph.memory_report.MemoryReport`.
+        """Where every byte goes and when; see `clsym.graph.report.memory_report.MemoryReport`.
 
         Parameters
         ----------

@@ -7,8 +7,9 @@ from typing import Any
 
 from ..base import MXNetError
 from ..context import Context
-from ..graph.ir import Entry, Node, aux_variables, topological
-from ..graph.traits import DeviceTraits
+from ..graph.contract.ir import aux_variables, topological
+from ..graph.contract.op import Entry, Node
+from ..graph.contract.traits import DeviceTraits
 from ..params import Dtype, Shape
 from ..runtime.device import resolve
 

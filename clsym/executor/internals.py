@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from ..base import dtype_name
-from ..graph.ir import Entry, topological
-from ..graph.op import TensorSpec
-from ..graph.place import group_context
+from ..graph.contract.ir import topological
+from ..graph.contract.op import Entry
+from ..graph.contract.spec import TensorSpec
+from ..graph.order.place import group_context
 from ..graph.plan import Binding, compile_plan
 from ..ndarray import NDArray
 from ..ndarray import zeros as nd_zeros

@@ -7,10 +7,10 @@ from typing import Any
 
 from ..base import DeviceNotFoundError, MXNetError
 from ..context import Context, current_context
-from ..graph.ir import Entry
-from ..graph.memory_limit import parse_bytes
+from ..graph.contract.op import Entry
+from ..graph.contract.traits import DeviceTraits
+from ..graph.memory.amount import parse_bytes
 from ..graph.plan import Binding, Plan, compile_plan
-from ..graph.traits import DeviceTraits
 from .inputs import graph_inputs, traits_of
 from .shapes import infer_inputs, store_modes
 

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..base import MXNetError, dtype_name
+from ..graph.contract.ir import topological
+from ..graph.contract.op import Entry, Node
+from ..graph.contract.spec import TensorSpec, known, show_shape
 from ..graph.infer import infer_shapes, infer_types
-from ..graph.ir import Entry, Node, topological
-from ..graph.op import TensorSpec, known, show_shape
 from .inputs import apply_declared_shapes, declared_type
 
 __all__ = ["infer_inputs", "store_modes"]

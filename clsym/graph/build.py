@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from ..base import MXNetError
 from ..params import Params
-from .ir import Entry, Node
-from .op import Op
+from .contract.op import Entry, Node, Op
 
 __all__ = ["HIDDEN_KEYS", "fill_inputs", "hide_keys", "input_names", "is_hidden"]
 

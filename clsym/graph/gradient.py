@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..base import MXNetError
-from .ir import Entry, Node, topological
-from .op import Gradient, TensorSpec, find_op
+from .contract.ir import topological
+from .contract.op import Entry, Gradient, Node
+from .contract.registry import find_op
+from .contract.spec import TensorSpec
 
 __all__ = ["GradientGraph", "differentiate"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ..base import MXNetError
-from .ir import Entry, Node
-from .op import PartialShape, ShapeError, TensorSpec, known, show_shape, unify_shape
+from .contract.op import Entry, Node
+from .contract.spec import PartialShape, ShapeError, TensorSpec, known, show_shape, unify_shape
 
 __all__ = ["InferenceError", "infer_shapes", "infer_specs", "infer_types"]
 

@@ -9,12 +9,13 @@ from typing import NamedTuple
 
 from ..base import MXNetError
 from ..params import Params
-from .ir import Node
-from .memory import StepUse
-from .op import KernelCall, LowerContext, Op, Rng, Temp, TensorSpec
-from .place import CROSS_COPY
-from .schedule import Schedule
-from .traits import DeviceTraits
+from .contract.kernel_call import KernelCall, LowerContext, Rng, Temp
+from .contract.op import Node, Op
+from .contract.spec import TensorSpec
+from .contract.traits import DeviceTraits
+from .memory.plan import StepUse
+from .order.place import CROSS_COPY
+from .order.schedule import Schedule
 
 __all__ = ["Lowered", "Step", "lower_again", "lower_steps"]
 

@@ -9,23 +9,25 @@ from typing import TYPE_CHECKING
 
 from ..base import MXNetError, env
 from ..context import Context
-from .fuse_elementwise import Fused, fuse_elementwise, fused_within
+from .contract.ir import attribute, aux_variables, key, topological
+from .contract.op import Entry, Node
+from .contract.registry import find_op
+from .contract.spec import TensorSpec, show_shape
+from .contract.traits import DeviceTraits
 from .gradient import differentiate
-from .hoist import hoist
 from .infer import infer_specs
-from .ir import Entry, Node, attribute, aux_variables, key, topological
 from .lower import Lowered, Step, lower_steps
-from .memory import MemoryPlan, StepUse, plan_memory
-from .op import TensorSpec, find_op, show_shape
-from .place import CROSS_COPY, place
-from .recompute import choose
-from .rewrite import rewrite_graph
-from .schedule import schedule
-from .sync import Waits, find_waits
-from .traits import DeviceTraits
+from .memory.plan import MemoryPlan, StepUse, plan_memory
+from .order.place import CROSS_COPY, place
+from .order.schedule import schedule
+from .order.sync import Waits, find_waits
+from .recompute.choose import choose
+from .rewrite.fuse_elementwise import Fused, fuse_elementwise, fused_within
+from .rewrite.hoist import hoist
+from .rewrite.rewrite import rewrite_graph
 
 if TYPE_CHECKING:
-    from .memory_report import MemoryReport
+    from .report.memory_report import MemoryReport
 
 __all__ = ["Binding", "Plan", "Step", "compile_plan"]
 
@@ -100,7 +102,7 @@ class Plan:
 
     def memory_report(self) -> MemoryReport:
         """Where every byte goes and when: sums, live ranges, the peak, what was computed in place and what could not be."""
-        from .memory_report import MemoryReport
+        from .report.memory_report import MemoryReport
 
         return MemoryReport(self)
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from ..base import MXNetError
 from ..context import Context, current_context
-from ..graph.op import Op, find_op
+from ..graph.contract.op import Op
+from ..graph.contract.registry import find_op
 from ..params import Params
 from ..runtime.device import resolve
 from .lru import LRU

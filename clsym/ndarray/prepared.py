@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..base import MXNetError
-from ..graph.op import KernelCall, Local, LowerContext, Op, Out, Rng, Scalar, ShapeError, Temp, TensorSpec, known, show_shape
+from ..graph.contract.kernel_call import KernelCall, Local, LowerContext, Out, Rng, Scalar, Temp
+from ..graph.contract.op import Op
+from ..graph.contract.spec import ShapeError, TensorSpec, known, show_shape
 from ..params import Params
 from ..runtime.buffer import allocate_pooled
 from ..runtime.device import Device

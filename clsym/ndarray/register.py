@@ -7,7 +7,7 @@ from typing import Any
 
 from .. import ops as _ops  # noqa: F401  (fills the registry)
 from ..base import MXNetError
-from ..graph.op import find_op
+from ..graph.contract.registry import find_op
 from ..opfunctions import Call, Flavour, make_function, namespace
 from .invoke import invoke as run
 from .storage import ArrayBase

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..base import MXNetError
-from ..graph.op import KernelCall, compute_type, ctype, defines_for, grid
+from ..graph.contract.kernel_call import KernelCall, compute_type, ctype, defines_for, grid
 from ..runtime.device import Device
 from ..runtime.shared_kernel import SharedKernel, enqueue, shared_kernel
 from ..runtime.topology import on_fork_clear
@@ -57,7 +57,7 @@ def _kernel(device: Device, src: str, dst: str, tables: tuple[bool, bool]) -> Sh
             dst, "write", S=ctype(src), CS=compute_type(src), SRC_TABLE=int(tables[0]), DST_TABLE=int(tables[1]),
             TO_INTEGER=int(src.startswith("float") and dst in ("uint8", "int8", "int32")),
         )  # fmt: skip
-        found = _kernels[key] = shared_kernel(device, KernelCall("index_copy.cl", "index_copy", (), defines, (1,), (1,)))
+        found = _kernels[key] = shared_kernel(device, KernelCall("indexing/index_copy.cl", "index_copy", (), defines, (1,), (1,)))
     return found
 
 

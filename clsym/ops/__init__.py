@@ -1,9 +1,9 @@
-"""The operators: one file a layer, found by importing every module of this package."""
+"""The operators: families of files, one file a layer, found by importing every module below this package."""
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
 
-for _module in pkgutil.iter_modules(__path__):
-    importlib.import_module(f"{__name__}.{_module.name}")
+for _module in pkgutil.walk_packages(__path__, f"{__name__}."):
+    importlib.import_module(_module.name)

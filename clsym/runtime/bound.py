@@ -9,8 +9,8 @@ import numpy as np
 import pyopencl as cl
 
 from ..base import MXNetError
+from ..graph.contract.kernel_call import In, Out, Rng, Temp
 from ..graph.lower import Step
-from ..graph.op import In, Out, Rng, Temp
 from ..graph.plan import Plan
 from .buffer import allocate, sub_buffer
 from .device import Device, check_fork, resolve

@@ -8,8 +8,8 @@ import numpy as np
 import pyopencl as cl
 
 from ..base import MXNetError
+from ..graph.contract.kernel_call import In, Out, Temp
 from ..graph.lower import Step
-from ..graph.op import In, Out, Temp
 from .bound import BoundPlan
 from .buffer import allocate
 from .launch import Launch, temp_sizes

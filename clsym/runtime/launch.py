@@ -11,7 +11,9 @@ import numpy as np
 import pyopencl as cl
 
 from ..base import MXNetError
-from ..graph.op import In, KernelCall, Local, LowerContext, Out, Rng, Scalar, Temp, TensorSpec, find_op
+from ..graph.contract.kernel_call import In, KernelCall, Local, LowerContext, Out, Rng, Scalar, Temp
+from ..graph.contract.registry import find_op
+from ..graph.contract.spec import TensorSpec
 from .buffer import allocate
 from .device import Device
 from .program import new_kernel

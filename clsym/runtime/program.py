@@ -19,7 +19,7 @@ import numpy as np
 import pyopencl as cl
 
 from ..base import MXNetError
-from ..graph.op import KernelCall, Scalar
+from ..graph.contract.kernel_call import KernelCall, Scalar
 from .device import Device
 from .kernel_path import kernel_source
 

@@ -13,7 +13,7 @@ import numpy as np
 import pyopencl as cl
 
 from ..base import MXNetError
-from ..graph.op import KernelCall, Local, Scalar
+from ..graph.contract.kernel_call import KernelCall, Local, Scalar
 from .device import Device
 from .program import get_program, pack_scalar, value_setter
 from .topology import on_fork_clear

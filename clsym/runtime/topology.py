@@ -14,7 +14,7 @@ from typing import Any, NoReturn, TypeVar
 import pyopencl as cl
 
 from clsym.base import MXNetError
-from clsym.graph.traits import DeviceTraits
+from clsym.graph.contract.traits import DeviceTraits
 
 from .icd import get_platforms, repair_pocl_cpu
 from .rank import Rank, rank_device

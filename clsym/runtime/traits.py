@@ -8,7 +8,7 @@ from dataclasses import replace
 import pyopencl as cl
 
 from clsym.base import MXNetError, env
-from clsym.graph.traits import DeviceTraits
+from clsym.graph.contract.traits import DeviceTraits
 
 from .tuning_file import DeviceKey, load_tuning
 

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from ..base import MXNetError, env
-from ..graph.tuning import refusal
+from ..graph.contract.tuning import refusal
 from .cache import tuning_folder
 
 __all__ = [

@@ -6,8 +6,8 @@ from numbers import Number
 from typing import TYPE_CHECKING, Any
 
 from ..base import NotImplementedForSymbol
-from ..graph.ir import Entry
-from ..graph.op import find_op
+from ..graph.contract.op import Entry
+from ..graph.contract.registry import find_op
 from .compose import create_node
 
 if TYPE_CHECKING:

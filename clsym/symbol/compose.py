@@ -7,8 +7,8 @@ from typing import Any, cast
 
 from ..base import MXNetError, _Null
 from ..graph.build import HIDDEN_KEYS, check_aux, fill_inputs, input_names, is_hidden
-from ..graph.ir import Entry, Node, topological
-from ..graph.op import Op
+from ..graph.contract.ir import topological
+from ..graph.contract.op import Entry, Node, Op
 from ..naming import AttrScope, NameManager
 from ..params import to_text
 

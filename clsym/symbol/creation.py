@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from ..base import DTYPE_FLAGS, dtype_name
 from ..graph.build import hide_keys, is_hidden
-from ..graph.ir import Node
+from ..graph.contract.op import Node
 from ..naming import AttrScope
 from ..params import to_text
 from .symbol import Symbol, load_json

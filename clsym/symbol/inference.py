@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from ..base import FLAG_DTYPES, MXNetError, dtype_name
+from ..graph.contract.ir import aux_variables, topological
+from ..graph.contract.op import Entry, Node
+from ..graph.contract.spec import PartialShape, known
 from ..graph.infer import infer_shapes, infer_types
-from ..graph.ir import Entry, Node, aux_variables, topological
-from ..graph.op import PartialShape, known
 from ..params import Shape
 
 __all__ = ["infer_shape", "infer_type"]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import ops as _ops  # noqa: F401  (fills the registry)
-from ..graph.op import find_op
+from ..graph.contract.registry import find_op
 from ..opfunctions import Call, Flavour, make_function, namespace
 from .compose import create_node
 from .symbol import Symbol

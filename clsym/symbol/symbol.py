@@ -12,11 +12,12 @@ from .. import executor
 from ..base import MXNetError
 from ..context import Context, current_context
 from ..graph.build import HIDDEN_KEYS, hide_keys
-from ..graph.deserialize import from_json
-from ..graph.ir import Entry, Node, aux_variables, topological
+from ..graph.contract.ir import aux_variables, topological
+from ..graph.contract.op import Entry, Node
+from ..graph.contract.traits import DeviceTraits
+from ..graph.files.deserialize import from_json
+from ..graph.files.serialize import to_json
 from ..graph.plan import Plan
-from ..graph.serialize import to_json
-from ..graph.traits import DeviceTraits
 from .arithmetic import Arithmetic
 from .compose import clone, replace_variables
 from .inference import infer_shape, infer_type

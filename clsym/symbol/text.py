@@ -7,8 +7,9 @@ import os
 import tempfile
 
 from ..base import MXNetError
-from ..graph.ir import Entry, Node, topological
-from ..graph.serialize import entry_versions
+from ..graph.contract.ir import topological
+from ..graph.contract.op import Entry, Node
+from ..graph.files.serialize import entry_versions
 
 __all__ = ["debug_text", "read_text", "without_amp_casts", "write_whole"]
 

@@ -23,7 +23,7 @@ import numpy as np
 from ..base import MXNetError
 from ..context import Context
 from ..executor.arrays import new_array
-from ..graph.op import TensorSpec
+from ..graph.contract.spec import TensorSpec
 from ..runtime.bound import Arena, BoundPlan
 from ..runtime.device import resolve
 from ..symbol import load_json

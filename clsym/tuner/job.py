@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..context import Context
-from ..graph.ir import Entry, Node
-from ..graph.op import KernelCall, LowerContext, Op, TensorSpec, find_op
+from ..graph.contract.kernel_call import KernelCall, LowerContext
+from ..graph.contract.op import Entry, Node, Op
+from ..graph.contract.registry import find_op
+from ..graph.contract.spec import TensorSpec
+from ..graph.contract.traits import DeviceTraits
+from ..graph.contract.tuning import Lookup, observe_lookups
 from ..graph.plan import Binding, Plan, compile_plan
-from ..graph.traits import DeviceTraits
-from ..graph.tuning import Lookup, observe_lookups
 from ..params import Params
 
 __all__ = ["Job", "JobInput", "JobNode"]

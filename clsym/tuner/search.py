@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..base import MXNetError
-from ..graph.traits import DeviceTraits
-from ..graph.tuning import find_tunable
+from ..graph.contract.traits import DeviceTraits
+from ..graph.contract.tuning import find_tunable
 from .job import Job
 from .process import Child
 from .steps import Class

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from ..base import MXNetError, env
 from ..executor.inputs import graph_inputs
 from ..executor.shapes import infer_inputs
+from ..graph.contract.ir import topological
+from ..graph.contract.op import Entry, Node
+from ..graph.contract.spec import TensorSpec
+from ..graph.contract.traits import DeviceTraits
+from ..graph.contract.tuning import Lookup, find_tunable
 from ..graph.gradient import differentiate
 from ..graph.infer import infer_specs
-from ..graph.ir import Entry, Node, topological
-from ..graph.op import TensorSpec
-from ..graph.rewrite import rewrite_graph
-from ..graph.traits import DeviceTraits
-from ..graph.tuning import Lookup, find_tunable
+from ..graph.rewrite.rewrite import rewrite_graph
 from .job import Job, JobInput, JobNode
 
 __all__ = ["Class", "find_classes", "find_jobs"]

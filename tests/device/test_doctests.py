@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import clsym
-from clsym.graph.op import all_ops
+from clsym.graph.contract.registry import all_ops
 
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 GLOBALS = {"mx": clsym, "np": np}

@@ -9,7 +9,7 @@ import numpy as np
 import pyopencl as cl
 import pytest
 
-from clsym.graph.op import compute_type, ctype
+from clsym.graph.contract.kernel_call import compute_type, ctype
 from clsym.runtime.kernel_path import kernel_source
 
 _erf = np.vectorize(math.erf, otypes=[np.float64])

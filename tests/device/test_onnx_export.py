@@ -360,7 +360,7 @@ def test_names_do_not_clash(tmp_path: Path) -> None:
 def test_every_zoo_operator_has_a_converter() -> None:
     from clsym.contrib.onnx import converters  # noqa: F401
     from clsym.contrib.onnx.layer import _CONVERTERS
-    from clsym.graph.op import find_op
+    from clsym.graph.contract.registry import find_op
 
     graph = json.loads((Path(__file__).parents[1] / "reference" / "resnet18_v1.json").read_text())
     assert {find_op(n["op"]).name for n in graph["nodes"] if n["op"] != "null"} <= set(_CONVERTERS)

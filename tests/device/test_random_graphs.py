@@ -10,7 +10,7 @@ from harness import DeviceArray
 
 import clsym as mx
 from clsym.executor.inputs import graph_inputs
-from clsym.graph.op import TensorSpec
+from clsym.graph.contract.spec import TensorSpec
 from clsym.graph.plan import Binding, Plan, compile_plan
 from clsym.runtime.bound import Arena, BoundPlan
 from clsym.runtime.device import Device

@@ -15,10 +15,10 @@ import pytest
 import clsym as mx
 from clsym import cli
 from clsym.context import Context
-from clsym.graph import op as registry
-from clsym.graph import tuning as families
-from clsym.graph.ir import Node
-from clsym.graph.op import find_op
+from clsym.graph.contract import op as registry
+from clsym.graph.contract import tuning as families
+from clsym.graph.contract.op import Node
+from clsym.graph.contract.registry import find_op
 from clsym.runtime import tuning_file
 from clsym.runtime.device import resolve
 from clsym.runtime.traits import read_traits

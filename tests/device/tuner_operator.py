@@ -8,8 +8,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from clsym.base import MXNetError
-from clsym.graph.op import KernelCall, LowerContext, Op, TensorSpec, find_op, register
-from clsym.graph.tuning import tunable, tuned
+from clsym.graph.contract.kernel_call import KernelCall, LowerContext
+from clsym.graph.contract.op import Op
+from clsym.graph.contract.registry import find_op, register
+from clsym.graph.contract.spec import TensorSpec
+from clsym.graph.contract.tuning import tunable, tuned
 from clsym.params import Params
 
 NAME = "_tuner_test"

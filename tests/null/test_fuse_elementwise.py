@@ -10,10 +10,11 @@ import pytest
 import clsym as mx
 from clsym.base import MXNetError
 from clsym.executor.inputs import graph_inputs
-from clsym.graph.expression import Walk, substitute, walk_of
-from clsym.graph.op import TensorSpec, find_op
+from clsym.graph.contract.expression import Walk, substitute, walk_of
+from clsym.graph.contract.registry import find_op
+from clsym.graph.contract.spec import TensorSpec
+from clsym.graph.contract.traits import DeviceTraits
 from clsym.graph.plan import Binding, Plan, compile_plan
-from clsym.graph.traits import DeviceTraits
 
 TRAITS = DeviceTraits()
 S = (4, 64)

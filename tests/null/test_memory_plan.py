@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from clsym.graph.memory import MemoryPlan, StepUse, max_live, pack, plan_memory
+from clsym.graph.memory.plan import MemoryPlan, StepUse, max_live, pack, plan_memory
 
 ALIGN = 128
 

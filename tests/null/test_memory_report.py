@@ -14,9 +14,9 @@ import pytest
 import clsym as mx
 from clsym.base import DeviceNotFoundError, MXNetError
 from clsym.executor import inputs
-from clsym.graph.memory_limit import parse_bytes
-from clsym.graph.memory_report import MemoryReport
-from clsym.graph.traits import DeviceTraits
+from clsym.graph.contract.traits import DeviceTraits
+from clsym.graph.memory.amount import parse_bytes
+from clsym.graph.report.memory_report import MemoryReport
 
 TRAITS = DeviceTraits(alignment=64)
 HOSTILE = "</script><script>document.title='pwned'</script><img src=x onerror=\"document.title='pwned'\">'\u2028&amp;"

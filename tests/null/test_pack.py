@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from clsym.base import MXNetError
-from clsym.graph.pack import best_packing, max_live, pack, parse_effort
-from clsym.graph.pack_exact import fit, sections
+from clsym.graph.memory.pack import best_packing, max_live, pack, parse_effort
+from clsym.graph.memory.pack_exact import fit, sections
 
 BENCHMARKS = Path(__file__).parents[1] / "reference" / "minimalloc"
 Items = list[tuple[int, int, int]]

@@ -9,9 +9,9 @@ import re
 import pytest
 
 import clsym as mx
-from clsym.graph.max_flow import INFINITE, Network
+from clsym.graph.contract.traits import DeviceTraits
 from clsym.graph.plan import Plan
-from clsym.graph.traits import DeviceTraits
+from clsym.graph.recompute.max_flow import INFINITE, Network
 
 TRAITS = DeviceTraits()
 COPY = re.compile(r"_recompute\d*")

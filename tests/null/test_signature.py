@@ -9,7 +9,7 @@ import re
 import pytest
 
 import clsym as mx
-from clsym.graph.op import all_names, all_ops
+from clsym.graph.contract.registry import all_names, all_ops
 from clsym.params import REQUIRED
 
 USERS = sorted(n for n, op in all_names().items() if not op.hidden)

@@ -15,11 +15,11 @@ import pytest
 import clsym as mx
 from clsym.base import MXNetError
 from clsym.executor.inputs import graph_inputs
-from clsym.graph import tuning as families
-from clsym.graph.op import TensorSpec
+from clsym.graph.contract import tuning as families
+from clsym.graph.contract.spec import TensorSpec
+from clsym.graph.contract.traits import DeviceTraits
+from clsym.graph.contract.tuning import find_tunable, observe_lookups, refusal, tunable, tuned
 from clsym.graph.plan import Binding, compile_plan
-from clsym.graph.traits import DeviceTraits
-from clsym.graph.tuning import find_tunable, observe_lookups, refusal, tunable, tuned
 from clsym.runtime import tuning_file
 from clsym.runtime.tuning_file import DeviceKey, TuningFile, load_tuning, read_tuning, shipped_tuning, tuning_path, write_tuning
 from clsym.tuner.search import Effort, Search

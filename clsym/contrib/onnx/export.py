@@ -10,9 +10,10 @@ import numpy as np
 
 from ...base import MXNetError, dtype_name
 from ...executor.inputs import apply_declared_shapes, declared_type
+from ...graph.contract.ir import topological
+from ...graph.contract.op import Entry, Node
+from ...graph.contract.spec import PartialShape, show_shape
 from ...graph.infer import infer_shapes, infer_types
-from ...graph.ir import Entry, Node, topological
-from ...graph.op import PartialShape, show_shape
 from ...ndarray import NDArray, load
 from ...symbol import Symbol
 from ...symbol import load as load_symbol

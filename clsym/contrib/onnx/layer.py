@@ -9,8 +9,8 @@ from typing import Any, NoReturn
 import numpy as np
 
 from ...base import MXNetError
-from ...graph.ir import Node
-from ...graph.op import PartialShape, Shape, known, show_shape
+from ...graph.contract.op import Node
+from ...graph.contract.spec import PartialShape, Shape, known, show_shape
 from ...params import Params
 from .model import TYPES, Model
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...graph.op import Shape
+from ...graph.contract.spec import Shape
 
 __all__ = ["OPSET", "TYPES", "Model", "Tensor", "Write"]
 

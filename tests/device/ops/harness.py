@@ -14,8 +14,9 @@ import pyopencl as cl
 import clsym.ops  # noqa: F401  (registers the operators)
 from clsym.base import MXNetError
 from clsym.context import Context
-from clsym.graph.ir import Node
-from clsym.graph.op import TensorSpec, find_op
+from clsym.graph.contract.op import Node
+from clsym.graph.contract.registry import find_op
+from clsym.graph.contract.spec import TensorSpec
 from clsym.graph.plan import Binding, Plan, compile_plan
 from clsym.runtime.bound import Arena, BoundPlan
 from clsym.runtime.buffer import allocate

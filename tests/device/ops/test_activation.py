@@ -9,7 +9,7 @@ import pytest
 from harness import check_op
 
 from clsym.base import MXNetError
-from clsym.graph.op import find_op
+from clsym.graph.contract.registry import find_op
 from clsym.runtime.launch import run_op
 
 SPECIAL = np.array([np.nan, np.inf, -np.inf, 0.0, -0.0, 90, -90], np.float32)

@@ -7,7 +7,7 @@ import pytest
 from harness import check_op
 
 from clsym.base import MXNetError
-from clsym.graph.op import find_op
+from clsym.graph.contract.registry import find_op
 from clsym.runtime.launch import run_op
 
 SHAPES = [((4, 3, 5), 1), ((2, 3, 67, 83), 1), ((7, 17), 1), ((5, 4, 19), -1), ((3, 4, 5), 0), ((2600, 9), 1)]

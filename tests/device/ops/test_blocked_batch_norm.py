@@ -7,8 +7,8 @@ import pytest
 from harness import check_op
 
 from clsym.base import MXNetError
-from clsym.graph.ir import Node
-from clsym.graph.op import find_op
+from clsym.graph.contract.op import Node
+from clsym.graph.contract.registry import find_op
 from clsym.runtime.launch import run_op
 
 EPS, MOMENTUM = 0.01, 0.75

@@ -8,7 +8,7 @@ from harness import check_op
 from test_blocked_reorder import blocked
 
 from clsym.base import MXNetError
-from clsym.graph.op import find_op
+from clsym.graph.contract.registry import find_op
 
 
 def taps(x, kernel, stride, dilate, pad):

@@ -9,9 +9,9 @@ import pyopencl as cl
 import pytest
 
 from clsym.base import MXNetError
-from clsym.graph.op import In, Out
-from clsym.ops import blocked_gradient
-from clsym.ops.blocked_geometry import BlockedGeometry
+from clsym.graph.contract.kernel_call import In, Out
+from clsym.ops.cpu_blocked import gradient as blocked_gradient
+from clsym.ops.cpu_blocked.geometry import BlockedGeometry
 from clsym.runtime.buffer import allocate
 from clsym.runtime.launch import Launch, temp_sizes
 

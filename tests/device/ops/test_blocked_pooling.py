@@ -9,7 +9,7 @@ from test_blocked_reorder import blocked, plain
 from test_pooling import reference
 
 from clsym.base import MXNetError
-from clsym.graph.op import find_op
+from clsym.graph.contract.registry import find_op
 from clsym.runtime.launch import run_op
 
 CASES = [  # shape, kernel, stride, pad

@@ -7,7 +7,8 @@ import pytest
 from harness import Case, check_op
 
 from clsym.base import MXNetError
-from clsym.graph.op import TensorSpec, find_op
+from clsym.graph.contract.registry import find_op
+from clsym.graph.contract.spec import TensorSpec
 
 
 def blocked(x, b):

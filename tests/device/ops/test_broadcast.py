@@ -5,8 +5,8 @@ import pytest
 from harness import check_op
 
 from clsym.base import MXNetError
-from clsym.graph.op import find_op
-from clsym.ops.binary_table import BINARY_TABLE
+from clsym.graph.contract.registry import find_op
+from clsym.ops.elementwise.binary_table import BINARY_TABLE
 from clsym.runtime.launch import run_op
 
 SHAPES = [

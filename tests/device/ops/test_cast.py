@@ -5,7 +5,7 @@ import pytest
 from harness import check_op
 
 from clsym.base import MXNetError
-from clsym.graph.op import find_op
+from clsym.graph.contract.registry import find_op
 from clsym.runtime.launch import run_op
 
 NAN, INF = np.nan, np.inf

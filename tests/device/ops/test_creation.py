@@ -6,7 +6,7 @@ from harness import check_op
 
 import clsym.ops  # noqa: F401
 from clsym.base import MXNetError
-from clsym.graph.op import find_op
+from clsym.graph.contract.registry import find_op
 from clsym.runtime.launch import run_op
 
 DTYPES = ("float32", "float16", "float64", "int32", "uint8", "int8", "int64", "bool")

@@ -7,8 +7,8 @@ import pytest
 from harness import check_op
 
 from clsym.base import MXNetError
-from clsym.graph.op import find_op
-from clsym.ops.elemwise_table import TABLE
+from clsym.graph.contract.registry import find_op
+from clsym.ops.elementwise.unary_table import TABLE
 from clsym.runtime.launch import run_op
 
 _erf = np.vectorize(math.erf, otypes=[np.float64])

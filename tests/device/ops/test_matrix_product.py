@@ -9,7 +9,7 @@ from harness import check_op
 
 import clsym as mx
 from clsym.base import MXNetError
-from clsym.graph.op import find_op
+from clsym.graph.contract.registry import find_op
 from clsym.runtime.launch import run_op
 
 BOTH = list(itertools.product((False, True), repeat=2))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from clsym.base import MXNetError
-from clsym.ops.packed_fully_connected import panel_width, worth_packing
+from clsym.ops.matrix.packed_fully_connected import panel_width, worth_packing
 from clsym.runtime.launch import run_op
 
 ACTS = {

@@ -5,7 +5,7 @@ import pytest
 
 import clsym.ops  # noqa: F401
 from clsym.base import MXNetError
-from clsym.graph.op import find_op
+from clsym.graph.contract.registry import find_op
 from clsym.runtime.launch import random_state, run_op
 
 SHAPE = (157, 193)

@@ -7,8 +7,8 @@ import pytest
 from harness import Case, check_op
 
 from clsym.base import MXNetError
-from clsym.graph.op import find_op
-from clsym.ops.reduce_geometry import reduced_axes
+from clsym.graph.contract.registry import find_op
+from clsym.ops.shared.rows import reduced_axes
 from clsym.runtime.launch import run_op
 
 FUNCTIONS = {"sum": np.sum, "mean": np.mean, "prod": np.prod, "max": np.max, "min": np.min, "nansum": np.nansum, "nanprod": np.nanprod}

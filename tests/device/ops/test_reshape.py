@@ -6,8 +6,9 @@ from harness import check_op
 
 import clsym.ops  # noqa: F401
 from clsym.base import MXNetError
-from clsym.graph.op import ShapeError, TensorSpec, find_op
-from clsym.ops.reshape import reshaped
+from clsym.graph.contract.registry import find_op
+from clsym.graph.contract.spec import ShapeError, TensorSpec
+from clsym.ops.shape.reshape import reshaped
 from clsym.runtime.launch import run_op
 
 X = np.random.RandomState(0).uniform(-1, 1, (2, 3, 4)).astype(np.float32)

@@ -7,7 +7,7 @@ import pytest
 from harness import check_op
 
 from clsym.base import MXNetError
-from clsym.graph.op import find_op
+from clsym.graph.contract.registry import find_op
 from clsym.runtime.launch import run_op
 
 ACTIVATIONS = [("none", 0, 0), ("relu", 0, 0), ("clip", -0.5, 0.75), ("leaky", 0.125, 0)]

@@ -6,7 +6,8 @@ from harness import check_op
 
 import clsym.ops  # noqa: F401
 from clsym.base import MXNetError
-from clsym.graph.op import TensorSpec, find_op
+from clsym.graph.contract.registry import find_op
+from clsym.graph.contract.spec import TensorSpec
 from clsym.runtime.launch import run_op
 
 X = np.random.RandomState(1).uniform(-1, 1, (2, 6, 5, 7)).astype(np.float32)

@@ -8,7 +8,8 @@ from harness import check_op
 
 import clsym.ops  # noqa: F401
 from clsym.base import MXNetError
-from clsym.graph.op import TensorSpec, find_op
+from clsym.graph.contract.registry import find_op
+from clsym.graph.contract.spec import TensorSpec
 from clsym.runtime.launch import run_op
 
 

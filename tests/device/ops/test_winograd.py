@@ -9,10 +9,10 @@ import numpy as np
 import pyopencl as cl
 import pytest
 
-from clsym.graph.op import In, KernelCall, Out, Temp
-from clsym.graph.traits import DeviceTraits
-from clsym.ops import winograd
-from clsym.ops.blocked_geometry import BlockedGeometry, Epilogue
+from clsym.graph.contract.kernel_call import In, KernelCall, Out, Temp
+from clsym.graph.contract.traits import DeviceTraits
+from clsym.ops.cpu_blocked import winograd
+from clsym.ops.cpu_blocked.geometry import BlockedGeometry, Epilogue
 from clsym.runtime.buffer import allocate
 from clsym.runtime.device import Device
 from clsym.runtime.launch import Launch, temp_sizes

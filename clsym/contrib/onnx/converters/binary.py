@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ....ops.binary_table import BINARY_TABLE
+from ....ops.elementwise.binary_table import BINARY_TABLE
 from ..layer import FLOATS, Layer, converter
 
 Formula = Callable[[Layer, str, str, str], str]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ....graph.op import known
+from ....graph.contract.spec import known
 from ..layer import Layer, converter
 
 

@@ -1,0 +1,352 @@
+"""The contract of an operator, and the graph that its rules are written in: nodes and entries.
+
+An operator is one object that tells the compiler what it may need to know: names of inputs and outputs, typed parameters, how
+shapes and types follow, the gradient as graph nodes, which outputs may take an input's memory, and how it becomes kernel launches on a
+device with given traits. Nothing here touches OpenCL: a `KernelCall` is data.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from ...base import MXNetError
+from ...params import Field, Params, parse_params
+from .expression import Expression
+from .kernel_call import KernelCall, LowerContext
+from .spec import PartialShape, TensorSpec, same_shape
+
+if TYPE_CHECKING:
+    from ..rewrite.rewrite import Blocked, Request, Rewrite
+
+__all__ = ["Entry", "Gradient", "Node", "Op"]
+
+NO_PARAMS = Params({})
+
+
+class Entry(NamedTuple):
+    """One output of one node."""
+
+    node: Node
+    index: int  # type: ignore[assignment]  # hides tuple.index
+
+    @property
+    def name(self) -> str:
+        """The name that a user knows it by: ``conv1_output``, ``split_output0``; a variable's own name."""
+        return self.node.output_name(self.index)
+
+
+class Node:
+    """A variable (``op is None``) or the application of an operator.
+
+    Identity is the object: names may repeat. Everything but `attrs` is fixed at construction.
+
+    Attributes
+    ----------
+    op : Op or None
+    name : str
+    params : Params
+        Typed.
+    attrs : dict of str to str
+        Text as the user or the file gave it: operator parameters as well as ``__lr_mult__``, ``__ctx_group__`` ...
+    inputs : tuple of Entry
+    versions : tuple of int or None
+        The version numbers that a graph file gave the inputs, kept to write them again; None where none was read.
+    """
+
+    __slots__ = ("attrs", "inputs", "name", "op", "params", "versions")
+    versions: tuple[int, ...] | None
+
+    def __init__(
+        self, op: Op | None, name: str, params: Params = NO_PARAMS, attrs: dict[str, str] | None = None, inputs: Sequence[Entry] = ()
+    ):
+        self.op = op
+        self.name = name
+        self.params = params
+        self.attrs = attrs if attrs is not None else {}
+        self.inputs = tuple(inputs)
+        self.versions = None
+
+    @property
+    def is_variable(self) -> bool:
+        """Whether this is an input of the graph."""
+        return self.op is None
+
+    @property
+    def num_outputs(self) -> int:
+        """How many outputs it has, hidden ones included."""
+        return 1 if self.op is None else len(self.op.output_names(self.params))
+
+    @property
+    def num_visible(self) -> int:
+        """How many outputs a user sees."""
+        return 1 if self.op is None else self.op.num_visible(self.params)
+
+    def out(self, index: int = 0) -> Entry:
+        """One of its outputs."""
+        return Entry(self, index)
+
+    def output_name(self, index: int) -> str:
+        """The user's name of an output."""
+        if self.op is None:
+            return self.name
+        return f"{self.name}_{self.op.output_names(self.params)[index]}"
+
+    def aux_positions(self) -> range:
+        """Which inputs are auxiliary states."""
+        if self.op is None:
+            return range(0)
+        return range(len(self.inputs) - len(self.op.aux_names(self.params)), len(self.inputs))
+
+    def __repr__(self) -> str:
+        return f"<{self.op.name if self.op else 'Variable'} {self.name}>"
+
+
+class Op:
+    """An operator. Subclass it, or make instances of a subclass for a family of tiny operators, and `register` it.
+
+    The class docstring is the user's documentation (numpydoc: what it computes with the formula, shapes, errors, source).
+
+    Class attributes
+    ----------------
+    name : str
+        The name that graph files hold.
+    aliases : tuple of str
+        Other names it answers to, in graph files and as ``mx.sym.<alias>`` and ``mx.nd.<alias>``.
+    params : dict of str to Field
+        Its parameters in MXNet's order.
+    inputs : tuple of str
+        Names of its inputs, auxiliary states last. Override `input_names` where they depend on the parameters.
+    aux : tuple of str
+        Which of the inputs are auxiliary states.
+    outputs : tuple of str
+        Names of its outputs. Override `output_names` where they depend on the parameters.
+    variadic : str
+        The parameter that counts the inputs (``'num_args'``), filled in from the call; the inputs are arg0, arg1, ...
+    random : bool
+        Whether it draws random numbers (takes `Rng`).
+    is_loss : bool
+        Whether its gradient ignores the head gradient, so that ``backward()`` needs none.
+    hidden : bool
+        Not a user's function (gradient operators).
+    hint : str
+        Stem of automatic names where it isn't the lower-cased name.
+    variable_attrs : dict of str to (dict of str to str)
+        Attributes that a variable gets by being this input, unless it has them: ``{'gamma': {'__init__': '["one", {}]'}}``.
+    recompute : {'cheap', 'heavy', 'never'}
+        What computing it a second time costs when a plan must fit into less memory: a pass over its tensors; multiply-adds that grow with
+        more than its output (convolutions and matrix products, whose `cost` is then counted); or it must not be run twice.
+    prepares : bool
+        Whether it only brings a parameter into another form (packs a weight), so that inference need run it again only after the
+        parameter was written.
+    """
+
+    name: str = ""
+    aliases: tuple[str, ...] = ()
+    params: Mapping[str, Field] = {}
+    inputs: tuple[str, ...] = ("data",)
+    aux: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ("output",)
+    variadic: str = ""
+    random: bool = False
+    is_loss: bool = False
+    hidden: bool = False
+    hint: str = ""
+    variable_attrs: Mapping[str, Mapping[str, str]] = {}
+    recompute: Literal["cheap", "heavy", "never"] = "cheap"
+    prepares: bool = False
+
+    # ------------------------------------------------------------------ names and arity
+
+    def input_names(self, p: Params) -> tuple[str, ...]:
+        """Names of the inputs, auxiliary states last."""
+        if self.variadic:
+            return tuple(f"arg{i}" for i in range(getattr(p, self.variadic)))
+        return self.inputs
+
+    def aux_names(self, p: Params) -> tuple[str, ...]:
+        """Which of the inputs are auxiliary states."""
+        return self.aux
+
+    def output_names(self, p: Params) -> tuple[str, ...]:
+        """Names of all outputs, hidden ones last."""
+        return self.outputs
+
+    def num_visible(self, p: Params) -> int:
+        """How many of the outputs a user sees."""
+        return len(self.output_names(p))
+
+    def json_outputs(self, p: Params) -> int:
+        """How many outputs MXNet counts in a graph file's ``node_row_ptr``."""
+        return len(self.output_names(p))
+
+    def parse(self, given: Mapping[str, Any], node_name: str = "") -> Params:
+        """Typed parameters from a user's values or a graph file's text."""
+        return parse_params(self.name, self.params, given, node_name)
+
+    # ------------------------------------------------------------------ inference
+
+    def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
+        """What is known of the shapes of inputs and outputs, from what was known; called again until nothing changes.
+
+        The default: all the same. Raise `ShapeError` on a contradiction between inputs; contradictions between what this
+        returns and what was given are found by the caller.
+        """
+        return same_shape(ins, outs)
+
+    def infer_type(self, p: Params, ins: list[str | None], outs: list[str | None]) -> tuple[list[str | None], list[str | None]]:
+        """The same for element types (None: unknown). The default: all the same (for gradient operators, those that are not known)."""
+        found = next((t for t in (*ins, *outs) if t is not None), None)
+        if self.hidden:
+            return [t or found for t in ins], [t or found for t in outs]
+        return [found] * len(ins), [found] * len(outs)
+
+    # ------------------------------------------------------------------ gradient
+
+    def gradient(self, g: Gradient) -> Sequence[Entry | None]:
+        """Gradient of every input as graph nodes, from those of the outputs; None where it is zero or does not exist.
+
+        The default raises: an operator without a gradient says so, one whose gradient is zero returns Nones.
+        """
+        raise MXNetError(f"operator {self.name} (node {g.node.name!r}) has no gradient; put mx.sym.BlockGrad around its input or output")
+
+    def added(self, node: Node, total: Entry) -> tuple[str, Sequence[Entry], Mapping[str, Any]] | None:
+        """The operator, inputs and parameters of a node that computes output 0 of `node` plus `total`, which it may overwrite.
+
+        For gradients of something that is used often, which are then summed as they are computed. None: there is no such operator.
+        """
+        return None
+
+    # ------------------------------------------------------------------ memory
+
+    def inplace(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Sequence[tuple[int, int]]:
+        """Pairs (output, input): the output may be written over that input's memory, if nobody reads it afterwards.
+
+        Only where every element of the input is read before, or in the same work-item as, the element of the output that covers its bytes.
+        Sizes in bytes must be equal; the planner checks that.
+        """
+        return ()
+
+    def view(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Mapping[int, tuple[int, int]]:
+        """Outputs that are a stretch of an input's memory as it stands: ``{output: (input, offset in bytes)}``. Then no kernel runs."""
+        return {}
+
+    def parts(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Mapping[int, tuple[int, int]]:
+        """Inputs that are a stretch of an output's memory as they stand: ``{input: (output, offset in bytes)}``.
+
+        If the planner lets all of them be written there in the first place, no kernel runs. Give all inputs or none.
+        """
+        return {}
+
+    def mutates(self, p: Params, train: bool) -> Sequence[int]:
+        """Inputs (auxiliary states) that the kernels write as well as read."""
+        return ()
+
+    def again(self, node: Node, train: bool) -> Node | None:
+        """A node that computes the first outputs of `node` again, bit for bit, and changes no state; None where there is none.
+
+        It may read outputs of `node` beside its inputs: small ones, which then stay alive.
+        """
+        return None if self.mutates(node.params, train) else node
+
+    # ------------------------------------------------------------------ other forms of the graph
+
+    def pointwise(self, p: Params) -> Literal["", "any", "zero"]:
+        """Whether each element of the only output follows from the elements of the inputs at the same place, whatever the shape.
+
+        ``zero``: and zeros give zero, so that it also keeps the padding of blocked layouts.
+        """
+        return ""
+
+    def rewrite(self, r: Rewrite) -> Sequence[Entry | Blocked] | None:
+        """Another form of a node for the device it will run on, one result an output; None: as it is. See `clsym.graph.rewrite.rewrite`."""
+        return None
+
+    def absorb(self, node: Node, request: Request, r: Rewrite) -> Node | None:
+        """A node that computes what `node` does and then what `request` asks for; None where it cannot."""
+        return None
+
+    # ------------------------------------------------------------------ code
+
+    def expression(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Expression | None:
+        """What its kernel does to each element, for floating-point outputs: such operators are fused into one kernel.
+
+        None where the output's elements follow from more than those in the same place, where there are several outputs, or state.
+        """
+        return None
+
+    def title(self, p: Params) -> str:
+        """What it is called in the text of a plan."""
+        return self.name
+
+    def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
+        """The launches that compute the outputs. Called only with known shapes; outputs of size zero never get here."""
+        raise MXNetError(f"operator {self.name} has no lowering; write Op.lower, which returns the kernel calls")
+
+    def cost(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> tuple[int, int]:
+        """(floating-point operations, bytes moved); the default counts one operation an output element."""
+        return sum(o.size for o in outs), sum(t.nbytes for t in (*ins, *outs))
+
+    # ------------------------------------------------------------------ documentation
+
+    def doc(self) -> str:
+        """The documentation of this operator, for the generated functions."""
+        return inspect.getdoc(type(self)) or self.name
+
+    def __repr__(self) -> str:
+        return f"<Op {self.name}>"
+
+
+@dataclass
+class Gradient:
+    """What `Op.gradient` works with.
+
+    Attributes
+    ----------
+    node : Node
+        The node to differentiate.
+    ograds : list of Entry or None
+        Gradient of each output; None: zero.
+    ins, outs : list of TensorSpec
+        Of the node.
+    needed : list of bool
+        Which inputs' gradients are wanted; the others may be returned as None.
+    """
+
+    node: Node
+    ograds: list[Entry | None]
+    ins: list[TensorSpec]
+    outs: list[TensorSpec]
+    needed: list[bool]
+    make: Callable[[str, Sequence[Entry], Mapping[str, Any], str], Node] = field(repr=False, default=None)  # type: ignore[assignment]
+
+    @property
+    def p(self) -> Params:
+        """Typed parameters of the node."""
+        return self.node.params
+
+    def input(self, i: int) -> Entry:
+        """The node's input."""
+        return self.node.inputs[i]
+
+    def output(self, i: int = 0) -> Entry:
+        """The node's output."""
+        return self.node.out(i)
+
+    def ograd(self, i: int = 0) -> Entry:
+        """Gradient of output `i`, as zeros where it has none."""
+        found = self.ograds[i]
+        if found is None:
+            spec = self.outs[i]
+            found = self.apply("_zeros", shape=spec.shape, dtype=spec.dtype)
+        return found
+
+    def apply(self, op: str, *inputs: Entry, **params: Any) -> Entry:
+        """Output 0 of a new node; parameters are typed values."""
+        return self.node_of(op, *inputs, **params).out(0)
+
+    def node_of(self, op: str, *inputs: Entry, **params: Any) -> Node:
+        """A new node, named after the one that is differentiated."""
+        return self.make(op, inputs, params, self.node.name)

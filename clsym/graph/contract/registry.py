@@ -1,0 +1,62 @@
+"""The operators by name."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TypeVar
+
+from ...base import MXNetError
+from .op import Op
+
+__all__ = ["all_names", "all_ops", "find_op", "has_op", "register"]
+
+_REGISTRY: dict[str, Op] = {}
+_NAMES: dict[str, Op] = {}
+T = TypeVar("T")
+
+
+def register(op: T) -> T:
+    """Register an operator: a subclass of `Op` (as a decorator) or an instance."""
+    instance = op() if isinstance(op, type) else op
+    if not isinstance(instance, Op) or not instance.name:
+        raise TypeError(f"{op!r} is not a named Op")
+    for name in (instance.name, *instance.aliases):
+        if name in _NAMES:
+            raise ValueError(f"operator name {name!r} is registered twice: by {_NAMES[name]!r} and {instance!r}")
+        _NAMES[name] = instance
+    _REGISTRY[instance.name] = instance
+    return op
+
+
+def find_op(name: str, where: str = "") -> Op:
+    """The operator of that name or alias.
+
+    Raises
+    ------
+    MXNetError
+        There is none; close names are offered.
+    """
+    op = _NAMES.get(name)
+    if op is None:
+        close = difflib.get_close_matches(name, _NAMES, 3)
+        hint = f" Close names: {', '.join(close)}." if close else ""
+        raise MXNetError(
+            f"Operator {name} is not registered{where}.{hint} clsym does not implement it (yet): "
+            "replace the node, or register one with clsym.graph.contract.registry.register."
+        )
+    return op
+
+
+def has_op(name: str) -> bool:
+    """Whether an operator answers to that name."""
+    return name in _NAMES
+
+
+def all_ops() -> dict[str, Op]:
+    """Canonical name to operator."""
+    return dict(_REGISTRY)
+
+
+def all_names() -> dict[str, Op]:
+    """Every name and alias to its operator."""
+    return dict(_NAMES)

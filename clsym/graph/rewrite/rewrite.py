@@ -1,0 +1,314 @@
+"""Rewriting a graph for the device it runs on, before differentiation: blocked layouts, folding, epilogues.
+
+One walk, inputs first. Each operator may offer another form of itself (`Op.rewrite`); it sees its inputs as they stand after the walk so
+far, in either layout, and may ask the producer of an input that nobody else reads to take over what it would do (`Op.absorb`): a
+convolution takes the batch normalisation, the addition and the activation behind it. Operators without another form stay as they are:
+on blocked tensors if they work element by element, else on tensors in the layout that the user knows.
+
+A reorder is made where somebody asks for the other layout, once a tensor, so that pairs of them never arise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ...params import Params
+from ..contract.ir import topological
+from ..contract.op import Entry, Node
+from ..contract.registry import find_op
+from ..contract.spec import TensorSpec
+from ..contract.traits import DeviceTraits
+
+__all__ = ["Activate", "Add", "Affine", "Blocked", "Request", "Rewrite", "Rewritten", "rewrite_graph"]
+
+Key = tuple[int, int]
+_REORDERS = ("_to_blocked", "_from_blocked")
+_INHERITED = ("__ctx_group__", "ctx_group", "__force_mirroring__")
+
+
+@dataclass(frozen=True)
+class Affine:
+    """A request to multiply by `scale` and add `shift`, one value a channel."""
+
+    scale: Entry
+    shift: Entry
+
+
+@dataclass(frozen=True)
+class Add:
+    """A request to add a tensor of the same shape and layout."""
+
+    entry: Entry
+
+
+@dataclass(frozen=True)
+class Activate:
+    """A request to apply an activation: ``relu``, ``sigmoid``, ``tanh``, ``clip`` to [low, high], or ``leaky`` with slope `low`."""
+
+    kind: str
+    low: float = 0.0
+    high: float = 0.0
+
+
+Request = Affine | Add | Activate
+
+
+@dataclass(frozen=True)
+class Blocked:
+    """A result of `Op.rewrite` in blocked layout: the entry is (N, ceil(C / block), H, W, block)."""
+
+    entry: Entry
+
+
+@dataclass
+class _Form:
+    """An entry of the user's graph in the layouts that exist of it."""
+
+    plain: Entry | None
+    blocked: Entry | None
+    spec: TensorSpec
+
+
+@dataclass
+class Rewritten:
+    """The outcome of `rewrite_graph`.
+
+    Attributes
+    ----------
+    heads : list of Entry
+    position : dict of int to int
+        Identity of each new node to the number that the node it stands for had.
+    fused : dict of int to (tuple of str)
+        Identity of a node that took others over to their names.
+    """
+
+    heads: list[Entry]
+    position: dict[int, int]
+    fused: dict[int, tuple[str, ...]]
+
+
+class Rewrite:
+    """What `Op.rewrite` works with: one node of the user's graph, its inputs rewritten already.
+
+    Attributes
+    ----------
+    node : Node
+        As the user wrote it.
+    ins, outs : list of TensorSpec
+        Of the user's node.
+    traits : DeviceTraits
+        Of the device that the node will run on.
+    train : bool
+    """
+
+    def __init__(self, walk: _Walk, node: Node, traits: DeviceTraits) -> None:
+        self._walk = walk
+        self.node = node
+        self.traits = traits
+        self.train = walk.train
+        self.ins = [walk.specs[(id(e.node), e.index)] for e in node.inputs]
+        self.outs = [walk.specs[(id(node), i)] for i in range(node.num_outputs)]
+
+    @property
+    def p(self) -> Params:
+        """Typed parameters of the node."""
+        return self.node.params
+
+    @property
+    def block(self) -> int:
+        """Channels a block on this device; 0 where blocked layouts are not used."""
+        return self.traits.vector_width if self.traits.is_cpu and self.traits.vector_width in (4, 8, 16) else 0
+
+    def _form(self, i: int) -> _Form:
+        e = self.node.inputs[i]
+        return self._walk.forms[(id(e.node), e.index)]
+
+    def is_blocked(self, i: int) -> bool:
+        """Whether input `i` exists in blocked layout on this device."""
+        blocked = self._form(i).blocked
+        return blocked is not None and self._walk.group(blocked.node) == self._walk.group(self.node)
+
+    def is_variable(self, i: int) -> bool:
+        """Whether input `i` is a variable of the graph, in inference most likely a parameter."""
+        return self.node.inputs[i].node.is_variable
+
+    def plain(self, i: int) -> Entry:
+        """Input `i` in the layout that the user knows."""
+        form = self._form(i)
+        if form.plain is None:
+            assert form.blocked is not None
+            form.plain = self.apply("_from_blocked", form.blocked, channels=form.spec.shape[1])
+        return form.plain
+
+    def blocked(self, i: int) -> Entry:
+        """Input `i`, of four dimensions, in blocked layout."""
+        if self.is_blocked(i):
+            entry = self._form(i).blocked
+            assert entry is not None
+            return entry
+        entry = self.apply("_to_blocked", self.plain(i), block=self.block)
+        self._form(i).blocked = entry
+        return entry
+
+    def passed(self, i: int) -> Entry | Blocked:
+        """Input `i` in whichever layout it exists: the result of an operator that changes nothing."""
+        return Blocked(self.blocked(i)) if self.is_blocked(i) else self.plain(i)
+
+    def used(self, output: int) -> bool:
+        """Whether anybody reads an output of the node."""
+        return self._walk.readers.get((id(self.node), output), 0) > 0
+
+    def apply(self, op: str, *inputs: Entry, **params: Any) -> Entry:
+        """Output 0 of a new node; parameters are typed values."""
+        return self.node_of(op, inputs, params).out(0)
+
+    def node_of(self, op_name: str, inputs: Sequence[Entry], params: Mapping[str, Any]) -> Node:
+        """A new node in the place of the one that is rewritten."""
+        op = find_op(op_name)
+        attrs = {k: v for k, v in self.node.attrs.items() if k in _INHERITED}
+        # what prepares something beside the node has a name of its own
+        name = f"{inputs[0].name}{op_name}" if op_name in _REORDERS else f"{self.node.name}{op_name}" if op.prepares else self.node.name
+        return self._walk.number(Node(op, name, op.parse(params), attrs, inputs), self.node)
+
+    def alike(self, node: Node, op_name: str) -> Node:
+        """The same node with another operator that has its parameters and more."""
+        op = find_op(op_name)
+        return Node(op, node.name, op.parse(dict(node.params.items())), node.attrs, node.inputs)
+
+    def add(self, i: int, other: int) -> list[Entry | Blocked] | None:
+        """Let the producer of input `i` add input `other`, of the same shape and type; see `absorb`."""
+        if self.ins[i] != self.ins[other] or self.node.inputs[i] == self.node.inputs[other]:
+            return None
+        if self._form(i).blocked is None:
+            return self.absorb(i, Add(self.plain(other))) if self._form(other).plain is not None else None
+        return self.absorb(i, Add(self.blocked(other))) if self.is_blocked(other) else None
+
+    def absorb(self, i: int, *requests: Request) -> list[Entry | Blocked] | None:
+        """Let the producer of input `i` take this node over, if nobody else reads that input; the rewritten output, or None.
+
+        Several requests are taken one after the other, all or none.
+        """
+        e = self.node.inputs[i]
+        form = self._form(i)
+        entry = form.blocked if form.blocked is not None else form.plain
+        assert entry is not None
+        if self._walk.readers.get((id(e.node), e.index), 0) != 1 or entry.index != 0 or entry.node.op is None:
+            return None
+        if self._walk.group(entry.node) != self._walk.group(self.node) or (form.plain is not None and form.blocked is not None):
+            return None
+        node: Node | None = entry.node
+        for request in requests:
+            assert node is not None
+            assert node.op is not None
+            node = node.op.absorb(node, request, self)
+            if node is None:
+                return None
+        assert node is not None
+        self._walk.number(node, self.node)
+        self._walk.fused[id(node)] = (*self._walk.fused.get(id(entry.node), (entry.node.name,)), self.node.name)
+        return [Blocked(node.out(0)) if form.blocked is not None else node.out(0)]
+
+
+class _Walk:
+    def __init__(
+        self,
+        heads: Sequence[Entry],
+        specs: Mapping[Key, TensorSpec],
+        train: bool,
+        position: Mapping[int, int],
+        traits_of: Callable[[Node], DeviceTraits],
+        group: Callable[[Node], Any],
+    ) -> None:
+        self.heads = heads
+        self.specs = specs
+        self.train = train
+        self.traits_of = traits_of
+        self.group = group
+        self.position = dict(position)
+        self.fused: dict[int, tuple[str, ...]] = {}
+        self.forms: dict[Key, _Form] = {}
+        self.made: list[Node] = []  # identities are keys: they must outlive the walk
+        self.order = topological(heads)
+        self.readers: dict[Key, int] = {}
+        for e in [*heads, *(e for node in self.order for e in node.inputs)]:
+            self.readers[(id(e.node), e.index)] = self.readers.get((id(e.node), e.index), 0) + 1
+
+    def number(self, node: Node, source: Node) -> Node:
+        """Note what a new node stands for."""
+        self.made.append(node)
+        if id(source) in self.position:
+            self.position[id(node)] = self.position[id(source)]
+        return node
+
+    def run(self) -> Rewritten:
+        for node in self.order:
+            if node.op is None:
+                self.forms[(id(node), 0)] = _Form(node.out(0), None, self.specs[(id(node), 0)])
+                continue
+            r = Rewrite(self, node, self.traits_of(node))
+            results = node.op.rewrite(r)
+            if results is None:
+                results = self.as_it_is(r)
+            for i, result in enumerate(results):
+                spec = self.specs[(id(node), i)]
+                form = _Form(None, result.entry, spec) if isinstance(result, Blocked) else _Form(result, None, spec)
+                self.forms[(id(node), i)] = form
+        heads = []
+        for h in self.heads:
+            form = self.forms[(id(h.node), h.index)]
+            if form.plain is None:
+                assert form.blocked is not None
+                op = find_op("_from_blocked")
+                source = form.blocked.node
+                attrs = {k: v for k, v in source.attrs.items() if k in _INHERITED}
+                node = Node(op, f"{h.name}_from_blocked", op.parse({"channels": form.spec.shape[1]}), attrs, (form.blocked,))
+                form.plain = self.number(node, source).out(0)
+            heads.append(form.plain)
+        alive = {id(node) for node in topological(heads)}  # the others' identities may be given to nodes of later passes
+        position = {k: v for k, v in self.position.items() if k in alive}
+        return Rewritten(heads, position, {k: v for k, v in self.fused.items() if k in alive})
+
+    def as_it_is(self, r: Rewrite) -> list[Entry | Blocked]:
+        """The node itself, on rewritten inputs: blocked ones if it works on each element alone."""
+        node, op = r.node, r.node.op
+        assert op is not None
+        n = len(node.inputs)
+        kind = op.pointwise(node.params) if n and all(r.is_blocked(i) and r.ins[i].shape == r.ins[0].shape for i in range(n)) else ""
+        if kind and (r.ins[0].shape[1] % r.block == 0 or kind == "zero"):
+            inputs = [r.blocked(i) for i in range(n)]
+            fresh = self.number(Node(op, node.name, node.params, node.attrs, inputs), node)
+            return [Blocked(fresh.out(0))]
+        inputs = [r.plain(i) for i in range(n)]
+        if any(a.node is not b.node or a.index != b.index for a, b in zip(inputs, node.inputs, strict=True)):
+            node = self.number(Node(op, node.name, node.params, node.attrs, inputs), node)
+        return [node.out(i) for i in range(node.num_outputs)]
+
+
+def rewrite_graph(
+    heads: Sequence[Entry],
+    specs: Mapping[Key, TensorSpec],
+    *,
+    train: bool,
+    position: Mapping[int, int],
+    traits_of: Callable[[Node], DeviceTraits],
+    group: Callable[[Node], Any],
+) -> Rewritten:
+    """Rewrite a graph, before differentiation.
+
+    Parameters
+    ----------
+    heads : list of Entry
+    specs : dict
+        Of every entry.
+    train : bool
+        Whether gradients may be asked for: then nothing is folded that has none.
+    position : dict of int to int
+        Numbers of the nodes, by identity.
+    traits_of : callable
+        A node to the traits of the device that it will run on.
+    group : callable
+        A node to what must be equal for two nodes to be merged: where they run.
+    """
+    return _Walk(heads, specs, train, position, traits_of, group).run()

@@ -1,0 +1,1 @@
+"""Convolution in the layouts that users know."""

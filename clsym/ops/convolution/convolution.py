@@ -1,0 +1,269 @@
+"""Convolution of one to three spatial dimensions, and its gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...base import MXNetError
+from ...graph.contract.kernel_call import In, KernelCall, LowerContext, Out
+from ...graph.contract.op import Entry, Gradient, Node, Op
+from ...graph.contract.registry import register
+from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, unify_shape
+from ...graph.rewrite.rewrite import Affine, Blocked, Request, Rewrite
+from ...params import REQUIRED, Bool, Enum, Float, Int, Params, Shape
+from ..cpu_blocked import convolution as blocked_convolution
+from ..cpu_blocked.geometry import ACTIVATIONS, Epilogue
+from ..shared.epilogue import shifted, with_epilogue
+from . import calls
+from .geometry import Geometry
+
+__all__ = ["Convolution"]
+
+_PARAMS = {
+    "kernel": Shape(REQUIRED, "Convolution kernel size: (w,), (h, w) or (d, h, w)."),
+    "stride": Shape((), "Convolution stride: (w,), (h, w) or (d, h, w). Defaults to 1 for each dimension."),
+    "dilate": Shape((), "Convolution dilation: (w,), (h, w) or (d, h, w). Defaults to 1 for each dimension."),
+    "pad": Shape((), "Zero padding on both sides: (w,), (h, w) or (d, h, w). Defaults to none."),
+    "num_filter": Int(doc="Convolution filter (channel) number.", low=1),
+    "num_group": Int(1, "Number of group partitions.", low=1),
+    "workspace": Int(1024, "Accepted and ignored: workspace is planned.", low=0),
+    "no_bias": Bool(False, "Whether to disable the bias parameter."),
+    "cudnn_tune": Enum(("fastest", "limited_workspace", "off"), None, "Accepted and ignored."),
+    "cudnn_off": Bool(False, "Accepted and ignored."),
+    "layout": Enum(("NCDHW", "NCHW", "NCW", "NDHWC", "NHWC"), None, "Layout of data and output: NCW, NCHW or NCDHW."),
+}
+_GRADIENT_PARAMS = {**_PARAMS, "shape": Shape()}
+_LAYOUTS = {1: "NCW", 2: "NCHW", 3: "NCDHW"}
+
+
+def _check(p: Params) -> None:
+    """Refuse parameters that contradict one another or describe no convolution."""
+    nd = len(p.kernel)
+    if nd not in _LAYOUTS:
+        raise ShapeError(f"kernel must have 1 to 3 extents, got {p.kernel}")
+    for name, low in (("kernel", 1), ("stride", 1), ("dilate", 1), ("pad", 0)):
+        value = getattr(p, name)
+        if value and len(value) != nd:
+            raise ShapeError(f"{name} {value} must have as many extents as kernel {p.kernel}")
+        if any(not low <= v < 1 << 31 for v in value):
+            raise ShapeError(f"extents of {name} must be at least {low}, got {value}")
+    if p.layout is not None and p.layout != _LAYOUTS[nd]:
+        raise ShapeError(
+            f"layout {p.layout} is not supported with a kernel of {nd} extents; use {_LAYOUTS[nd]} (mx.sym.transpose reorders axes)"
+        )
+    if p.num_filter % p.num_group:
+        raise ShapeError(f"num_group {p.num_group} must divide num_filter {p.num_filter}")
+
+
+def _spatial(p: Params, i: int) -> tuple[int, int, int]:
+    """Extent of the dilated window, stride and padding of one dimension."""
+    dilate = p.dilate[i] if p.dilate else 1
+    return dilate * (p.kernel[i] - 1) + 1, p.stride[i] if p.stride else 1, p.pad[i] if p.pad else 0
+
+
+@register
+class Convolution(Op):
+    r"""Convolution of images with a bank of filters.
+
+    .. math:: out[n, o] = bias[o] + \sum_c data[n, c] \star weight[o, c]
+
+    where the star is cross-correlation with zero padding; every output extent is ``(x + 2 pad - dilate (k - 1) - 1) // stride + 1``.
+    With groups, output channels of group g see only the input channels of group g.
+
+    Parameters
+    ----------
+    data : Symbol or NDArray
+        (N, C, W), (N, C, H, W) or (N, C, D, H, W).
+    weight : Symbol or NDArray
+        (num_filter, C / num_group, *kernel).
+    bias : Symbol or NDArray
+        (num_filter,); absent with `no_bias`.
+    kernel : tuple of int
+        Window, one extent a spatial dimension.
+    stride, dilate, pad : tuple of int, optional
+        Default 1, 1 and 0.
+    num_filter : int
+        Output channels.
+    num_group : int, default 1
+        Must divide C and num_filter. With as many groups as channels the depthwise kernels run.
+    no_bias : bool, default False
+    layout : str, optional
+        Only the channel-first layouts.
+
+    Raises
+    ------
+    MXNetError
+        The window exceeds the padded data, or shapes and parameters contradict one another.
+
+    Examples
+    --------
+    >>> import clsym as mx
+    >>> x, w = mx.nd.ones((1, 1, 3, 3)), mx.nd.ones((1, 1, 2, 2))
+    >>> mx.nd.Convolution(x, w, kernel=(2, 2), num_filter=1, no_bias=True).asnumpy().tolist()
+    [[[[4.0, 4.0], [4.0, 4.0]]]]
+
+    Source: MXNet, Convolution.
+    """
+
+    name = "Convolution"
+    aliases: tuple[str, ...] = ("Convolution_v1",)
+    recompute = "heavy"
+    inputs: tuple[str, ...] = ("data", "weight", "bias")
+    params = _PARAMS
+
+    def input_names(self, p: Params) -> tuple[str, ...]:
+        return self.inputs[:2] if p.no_bias else self.inputs
+
+    def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
+        _check(p)
+        if ins[0] is None:
+            return ins, outs  # as in MXNet: without the data nothing is said of the weight
+        nd = len(p.kernel)
+        biases: list[PartialShape] = [] if p.no_bias else [(p.num_filter,)]
+        try:
+            data = unify_shape(ins[0], (-1,) * (nd + 2))
+        except ShapeError as exc:
+            raise ShapeError(f"data must have {nd + 2} dimensions ({_LAYOUTS[nd]}) for kernel {p.kernel}, got {ins[0]}") from exc
+        out = unify_shape(outs[0], (-1, p.num_filter, *(-1,) * nd))
+        assert data is not None
+        assert out is not None
+        if data[1] > 0 and data[1] % p.num_group:
+            raise ShapeError(f"num_group {p.num_group} must divide the {data[1]} channels of data {data}")
+        channels = data[1] // p.num_group if data[1] >= 0 else -1
+        try:
+            weight = unify_shape((p.num_filter, channels, *p.kernel), ins[1])
+        except ShapeError as exc:
+            raise ShapeError(f"weight must be (num_filter, channels / num_group, *kernel): {exc}") from exc
+        assert weight is not None
+        sizes, results = list(data[2:]), list(out[2:])
+        for i in range(nd):
+            window, stride, pad = _spatial(p, i)
+            if sizes[i] < 0 and results[i] >= 0 and stride == 1:
+                sizes[i] = results[i] + window - 1 - 2 * pad
+            if sizes[i] >= 0:
+                if window > sizes[i] + 2 * pad:
+                    raise ShapeError(
+                        f"kernel {p.kernel} exceeds data {data} in spatial dimension {i}: dilated extent {window} > {sizes[i]} + 2 * {pad}"
+                    )
+                results[i] = (sizes[i] + 2 * pad - window) // stride + 1
+        batch = max(data[0], out[0])
+        depth = weight[1] * p.num_group if weight[1] >= 0 else -1
+        return [(batch, depth, *sizes), weight, *biases], [(batch, p.num_filter, *results)]
+
+    def rewrite(self, r: Rewrite) -> Sequence[Entry | Blocked] | None:
+        found = blocked_convolution.rewrite(r)
+        return None if found is None else [Blocked(found)]
+
+    def absorb(self, node: Node, request: Request, r: Rewrite) -> Node | None:
+        if r.train:
+            return None
+        if not isinstance(request, Affine):
+            return None if r.traits.is_cpu else with_epilogue(r.alike(node, "_fused_convolution"), request)
+        bias = None if node.params.no_bias else node.inputs[2]
+        inputs = (node.inputs[0], r.apply("_scale_filters", node.inputs[1], request.scale), shifted(r, bias, request))
+        return Node(self, node.name, self.parse({**dict(node.params.items()), "no_bias": False}), node.attrs, inputs)
+
+    def gradient(self, g: Gradient) -> Sequence[Entry | None]:
+        found: list[Entry | None] = [None] * len(g.ins)
+        head, given = g.ograd(), dict(g.p.items())
+        if g.needed[0]:
+            found[0] = g.apply("_backward_Convolution_data", head, g.input(1), **{**given, "shape": g.ins[0].shape})
+        if g.needed[1]:
+            found[1] = g.apply("_backward_Convolution_weight", head, g.input(0), **{**given, "shape": g.ins[1].shape})
+        if not g.p.no_bias and g.needed[2]:
+            found[2] = g.apply("_backward_Convolution_bias", head, **{**given, "shape": g.ins[2].shape})
+        return found
+
+    def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
+        geometry = Geometry.of(p, ins[0].shape, outs[0].shape)
+        epilogue = Epilogue(None if p.no_bias else In(2))
+        return calls.forward(geometry, In(0), In(1), Out(0), epilogue, outs[0].dtype, ctx.reqs[0], ctx.traits)
+
+    def cost(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> tuple[int, int]:
+        return 2 * outs[0].size * ins[1].size // p.num_filter, sum(t.nbytes for t in (*ins, *outs))
+
+
+class FusedConvolution(Convolution):
+    """``activation(convolution + bias + residual)`` on GPUs, in inference; blocked tensors have an operator of their own."""
+
+    name = "_fused_convolution"
+    aliases = ()
+    hidden = True
+    inputs = ("data", "weight", "bias", "residual")
+    params = {**_PARAMS, "act_type": Enum(ACTIVATIONS, "none"), "act_low": Float(0.0), "act_high": Float(0.0), "with_residual": Bool(False)}
+
+    def input_names(self, p: Params) -> tuple[str, ...]:
+        return ("data", "weight", *(() if p.no_bias else ("bias",)), *(("residual",) if p.with_residual else ()))
+
+    def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
+        known, results = super().infer_shape(p, ins[: len(ins) - p.with_residual], outs)
+        return [*known, *(results if p.with_residual else ())], results
+
+    def inplace(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Sequence[tuple[int, int]]:
+        return ((0, len(ins) - 1),) if p.with_residual else ()
+
+    def absorb(self, node: Node, request: Request, r: Rewrite) -> Node | None:
+        return None if isinstance(request, Affine) else with_epilogue(node, request)
+
+    def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
+        geometry, n = Geometry.of(p, ins[0].shape, outs[0].shape), len(ins)
+        epilogue = Epilogue(None if p.no_bias else In(2), In(n - 1) if p.with_residual else None, p.act_type, p.act_low, p.act_high)
+        return calls.forward(geometry, In(0), In(1), Out(0), epilogue, outs[0].dtype, ctx.reqs[0], ctx.traits)
+
+
+class _ConvolutionGradient(Op):
+    """What the gradients share: the parameters of the convolution, and the shape of the result."""
+
+    hidden = True
+    recompute = "heavy"
+    params = _GRADIENT_PARAMS
+
+    def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
+        return ins, [p.shape]
+
+    def cost(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> tuple[int, int]:
+        channels = p.shape[1] // (p.num_group if self.name.endswith("data") else 1) if len(p.shape) > 1 else 1
+        taps = 1
+        for extent in p.kernel if len(p.shape) > 1 else ():
+            taps *= extent
+        return 2 * ins[0].size * channels * taps, sum(t.nbytes for t in (*ins, *outs))
+
+
+class DataGradient(_ConvolutionGradient):
+    """Gradient of the data."""
+
+    name = "_backward_Convolution_data"
+    inputs = ("ograd", "weight")
+
+    def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
+        geometry = Geometry.of(p, outs[0].shape, ins[0].shape)
+        return calls.data_gradient(geometry, In(0), In(1), Out(0), outs[0].dtype, ctx.reqs[0], ctx.traits)
+
+
+class WeightGradient(_ConvolutionGradient):
+    """Gradient of the weight."""
+
+    name = "_backward_Convolution_weight"
+    inputs = ("ograd", "data")
+
+    def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
+        if 0 in ins[0].shape:
+            raise MXNetError("the weight gradient of a convolution needs at least one image")
+        geometry = Geometry.of(p, ins[1].shape, ins[0].shape)
+        return calls.weight_gradient(geometry, In(0), In(1), Out(0), outs[0].dtype, ctx.reqs[0], ctx.traits)
+
+
+class BiasGradient(_ConvolutionGradient):
+    """Gradient of the bias."""
+
+    name = "_backward_Convolution_bias"
+    inputs = ("ograd",)
+
+    def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
+        shape = ins[0].shape
+        geometry = Geometry.of(p, (shape[0], p.num_group, *shape[2:]), shape)
+        return calls.bias_gradient(geometry, In(0), Out(0), outs[0].dtype, ctx.reqs[0], ctx.traits)
+
+
+for _op in (FusedConvolution, DataGradient, WeightGradient, BiasGradient):
+    register(_op)

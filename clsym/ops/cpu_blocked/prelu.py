@@ -1,0 +1,41 @@
+"""The rectifier with a learnt slope a channel, over blocked tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...graph.contract.kernel_call import In, KernelCall, LowerContext, Out, Scalar, defines_for
+from ...graph.contract.registry import register
+from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, unify_shape
+from ...params import Params
+from .reorder import BlockedOp, blocked_dims, items_for
+
+__all__ = ["BlockedPReLU"]
+
+
+@register
+class BlockedPReLU(BlockedOp):
+    """``x > 0 ? x : slope[c] * x``; slope is (blocks * block,). For inference: it has no gradient."""
+
+    name = "_blocked_prelu"
+    inputs = ("data", "slope")
+
+    def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
+        data = blocked_dims(unify_shape(ins[0], outs[0]), "data")
+        if data is None:
+            return ins, outs
+        try:
+            slope = unify_shape((data[1] * data[4] if min(data[1], data[4]) >= 0 else -1,), ins[1])
+        except ShapeError as exc:
+            raise ShapeError(f"slope: {exc}; it has one value a channel, padded to whole blocks") from exc
+        return [data, slope], [data]
+
+    def inplace(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Sequence[tuple[int, int]]:
+        return ((0, 0),)
+
+    def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
+        images, blocks, height, width, block = outs[0].shape
+        numbers = (Scalar("long", images * blocks), Scalar("int", blocks), Scalar("long", height * width))
+        size = items_for(images * blocks * height * width, 8 * block, ctx.traits)
+        defines = defines_for("float32", ctx.reqs[0], BLOCK=block)
+        return [KernelCall("cpu_blocked/prelu.cl", "blocked_prelu", (In(0), In(1), Out(0), *numbers), defines, *size)]

@@ -1,0 +1,1 @@
+"""Operators that compute each element from the elements in the same place, broadcasting included."""

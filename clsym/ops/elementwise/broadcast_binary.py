@@ -1,0 +1,142 @@
+"""Element-wise functions of two tensors that broadcast against one another: `broadcast_add`, `broadcast_maximum`, ..."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...graph.contract.expression import Expression
+from ...graph.contract.kernel_call import Arg, In, KernelCall, LowerContext, Out, Scalar, defines_for, grid
+from ...graph.contract.op import Entry, Gradient, Op
+from ...graph.contract.registry import register
+from ...graph.contract.spec import PartialShape, TensorSpec
+from ...graph.rewrite.rewrite import Blocked, Rewrite
+from ...params import Params
+from .binary_table import BINARY_TABLE, BinaryRow
+from .broadcast_geometry import broadcast_shape, collapse, steps_of
+from .sum_to_shape import sum_to
+from .unary import no_bool
+
+__all__ = ["BroadcastBinary", "walk_args"]
+
+_SOURCE = "elementwise/broadcast.cl"
+
+
+def walk_args(full: Sequence[int], shapes: Sequence[Sequence[int]]) -> tuple[Arg, ...]:
+    """The arguments of the kernels that describe the walk: nd, dims, the steps of two operands, n."""
+    dims, steps = collapse(full, [steps_of(s, full) for s in shapes])
+    n = 1
+    for d in full:
+        n *= d
+    return (Scalar("int", len(dims)), Scalar("long8", dims), *(Scalar("long8", s) for s in steps), Scalar("long", n))
+
+
+class BroadcastBinary(Op):
+    """An element-wise function of two tensors, each repeated along the axes where its extent is 1."""
+
+    inputs = ("lhs", "rhs")
+
+    def __init__(self, row: BinaryRow) -> None:
+        self.name = f"broadcast_{row.stem}"
+        self.aliases = row.broadcast_aliases
+        self.row = row
+
+    def doc(self) -> str:
+        """The documentation."""
+        return (
+            f"Element-wise {self.row.formula}, with broadcasting.\n\n"
+            "The shorter shape is padded with ones in front; an extent of 1 is repeated.\n\n"
+            "Parameters\n----------\nlhs, rhs : Symbol or NDArray\n    Of one numeric type; each extent equal, or 1 in one of them.\n\n"
+            "Returns\n-------\nSymbol or NDArray\n    Of the broadcast shape.\n\n"
+            "Raises\n------\nMXNetError\n    Extents differ and neither is 1, types differ, or the type is bool.\n\n"
+            f"Examples\n--------\n>>> y = mx.nd.{self.name}(mx.nd.array([[4], [4]]), mx.nd.array([[2, 2]]))\n"
+            ">>> y.asnumpy().astype('float64').round(4).tolist()\n"
+            f"[[{self.row.example}, {self.row.example}], [{self.row.example}, {self.row.example}]]\n"
+        )
+
+    def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
+        return ins, [broadcast_shape(ins[0], ins[1]) or outs[0]]
+
+    def infer_type(self, p: Params, ins: list[str | None], outs: list[str | None]) -> tuple[list[str | None], list[str | None]]:
+        return no_bool(self.name, ins, outs)
+
+    def inplace(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Sequence[tuple[int, int]]:
+        return tuple((0, i) for i, spec in enumerate(ins) if spec.size == outs[0].size)
+
+    def rewrite(self, r: Rewrite) -> Sequence[Entry | Blocked] | None:
+        if r.ins[0].shape != r.ins[1].shape:
+            return None
+        if self.row.stem == "add" and (found := r.add(0, 1) or r.add(1, 0)):
+            return found
+        if r.is_blocked(0) and r.is_blocked(1) and (self.row.stem in ("add", "sub", "mul") or r.ins[0].shape[1] % r.block == 0):
+            return [Blocked(r.apply(self.name, r.blocked(0), r.blocked(1)))]
+        return None
+
+    def gradient(self, g: Gradient) -> Sequence[Entry | None]:
+        full = g.outs[0].shape
+        plain = g.ins[0].shape == g.ins[1].shape
+        head = g.ograd
+        product, quotient = ("elemwise_mul", "elemwise_div") if plain else ("broadcast_mul", "broadcast_div")
+        stem = self.row.stem if plain else f"broadcast_{self.row.stem}"
+        grads: list[Entry | None] = []
+        for i, slope in enumerate(self.row.slopes):
+            if not slope or not g.needed[i]:
+                grads.append(None)
+                continue
+            if slope in ("g", "-g"):
+                grad = head()
+            elif slope in ("g*rhs", "g*lhs"):
+                grad = g.apply(product, head(), g.input(1 - i))
+            elif slope == "g/rhs":
+                grad = g.apply(quotient, head(), g.input(1))
+            else:
+                grad = g.apply(f"_backward_{stem}_{('lhs', 'rhs')[i]}", head(), g.input(0), g.input(1))
+            grad = sum_to(g, grad, full, g.ins[i].shape)
+            grads.append(g.apply("negative", grad) if slope == "-g" else grad)
+        return grads
+
+    def expression(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Expression | None:
+        return Expression(self.row.expr, ("a", "b"))
+
+    def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
+        n = outs[0].size
+        global_size, local_size = grid(n, ctx.traits)
+        defines = defines_for(outs[0].dtype, ctx.reqs[0], **{"EXPR(a, b)": self.row.expr})
+        if ins[0].size == ins[1].size == n:
+            return [
+                KernelCall("elementwise/binary.cl", "binary", (In(0), In(1), Out(0), Scalar("long", n)), defines, global_size, local_size)
+            ]
+        args = (In(0), In(1), Out(0), *walk_args(outs[0].shape, [ins[0].shape, ins[1].shape]))
+        return [KernelCall(_SOURCE, "broadcast", args, defines, global_size, local_size)]
+
+
+class BroadcastBackward(Op):
+    """Head gradient times the slope of a `BroadcastBinary` in one input, of the broadcast shape."""
+
+    inputs = ("ograd", "lhs", "rhs")
+    hidden = True
+
+    def __init__(self, row: BinaryRow, side: int) -> None:
+        self.name = f"_backward_broadcast_{row.stem}_{('lhs', 'rhs')[side]}"
+        self.slope = row.slopes[side]
+
+    def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
+        return ins, [broadcast_shape(ins[1], ins[2]) or outs[0]]
+
+    def inplace(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Sequence[tuple[int, int]]:
+        return tuple((0, i) for i, spec in enumerate(ins) if spec.size == outs[0].size)
+
+    def expression(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Expression | None:
+        return Expression(self.slope, ("g", "a", "b"))
+
+    def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
+        global_size, local_size = grid(outs[0].size, ctx.traits)
+        defines = defines_for(outs[0].dtype, ctx.reqs[0], **{"SLOPE(g, a, b)": self.slope})
+        args = (In(0), In(1), In(2), Out(0), *walk_args(outs[0].shape, [ins[1].shape, ins[2].shape]))
+        return [KernelCall(_SOURCE, "broadcast_backward", args, defines, global_size, local_size)]
+
+
+for _row in BINARY_TABLE:
+    register(BroadcastBinary(_row))
+    for _side in (0, 1):
+        if "(" in _row.slopes[_side]:
+            register(BroadcastBackward(_row, _side))

@@ -1,0 +1,232 @@
+"""Leaky rectifiers: with a fixed, a learnt or a random slope, and their smooth relatives."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+from ...graph.contract.expression import Expression
+from ...graph.contract.kernel_call import Arg, In, KernelCall, LowerContext, Out, Rng, Scalar, compute_type, defines_for, grid, req_code
+from ...graph.contract.op import Entry, Gradient, Op
+from ...graph.contract.registry import register
+from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, known, show_shape, unify_shape
+from ...graph.rewrite.rewrite import Activate, Blocked, Rewrite
+from ...params import Enum, Field, Float, Params
+from ..shared.float_types import one_float_type
+
+__all__ = ["LeakyReLU"]
+
+_SOURCE = "elementwise/leaky_relu.cl"
+_TYPES = ("elu", "gelu", "leaky", "prelu", "rrelu", "selu")
+
+
+def _channels(data: tuple[int, ...]) -> int:
+    """How many slopes a learnt one has: the extent of axis 1, or of the only axis."""
+    return data[1] if len(data) > 1 else data[0]
+
+
+def _lines(data: TensorSpec, gamma: TensorSpec) -> tuple[int, int, int]:
+    """Lines of one slope each, their length, and the number of slopes."""
+    if gamma.size == 1:
+        return (data.shape[0], data.size // data.shape[0], 1) if data.ndim > 1 else (1, data.size, 1)
+    inner = math.prod(data.shape[2:])
+    return data.size // inner, inner, gamma.size
+
+
+_LEAKY_PARAMS: dict[str, Field] = {
+    "act_type": Enum(_TYPES, "leaky", "The function."),
+    "slope": Float(0.25, "Slope of 'leaky', scale of 'elu'."),
+    "lower_bound": Float(0.125, "Lower bound of a random slope."),
+    "upper_bound": Float(0.333999991416931, "Upper bound of a random slope."),
+}
+
+
+@register
+class LeakyReLU(Op):
+    r"""A rectifier that lets something of negative values through, element-wise.
+
+    ``leaky``: x > 0 ? x : slope * x; ``prelu``: the same, slope being the learnt `gamma`; ``rrelu``: the same, slope being drawn from
+    [lower_bound, upper_bound) for each element in training, their mean in inference; ``elu``: x > 0 ? x : slope * (exp(x) - 1);
+    ``selu``: 1.0507 * (x > 0 ? x : 1.6733 * (exp(x) - 1)); ``gelu``: x * Phi(x), Phi being the normal distribution function.
+
+    Parameters
+    ----------
+    data : Symbol or NDArray
+        (N, C, ...), of floating-point type.
+    gamma : Symbol or NDArray
+        Only with ``prelu``: a slope a channel, C values, or one value.
+
+    Returns
+    -------
+    Symbol or NDArray
+        Of the data's shape; with ``rrelu`` also the slopes.
+
+    Raises
+    ------
+    MXNetError
+        gamma has neither C values nor one.
+
+    Examples
+    --------
+    >>> import clsym as mx
+    >>> mx.nd.LeakyReLU(mx.nd.array([-4, 2]), act_type='leaky', slope=0.25).asnumpy()
+    array([-1.,  2.], dtype=float32)
+
+    Notes
+    -----
+    After MXNet's ``LeakyReLU``. prelu: https://arxiv.org/abs/1502.01852, elu: 1511.07289, selu: 1706.02515, gelu: 1606.08415,
+    rrelu: 1505.00853. The gradient of selu is the derivative, MXNet's differs for negative values.
+    """
+
+    name = "LeakyReLU"
+    random = True
+    params = _LEAKY_PARAMS
+    inputs = ("data", "gamma")
+    outputs = ("output", "mask")
+    variable_attrs = {"gamma": {"__init__": '["Constant", {"value": 0.25}]'}}
+
+    def input_names(self, p: Params) -> tuple[str, ...]:
+        return ("data", "gamma") if p.act_type == "prelu" else ("data",)
+
+    def output_names(self, p: Params) -> tuple[str, ...]:
+        return ("output", "mask") if p.act_type == "rrelu" else ("output",)
+
+    def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
+        data = unify_shape(ins[0], outs[0])
+        if p.act_type == "rrelu":
+            data = unify_shape(data, outs[1])
+        if p.act_type != "prelu":
+            return [data], [data] * len(outs)
+        gamma = ins[1]
+        if data is None or not data:
+            return [data, gamma], [data]
+        if gamma is None:
+            gamma = (_channels(data),) if len(data) > 1 else None
+        elif known(gamma) and math.prod(gamma) != 1 and _channels(data) not in (-1, math.prod(gamma)):
+            raise ShapeError(
+                f"gamma: expected ({_channels(data)},) or (1,), got {show_shape(gamma)}; it holds a slope a channel, or a single one"
+            )
+        return [data, gamma], [data]
+
+    def infer_type(self, p: Params, ins: list[str | None], outs: list[str | None]) -> tuple[list[str | None], list[str | None]]:
+        return one_float_type(self.name, ins, outs)
+
+    def pointwise(self, p: Params) -> Literal["", "any", "zero"]:
+        return "zero" if p.act_type in ("leaky", "elu", "selu", "gelu") else ""
+
+    def rewrite(self, r: Rewrite) -> Sequence[Entry | Blocked] | None:
+        if r.p.act_type == "leaky":
+            return r.absorb(0, Activate("leaky", r.p.slope))
+        if r.p.act_type == "prelu" and not r.train and r.is_blocked(0) and r.ins[1].shape == r.ins[0].shape[1:2]:
+            return [Blocked(r.apply("_blocked_prelu", r.blocked(0), r.apply("_pad_channels", r.plain(1), block=r.block)))]
+        return None
+
+    def inplace(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Sequence[tuple[int, int]]:
+        return ((0, 0),)
+
+    def gradient(self, g: Gradient) -> Sequence[Entry | None]:
+        if g.p.act_type == "prelu":
+            node = g.node_of("_backward_prelu", g.ograd(), g.input(0), g.input(1))
+            return [node.out(0), node.out(1)]
+        if g.p.act_type == "rrelu":
+            return [g.apply("_backward_rrelu", g.ograd(), g.input(0), g.output(1))]
+        return [g.apply("_backward_LeakyReLU", g.ograd(), g.input(0), act_type=g.p.act_type, slope=g.p.slope)]
+
+    def expression(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Expression | None:
+        known_slope = p.act_type not in ("prelu", "rrelu")
+        return Expression(f"F_act_{p.act_type}(x, slope)", ("x",), (("slope", p.slope),)) if known_slope else None
+
+    def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
+        n, dtype = outs[0].size, outs[0].dtype
+        ct = compute_type(dtype)
+        if p.act_type == "prelu":
+            lines, inner, channels = _lines(ins[0], ins[1])
+            args: tuple[Arg, ...] = (In(0), In(1), Out(0), Scalar("long", lines), Scalar("long", inner), Scalar("int", channels))
+            size = grid(lines, ctx.traits, max(1, 4096 // inner)) if ctx.traits.is_cpu else grid(n, ctx.traits)
+            return [KernelCall(_SOURCE, "prelu", args, defines_for(dtype, ctx.reqs[0]), *size)]
+        if p.act_type == "rrelu":
+            req1 = ctx.reqs[1] if len(ctx.reqs) > 1 else "null"
+            y, mask = Out(0) if ctx.reqs[0] != "null" else In(0), Out(1) if req1 != "null" else In(0)
+            bounds = (Scalar(ct, p.lower_bound), Scalar(ct, p.upper_bound))
+            args = (In(0), Rng(), y, mask, Scalar("long", n), Scalar("uint", ctx.stream & 0xFFFFFFFF), *bounds)
+            defines = defines_for(dtype, ctx.reqs[0], RANDOM=int(ctx.train), REQ1=req_code(req1))
+            return [KernelCall(_SOURCE, "rrelu", args, defines, *grid(n, ctx.traits))]
+        defines = defines_for(dtype, ctx.reqs[0], KIND=f"act_{p.act_type}")
+        return [KernelCall(_SOURCE, "leaky", (In(0), Out(0), Scalar("long", n), Scalar(ct, p.slope)), defines, *grid(n, ctx.traits))]
+
+
+_LEAKY_BACKWARD_PARAMS: dict[str, Field] = {"act_type": Enum(_TYPES, "leaky"), "slope": Float(0.25)}
+
+
+@register
+class LeakyBackward(Op):
+    """Gradient of a rectifier without learnt or random slope."""
+
+    name = "_backward_LeakyReLU"
+    hidden = True
+    inputs = ("ograd", "data")
+    params = _LEAKY_BACKWARD_PARAMS
+
+    def inplace(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Sequence[tuple[int, int]]:
+        return ((0, 0), (0, 1))
+
+    def expression(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Expression | None:
+        return Expression(f"((g) * D_act_{p.act_type}(x, slope))", ("g", "x"), (("slope", p.slope),))
+
+    def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
+        n, dtype = outs[0].size, outs[0].dtype
+        defines = defines_for(dtype, ctx.reqs[0], KIND=f"act_{p.act_type}")
+        args: tuple[Arg, ...] = (In(0), In(1), Out(0), Scalar("long", n), Scalar(compute_type(dtype), p.slope))
+        return [KernelCall(_SOURCE, "leaky_backward", args, defines, *grid(n, ctx.traits))]
+
+
+@register
+class PreluBackward(Op):
+    """Gradient of a rectifier with learnt slope, with respect to data and slope."""
+
+    name = "_backward_prelu"
+    hidden = True
+    inputs = ("ograd", "data", "gamma")
+    outputs = ("data_grad", "gamma_grad")
+
+    def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
+        data, gamma = unify_shape(ins[0], ins[1]), unify_shape(ins[2], outs[1])
+        return [data, data, gamma], [data, gamma]
+
+    def inplace(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Sequence[tuple[int, int]]:
+        # the slope's gradient is computed first, so the other may be written over what it reads
+        return ((0, 0), (0, 1))
+
+    def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
+        lines, inner, channels = _lines(ins[1], ins[2])
+        shape = (Scalar("long", lines), Scalar("long", inner), Scalar("int", channels))
+        local = 1
+        while local * 2 <= min(ctx.traits.max_work_group_size, 256):
+            local *= 2
+        defines = defines_for(outs[0].dtype, ctx.reqs[0], REQ1=req_code(ctx.reqs[1]), LOCAL=local)
+        calls = []
+        if ctx.reqs[1] != "null":
+            size = ((channels,), (1,)) if ctx.traits.is_cpu else ((channels * local,), (local,))
+            calls.append(KernelCall(_SOURCE, "prelu_gamma", (In(0), In(1), Out(1), *shape), defines, *size))
+        if ctx.reqs[0] != "null":
+            size = grid(lines, ctx.traits, max(1, 4096 // inner)) if ctx.traits.is_cpu else grid(outs[0].size, ctx.traits)
+            calls.append(KernelCall(_SOURCE, "prelu_backward", (In(0), In(1), In(2), Out(0), *shape), defines, *size))
+        return calls
+
+
+@register
+class RreluBackward(Op):
+    """Gradient of a rectifier with random slope."""
+
+    name = "_backward_rrelu"
+    hidden = True
+    inputs = ("ograd", "data", "mask")
+
+    def inplace(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Sequence[tuple[int, int]]:
+        return ((0, 0), (0, 1), (0, 2))
+
+    def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
+        n = outs[0].size
+        args: tuple[Arg, ...] = (In(0), In(1), In(2), Out(0), Scalar("long", n))
+        return [KernelCall(_SOURCE, "rrelu_backward", args, defines_for(outs[0].dtype, ctx.reqs[0]), *grid(n, ctx.traits))]

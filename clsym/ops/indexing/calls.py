@@ -1,0 +1,117 @@
+"""The launches of gathers and scatters by computed indices. No operator of its own."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from ...graph.contract.kernel_call import Arg, In, KernelCall, LowerContext, Out, Scalar, Temp, compute_type, ctype, defines_for, grid
+from ...graph.contract.spec import Shape, ShapeError
+from ..reduce.sort_calls import sort_calls
+from ..shared.rows import Rows, column_grid
+
+__all__ = ["index_defines", "nd_keys", "plain_keys", "scatter_add_calls", "scatter_last_calls", "take_call"]
+
+_SOURCE = "indexing/indexing.cl"
+_PIECE, _TILE = 8192, 64  # of kernels/indexing/indexing.cl
+_MAX_INDEXED = 8
+
+
+def index_defines(dtype: str, index_type: str, req: str, mode: str = "clip", **more: int) -> tuple[tuple[str, str | int], ...]:
+    """The defines of a kernel that reads indices; ``'raise'`` cuts like ``'clip'``, as a device cannot raise."""
+    return defines_for(dtype, req, TI=ctype(index_type), CI=compute_type(index_type), MODE=int(mode == "wrap"), **more)
+
+
+def _long(*values: int) -> tuple[Scalar, ...]:
+    return tuple(Scalar("long", v) for v in values)
+
+
+def take_call(
+    data: Arg, index: Arg, out: Arg, rows: Rows, count: int, types: tuple[str, str], mode: str, req: str, ctx: LowerContext
+) -> KernelCall:
+    """The launch that gathers `count` of the n slices of `data`; `types`: of the data and of the indices."""
+    n = rows.outer * count * rows.inner
+    if ctx.traits.is_cpu:
+        size, local = column_grid(rows.outer * count * -(-rows.inner // _PIECE), n, ctx.traits)
+    else:
+        size, local = grid(n, ctx.traits)
+    args = (data, index, out, *_long(rows.outer, rows.n, rows.inner, count))
+    return KernelCall(_SOURCE, "take", args, index_defines(types[0], types[1], req, mode), size, local)
+
+
+def plain_keys(index: Arg, keys: Temp, count: int, n: int, index_type: str, mode: str, ctx: LowerContext) -> KernelCall:
+    """The launch that turns indices into keys 0..n-1."""
+    defines = index_defines("float32", index_type, "write", mode)
+    return KernelCall(_SOURCE, "plain_keys", (index, keys, *_long(count, n)), defines, *grid(count, ctx.traits))
+
+
+def nd_keys(index: Arg, keys: Temp, count: int, extents: Sequence[int], index_type: str, ctx: LowerContext) -> KernelCall:
+    """The launch that turns tuples of indices, (len(extents), count), into keys below the product of the extents."""
+    strides = [math.prod(extents[m + 1 :]) for m in range(len(extents))]
+    pad = (0,) * (_MAX_INDEXED - len(extents))
+    args = (
+        index,
+        keys,
+        Scalar("long", count),
+        Scalar("int", len(extents)),
+        Scalar("long8", (*extents, *pad)),
+        Scalar("long8", (*strides, *pad)),
+    )
+    return KernelCall(_SOURCE, "nd_keys", args, index_defines("float32", index_type, "write"), *grid(count, ctx.traits))
+
+
+def check_indexed(indices: Shape, data: Shape) -> int:
+    """How many dimensions an index tensor addresses.
+
+    Raises
+    ------
+    ShapeError
+        It has fewer than two dimensions, or addresses more than there are.
+    """
+    if len(indices) < 2:
+        raise ShapeError(f"the index tensor needs at least 2 dimensions (M, ...), got {indices}")
+    m = indices[0]
+    if m > len(data):
+        raise ShapeError(f"the index tensor {indices} addresses {m} dimensions, but the data have {len(data)}: {data}")
+    if m > _MAX_INDEXED:
+        raise ShapeError(f"at most {_MAX_INDEXED} dimensions can be indexed, got {m}")
+    return m
+
+
+def scatter_add_calls(
+    g: Arg, keys: Temp, out: Out, rows: Rows, count: int, dtype: str, req: str, ctx: LowerContext, temp: int
+) -> list[KernelCall]:
+    """Launches that add the `count` slices of `g`, (outer, count, inner), into the n slices of `out` that `keys` name.
+
+    The slices of each key are added in order, so two runs give the same bits. Workspaces from index `temp` on.
+    """
+    start = Temp(temp, 4 * (rows.n + 1))
+    defines = index_defines(dtype, "int32", req)
+    if ctx.traits.is_cpu:
+        order = Temp(temp + 1, 4 * max(count, 1))
+        calls = [KernelCall(_SOURCE, "buckets", (keys, order, start, *_long(count, rows.n)), defines, (1,), (1,))]
+        n = rows.outer * rows.n * rows.inner
+        size, local = column_grid(rows.outer * rows.n * -(-rows.inner // _TILE), n, ctx.traits)
+    else:
+        calls, ordered, order = sort_calls(keys, Rows(1, count, 1), "int32", False, ctx, temp + 1)
+        calls.append(KernelCall(_SOURCE, "bucket_starts", (ordered, start, *_long(count, rows.n)), defines, *grid(rows.n + 1, ctx.traits)))
+        size, local = grid(rows.outer * rows.n * rows.inner, ctx.traits)
+    args = (g, order, start, out, *_long(rows.outer, rows.n, rows.inner, count))
+    return [*calls, KernelCall(_SOURCE, "scatter_add", args, defines, size, local)]
+
+
+def scatter_last_calls(
+    base: In | None, data: In, keys: Temp, n: int, inner: int, count: int, dtype: str, ctx: LowerContext, temp: int
+) -> list[KernelCall]:
+    """Launches that put `count` slices of `data` where `keys` say, the last of equal keys winning; elsewhere `base`, or 0."""
+    slot = Temp(temp, 4 * n)
+    defines = index_defines(dtype, "int32", ctx.reqs[0], HAS_BASE=int(base is not None))
+    if ctx.traits.is_cpu:
+        size, local = column_grid(n * -(-inner // _PIECE), n * inner, ctx.traits)
+    else:
+        size, local = grid(n * inner, ctx.traits)
+    return [
+        KernelCall(_SOURCE, "scatter_clear", (slot, *_long(n)), defines, *grid(n, ctx.traits)),
+        KernelCall(_SOURCE, "scatter_last", (keys, slot, *_long(count)), defines, *grid(count, ctx.traits)),
+        KernelCall(_SOURCE, "scatter_put", (base or data, data, slot, Out(0), *_long(n, inner)), defines, size, local),
+    ]

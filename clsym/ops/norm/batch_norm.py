@@ -1,0 +1,449 @@
+"""Batch normalisation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ...graph.contract.kernel_call import Arg, In, KernelCall, LowerContext, Out, Scalar, Temp, compute_type, defines_for, grid, req_code
+from ...graph.contract.op import Entry, Gradient, Node, Op
+from ...graph.contract.registry import find_op, register
+from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, unify_shape
+from ...graph.contract.traits import DeviceTraits
+from ...graph.rewrite.rewrite import Affine, Blocked, Rewrite
+from ...params import Bool, Field, Float, Int, Params, Str
+from ..shared.float_types import one_float_type, statistics_type
+
+__all__ = ["BatchNorm", "BatchNormV1", "SyncBatchNorm"]
+
+_SOURCE = "norm/batch_norm.cl"
+_EPS = 0.0010000000474974513  # float32(1e-3), MXNet's defaults being float32 values
+_MOMENTUM = 0.899999976158142
+
+
+def _axis(p: Params, ndim: int) -> int:
+    axis = int(getattr(p, "axis", 1))
+    if not -ndim <= axis < ndim:
+        raise ShapeError(f"Channel axis out of range: axis={axis}, the data has {ndim} dimensions; give one in [{-ndim}, {ndim})")
+    return axis % ndim
+
+
+@dataclass(frozen=True)
+class _Split:
+    """A tensor seen as (outer, channels, inner), and each channel's elements cut into `parts` pieces of `size` for the reductions."""
+
+    outer: int
+    channels: int
+    inner: int
+    parts: int
+    size: int
+    rows: bool
+
+    @property
+    def count(self) -> int:
+        return self.outer * self.inner
+
+
+def _split(p: Params, shape: tuple[int, ...], traits: DeviceTraits) -> _Split:
+    axis = _axis(p, len(shape))
+    outer, channels, inner = math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :])
+    count = outer * inner
+    rows = inner == 1 and traits.is_cpu
+    if traits.is_cpu:
+        lines = -(-channels // 8) if rows else channels  # what one work-item takes
+        wanted, least = -(-4 * traits.compute_units // lines), 2048 if rows else 16384
+    else:
+        wanted, least = -(-16 * traits.compute_units // channels), 2048
+    parts = max(1, min(wanted, count // least))
+    size = -(-count // parts)
+    return _Split(outer, channels, inner, -(-count // size), size, rows)
+
+
+def _index(shape: tuple[int, ...]) -> str:
+    """The type of indices in divisions."""
+    return "uint" if math.prod(shape) < 1 << 31 else "long"
+
+
+def _local(traits: DeviceTraits) -> int:
+    local = 1
+    while local * 2 <= min(traits.max_work_group_size, 256):
+        local *= 2
+    return local
+
+
+def _reduction_grid(s: _Split, traits: DeviceTraits) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    if traits.is_cpu:
+        return (-(-s.channels // 8) if s.rows else s.channels, s.parts), (1, 1)
+    local = _local(traits)
+    return (s.channels * local, s.parts), (local, 1)
+
+
+def _apply_calls(
+    p: Params, s: _Split, ins: Sequence[TensorSpec], ctx: LowerContext, mean: In | Out | Temp, var: In | Out | Temp, inverse: int
+) -> list[KernelCall]:
+    """The launches that normalise data by given statistics."""
+    ct = compute_type(ins[0].dtype)
+    defines = defines_for(ins[0].dtype, ctx.reqs[0], INV=inverse, LOCAL=_local(ctx.traits), INDEX=_index(ins[0].shape), REQ1=1, REQ2=1)
+    channels, eps, fixed = Scalar("int", s.channels), Scalar(ct, p.eps), Scalar("int", int(p.fix_gamma))
+    if s.rows:
+        scale = Temp(3, s.channels * ins[1].itemsize)
+        rows = grid(s.outer, ctx.traits, max(16, 4096 // s.channels))
+        return [
+            KernelCall(_SOURCE, "bn_scale", (In(1), var, scale, channels, eps, fixed), defines, *grid(s.channels, ctx.traits, 256)),
+            KernelCall(_SOURCE, "bn_apply_rows", (In(0), scale, In(2), mean, Out(0), channels, Scalar("long", s.outer)), defines, *rows),
+        ]
+    args = (In(0), In(1), In(2), mean, var, Out(0), channels, Scalar("long", s.inner), Scalar("long", ins[0].size), eps, fixed)
+    return [KernelCall(_SOURCE, "bn_apply", args, defines, *grid(ins[0].size, ctx.traits))]
+
+
+_BATCH_NORM_PARAMS: dict[str, Field] = {
+    "eps": Float(_EPS, "Added to the variance."),
+    "momentum": Float(_MOMENTUM, "Weight of the old moving statistics."),
+    "fix_gamma": Bool(True, "Gamma counts as 1."),
+    "use_global_stats": Bool(False, "Use the moving statistics in training, too."),
+    "output_mean_var": Bool(False, "Give the mean and the inverse standard deviation, too."),
+    "axis": Int(1, "Where the channels stand."),
+    "cudnn_off": Bool(False, "Accepted, without effect."),
+    "min_calib_range": Float(None, "Accepted, without effect."),
+    "max_calib_range": Float(None, "Accepted, without effect."),
+}
+
+
+@register
+class BatchNorm(Op):
+    r"""Batch normalisation over every dimension but `axis`.
+
+    .. math:: out = \frac{data - mean}{\sqrt{var + eps}} \cdot gamma + beta
+
+    In training, mean and (biased) variance are those of the batch, and the moving statistics become
+    ``moving * momentum + batch * (1 - momentum)``; in inference, and with ``use_global_stats``, they are the moving statistics.
+    With ``fix_gamma`` (the default) gamma counts as 1, whatever it holds, and its gradient is 0.
+
+    Parameters
+    ----------
+    data : Symbol or NDArray
+        (N, C, ...), of floating-point type; C stands at `axis`.
+    gamma, beta : Symbol or NDArray
+        (C,), float32 for float16 data, else of its type.
+    moving_mean, moving_var : Symbol or NDArray
+        (C,), auxiliary states.
+
+    Returns
+    -------
+    Symbol or NDArray
+        Of the data's shape; with ``output_mean_var`` also the mean and 1 / sqrt(var + eps), each (C,), whose gradients are ignored.
+
+    Raises
+    ------
+    MXNetError
+        The axis is out of range, a parameter has not the shape (C,), or the type is no floating-point type.
+
+    Examples
+    --------
+    >>> import clsym as mx
+    >>> x, one, zero = mx.nd.array([[1, 2], [3, 6]]), mx.nd.ones(2), mx.nd.zeros(2)
+    >>> mx.nd.BatchNorm(x, one, zero, zero, one, eps=0).asnumpy()
+    array([[1., 2.],
+           [3., 6.]], dtype=float32)
+
+    Notes
+    -----
+    Ioffe and Szegedy, https://arxiv.org/abs/1502.03167; after MXNet's ``BatchNorm``, which also overwrites
+    gamma with 1 under ``fix_gamma``.
+    """
+
+    name = "BatchNorm"
+    inverse = True
+    params = _BATCH_NORM_PARAMS
+    inputs = ("data", "gamma", "beta", "moving_mean", "moving_var")
+    aux = ("moving_mean", "moving_var")
+    outputs = ("output", "mean", "var")
+    variable_attrs = {"moving_mean": {"__init__": '["zero", {}]'}, "moving_var": {"__init__": '["one", {}]'}}
+
+    def num_visible(self, p: Params) -> int:
+        return 3 if p.output_mean_var else 1
+
+    def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
+        data = unify_shape(ins[0], outs[0])
+        if data is None:
+            return ins, outs
+        vector: PartialShape = (data[_axis(p, len(data))],)
+        for what, shape in zip((*self.inputs[1:], "mean", "var"), (*ins[1:], *outs[1:]), strict=True):
+            try:
+                vector = unify_shape(vector, shape)
+            except ShapeError as exc:
+                raise ShapeError(f"{what}: {exc}; it has one value a channel of axis {getattr(p, 'axis', 1)}") from exc
+        if vector is not None:
+            axis = _axis(p, len(data))
+            data = (*data[:axis], vector[0], *data[axis + 1 :])
+        return [data, *[vector] * 4], [data, vector, vector]
+
+    def infer_type(self, p: Params, ins: list[str | None], outs: list[str | None]) -> tuple[list[str | None], list[str | None]]:
+        (data,), (out,) = one_float_type(self.name, ins[:1], outs[:1])
+        other = statistics_type(data)
+        return [data, *(t or other for t in ins[1:])] if other is None else [data, *[other] * 4], [out, other, other]
+
+    def rewrite(self, r: Rewrite) -> Sequence[Entry | Blocked] | None:
+        p, data = r.p, r.ins[0]
+        if not data.ndim >= 2 or _axis(p, data.ndim) != 1 or 0 in data.shape:
+            return None
+        given = {"eps": p.eps, "fix_gamma": p.fix_gamma}
+        if r.train:
+            if not r.is_blocked(0):
+                return None
+            given |= {"momentum": p.momentum, "use_global_stats": p.use_global_stats, "channels": data.shape[1], "inverse": self.inverse}
+            node = r.node_of("_blocked_batch_norm", (r.blocked(0), *(r.plain(i) for i in range(1, 5))), given)
+            return [Blocked(node.out(0)), node.out(1), node.out(2)]
+        if r.used(1) or r.used(2):
+            return None
+        vectors = [r.plain(i) for i in range(1, 5)]
+        folded = r.node_of("_batch_norm_scale", vectors, {**given, "dtype": data.dtype})
+        found = r.absorb(0, Affine(folded.out(0), folded.out(1)))
+        if found is not None:
+            return [*found, r.node.out(1), r.node.out(2)]
+        folded = r.node_of("_batch_norm_scale", vectors, given)
+        scale, shift = folded.out(0), folded.out(1)
+        blocked = r.is_blocked(0)
+        if blocked:
+            scale, shift = (r.apply("_pad_channels", v, block=r.block) for v in (scale, shift))
+        value = r.apply("_scale_shift", r.blocked(0) if blocked else r.plain(0), scale, shift, blocked=blocked, channels=data.shape[1])
+        return [Blocked(value) if blocked else value, r.node.out(1), r.node.out(2)]
+
+    def mutates(self, p: Params, train: bool) -> Sequence[int]:
+        return (3, 4) if train and not p.use_global_stats else ()
+
+    def inplace(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Sequence[tuple[int, int]]:
+        return ((0, 0),)
+
+    def again(self, node: Node, train: bool) -> Node | None:
+        if not self.mutates(node.params, train):
+            return node
+        p = node.params
+        given = {"eps": p.eps, "fix_gamma": p.fix_gamma, "axis": getattr(p, "axis", 1), "inverse": self.inverse}
+        op = find_op("_batch_norm_apply")
+        return Node(op, node.name, op.parse(given), node.attrs, (*node.inputs[:3], node.out(1), node.out(2)))
+
+    def gradient(self, g: Gradient) -> Sequence[Entry | None]:
+        given = {"eps": g.p.eps, "fix_gamma": g.p.fix_gamma, "use_global_stats": g.p.use_global_stats, "axis": getattr(g.p, "axis", 1)}
+        node = g.node_of("_backward_BatchNorm", g.ograd(), g.input(0), g.input(1), g.output(1), g.output(2), inverse=self.inverse, **given)
+        return [node.out(0), None if g.p.fix_gamma else node.out(1), node.out(2), None, None]
+
+    def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
+        s = _split(p, ins[0].shape, ctx.traits)
+        ct = compute_type(ins[0].dtype)
+        vector_bytes = s.channels * outs[1].itemsize
+        req1, req2 = (*ctx.reqs, "null", "null")[1:3]
+        if "add" in (req1, req2):
+            raise ShapeError("the statistics of BatchNorm cannot be added to an array (grad_req 'add'); use 'write'")
+        base: dict[str, str | int] = {
+            "LOCAL": _local(ctx.traits),
+            "INDEX": _index(ins[0].shape),
+            "REQ1": req_code(req1),
+            "REQ2": req_code(req2),
+        }
+        eps = Scalar(ct, p.eps)
+        channels = Scalar("int", s.channels)
+        per_channel = grid(s.channels, ctx.traits, 256)
+        calls = []
+        mean: In | Out | Temp = In(3)
+        var: In | Out | Temp = In(4)
+        inverse = 0
+        if ctx.train and not p.use_global_stats:
+            inverse = int(self.inverse)
+            mean = Out(1) if req1 == "write" else Temp(1, vector_bytes)
+            var = Out(2) if req2 == "write" else Temp(2, vector_bytes)
+            part = Temp(0, 2 * s.parts * vector_bytes)
+            name = "bn_moments_rows" if s.rows else "bn_moments"
+            shape = (Scalar("long", s.count), Scalar("int", s.parts), Scalar("long", s.size))
+            inner = () if s.rows else (Scalar("long", s.inner),)
+            plain = defines_for(ins[0].dtype, "write", INV=inverse, **{**base, "REQ1": 1, "REQ2": 1})
+            calls.append(KernelCall(_SOURCE, name, (In(0), part, channels, *inner, *shape), plain, *_reduction_grid(s, ctx.traits)))
+            finish = (part, mean, var, In(3), In(4), channels, *shape, eps, Scalar(ct, p.momentum))
+            calls.append(KernelCall(_SOURCE, "bn_finish", finish, plain, *per_channel))
+        elif req1 != "null" or req2 != "null":
+            exported = (
+                In(3),
+                In(4),
+                Out(1) if req1 != "null" else Temp(1, vector_bytes),
+                Out(2) if req2 != "null" else Temp(2, vector_bytes),
+            )
+            defines = defines_for(ins[0].dtype, "write", INV=int(self.inverse), **base)
+            calls.append(KernelCall(_SOURCE, "bn_export", (*exported, channels, eps), defines, *per_channel))
+        if ctx.reqs[0] == "null":
+            return calls
+        return [*calls, *_apply_calls(p, s, ins, ctx, mean, var, inverse)]
+
+    def cost(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> tuple[int, int]:
+        return 2 * outs[0].size, ins[0].nbytes + outs[0].nbytes
+
+
+_BATCH_NORM_V1_PARAMS: dict[str, Field] = {
+    k: BatchNorm.params[k] for k in ("eps", "momentum", "fix_gamma", "use_global_stats", "output_mean_var")
+}
+
+
+@register
+class BatchNormV1(BatchNorm):
+    """The first version of `BatchNorm`, kept for old graphs: channels at axis 1, and ``output_mean_var`` gives the variance itself.
+
+    Parameters
+    ----------
+    data : Symbol or NDArray
+        (N, C, ...), of floating-point type.
+    gamma, beta, moving_mean, moving_var : Symbol or NDArray
+        (C,); the latter two are auxiliary states.
+
+    Returns
+    -------
+    Symbol or NDArray
+        Of the data's shape.
+    """
+
+    name = "BatchNorm_v1"
+    inverse = False
+    params = _BATCH_NORM_V1_PARAMS
+
+
+_SYNC_BATCH_NORM_PARAMS: dict[str, Field] = {
+    **BatchNormV1.params,
+    "ndev": Int(1, "Number of devices; only 1."),
+    "key": Str(doc="A name unique to the layer."),
+}
+
+
+@register
+class SyncBatchNorm(BatchNormV1):
+    """Batch normalisation whose statistics are shared by the devices of a data-parallel job; on one device, `BatchNorm`.
+
+    Parameters
+    ----------
+    data : Symbol or NDArray
+        (N, C, ...), of floating-point type.
+    gamma, beta, moving_mean, moving_var : Symbol or NDArray
+        (C,); the latter two are auxiliary states.
+
+    Returns
+    -------
+    Symbol or NDArray
+        Of the data's shape.
+
+    Raises
+    ------
+    MXNetError
+        ``ndev`` is not 1: statistics are not exchanged between devices.
+    """
+
+    name = "_contrib_SyncBatchNorm"
+    params = _SYNC_BATCH_NORM_PARAMS
+
+    def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
+        if p.ndev != 1:
+            raise ShapeError(f"ndev={p.ndev}: statistics are not exchanged between devices; use ndev=1")
+        return super().infer_shape(p, ins, outs)
+
+
+_APPLY_PARAMS: dict[str, Field] = {
+    "eps": Float(_EPS),
+    "fix_gamma": Bool(True),
+    "axis": Int(1),
+    "inverse": Bool(True, "Whether var holds the inverse standard deviation."),
+}
+
+
+@register
+class BatchNormApply(Op):
+    """The output of a batch normalisation again, from the statistics that it gave."""
+
+    name = "_batch_norm_apply"
+    hidden = True
+    inputs = ("data", "gamma", "beta", "mean", "var")
+    params = _APPLY_PARAMS
+
+    def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
+        data = unify_shape(ins[0], outs[0])
+        vector: PartialShape = (-1,) if data is None else (data[_axis(p, len(data))],)
+        return [data, *[vector] * 4], [data]
+
+    def infer_type(self, p: Params, ins: list[str | None], outs: list[str | None]) -> tuple[list[str | None], list[str | None]]:
+        data = ins[0] or outs[0]
+        return [data, *[statistics_type(data)] * 4], [data]
+
+    def inplace(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Sequence[tuple[int, int]]:
+        return ((0, 0),)
+
+    def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
+        return _apply_calls(p, _split(p, ins[0].shape, ctx.traits), ins, ctx, In(3), In(4), int(p.inverse))
+
+    def cost(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> tuple[int, int]:
+        return 2 * outs[0].size, ins[0].nbytes + outs[0].nbytes
+
+
+_BATCH_NORM_BACKWARD_PARAMS: dict[str, Field] = {
+    "eps": Float(_EPS),
+    "fix_gamma": Bool(True),
+    "use_global_stats": Bool(False),
+    "axis": Int(1),
+    "inverse": Bool(True, "Whether var holds the inverse standard deviation."),
+}
+
+
+@register
+class BatchNormBackward(Op):
+    """Gradient of batch normalisation with respect to data, gamma and beta."""
+
+    name = "_backward_BatchNorm"
+    hidden = True
+    inputs = ("ograd", "data", "gamma", "mean", "var")
+    outputs = ("data_grad", "gamma_grad", "beta_grad")
+    params = _BATCH_NORM_BACKWARD_PARAMS
+
+    def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
+        data = unify_shape(ins[0], ins[1])
+        vector: PartialShape = (-1,) if data is None else (data[_axis(p, len(data))],)
+        return [data, data, vector, vector, vector], [data, vector, vector]
+
+    def infer_type(self, p: Params, ins: list[str | None], outs: list[str | None]) -> tuple[list[str | None], list[str | None]]:
+        data = ins[0] or ins[1]
+        other = statistics_type(data)
+        return [data, data, other, other, other], [data, other, other]
+
+    def inplace(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Sequence[tuple[int, int]]:
+        # the reductions have read all of both before the element-wise kernel writes
+        return ((0, 0), (0, 1))
+
+    def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
+        s = _split(p, ins[0].shape, ctx.traits)
+        ct = compute_type(ins[0].dtype)
+        vector_bytes = s.channels * ins[2].itemsize
+        defines = defines_for(
+            ins[0].dtype,
+            ctx.reqs[0],
+            LOCAL=_local(ctx.traits),
+            INDEX=_index(ins[0].shape),
+            INV=int(p.inverse),
+            REQ1=req_code(ctx.reqs[1]),
+            REQ2=req_code(ctx.reqs[2]),
+        )
+        channels, inner = Scalar("int", s.channels), () if s.rows else (Scalar("long", s.inner),)
+        count, parts = Scalar("long", s.count), Scalar("int", s.parts)
+        part, coef = Temp(0, 2 * s.parts * vector_bytes), Temp(1, 3 * vector_bytes)
+        dgamma, dbeta = (Out(k) if ctx.reqs[k] != "null" else coef for k in (1, 2))  # unused when null
+        suffix = "_rows" if s.rows else ""
+        sums = (In(0), In(1), In(3), part, channels, *inner, count, parts, Scalar("long", s.size))
+        flags = (Scalar(ct, p.eps), Scalar("int", int(p.fix_gamma)), Scalar("int", int(not p.use_global_stats)))
+        calls = [
+            KernelCall(_SOURCE, "bn_sums" + suffix, sums, defines, *_reduction_grid(s, ctx.traits)),
+            KernelCall(
+                _SOURCE,
+                "bn_grad",
+                (part, In(2), In(4), dgamma, dbeta, coef, channels, count, parts, *flags),
+                defines,
+                *grid(s.channels, ctx.traits, 256),
+            ),
+        ]
+        if ctx.reqs[0] != "null":
+            work, per_item = (s.outer, max(16, 4096 // s.channels)) if s.rows else (outs[0].size, 4096)
+            args: tuple[Arg, ...] = (In(0), In(1), In(3), coef, Out(0), channels, *inner, Scalar("long", work))
+            calls.append(KernelCall(_SOURCE, "bn_dx" + suffix, args, defines, *grid(work, ctx.traits, per_item)))
+        return calls

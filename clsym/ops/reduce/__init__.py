@@ -1,0 +1,1 @@
+"""Reductions, ordering, arguments of extremes."""

@@ -1,0 +1,203 @@
+"""Joining tensors: Concat, stack."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ...graph.contract.kernel_call import In, KernelCall, LowerContext, Out
+from ...graph.contract.op import Entry, Gradient, Op
+from ...graph.contract.registry import register
+from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, show_shape, unify_shape
+from ...graph.rewrite.rewrite import Blocked, Rewrite
+from ...params import Int, Params
+from ..shared.strided import Walk, copy, row_major
+from .reshape import axis_index
+
+__all__ = ["Concat", "Stack"]
+
+
+def _without(shape: Sequence[int], axis: int) -> tuple[int, ...]:
+    return (*shape[:axis], -1, *shape[axis + 1 :])
+
+
+def _same(shapes: Sequence[PartialShape], what: str) -> PartialShape:
+    """The shape that all inputs share, -1 for what may differ or is unknown."""
+    common: PartialShape = None
+    for i, shape in enumerate(shapes):
+        try:
+            common = unify_shape(common, shape)
+        except ShapeError as exc:
+            raise ShapeError(f"input {i} does not fit the others {what}: {exc}") from exc
+    return common
+
+
+def consecutive(ins: Sequence[TensorSpec], out: TensorSpec, axis: int) -> dict[int, tuple[int, int]]:
+    """Inputs as stretches of the output, one after the other: so where every axis before `axis` has extent 1; else nothing."""
+    if any(d != 1 for d in out.shape[:axis]):
+        return {}
+    found: dict[int, tuple[int, int]] = {}
+    position = 0
+    for i, t in enumerate(ins):
+        found[i] = (0, position)
+        position += t.nbytes
+    return found
+
+
+@register
+class Concat(Op):
+    """Joins tensors along an axis that exists.
+
+    Parameters
+    ----------
+    *data : Symbols or NDArrays
+        Of one shape but for the extent along `dim`.
+    dim : int
+        The axis, 1 by default; negative ones count from the end.
+
+    Raises
+    ------
+    MXNetError
+        If the other extents differ.
+
+    Examples
+    --------
+    >>> import clsym as mx
+    >>> mx.nd.concat(mx.nd.zeros((2, 3)), mx.nd.zeros((2, 1)), dim=1).shape
+    (2, 4)
+
+    Source: MXNet 1.9.1, ``Concat``.
+    """
+
+    name = "Concat"
+    aliases: tuple[str, ...] = ("concat",)
+    variadic = "num_args"
+    params = {"num_args": Int(doc="Number of inputs.", low=1, high=1 << 20), "dim": Int(1, "The axis to join along.")}
+
+    def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
+        some = next((s for s in (*ins, outs[0]) if s is not None), None)
+        if some is None:
+            return ins, outs
+        axis = axis_index(p.dim, len(some), "dim")
+        for i, s in enumerate(ins):
+            if s is not None and len(s) != len(some):
+                raise ShapeError(f"input {i} has {len(s)} dimensions, {show_shape(s)}, the others {len(some)}")
+        common = _same([_without(s, axis) for s in (*ins, outs[0]) if s is not None and len(s) == len(some)], f"outside of dim={p.dim}")
+        assert common is not None
+        extents = [-1 if s is None else s[axis] for s in ins]
+        total = sum(extents) if all(e >= 0 for e in extents) else -1
+        if outs[0] is not None and len(outs[0]) == len(some) and outs[0][axis] >= 0 and extents.count(-1) == 1:
+            total = outs[0][axis]
+            missing = total - sum(e for e in extents if e >= 0)
+            if missing < 0:
+                raise ShapeError(f"the inputs are longer along dim={p.dim} than the output of extent {total}")
+            extents[extents.index(-1)] = missing
+        return [(*common[:axis], e, *common[axis + 1 :]) for e in extents], [(*common[:axis], total, *common[axis + 1 :])]
+
+    def rewrite(self, r: Rewrite) -> Sequence[Entry | Blocked] | None:
+        n = len(r.ins)
+        if r.outs[0].ndim != 4 or r.p.dim not in (1, -3) or r.outs[0].dtype != "float32" or not any(r.is_blocked(i) for i in range(n)):
+            return None
+        if any(t.shape[1] % r.block for t in r.ins):
+            return None  # the padding of one would come to lie between the others
+        return [Blocked(r.apply("Concat", *(r.blocked(i) for i in range(n)), num_args=n, dim=1))]
+
+    def parts(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Mapping[int, tuple[int, int]]:
+        return consecutive(ins, outs[0], axis_index(p.dim, outs[0].ndim, "dim"))
+
+    def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
+        axis = axis_index(p.dim, outs[0].ndim, "dim")
+        steps = row_major(outs[0].shape).steps
+        calls: list[KernelCall] = []
+        position = 0
+        for i, t in enumerate(ins):
+            calls += copy(In(i), Out(0), t.shape, row_major(t.shape), Walk(position * steps[axis], steps), t.dtype, ctx, ctx.reqs[0])
+            position += t.shape[axis]
+        return calls
+
+    def gradient(self, g: Gradient) -> Sequence[Entry | None]:
+        axis = axis_index(g.p.dim, g.outs[0].ndim, "dim")
+        grads: list[Entry | None] = []
+        position = 0
+        for spec, needed in zip(g.ins, g.needed, strict=True):
+            end = position + spec.shape[axis]
+            wanted = needed and end > position
+            grads.append(g.apply("slice_axis", g.ograd(), axis=axis, begin=position, end=end) if wanted else None)
+            position = end
+        return grads
+
+    def cost(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> tuple[int, int]:
+        return 0, 2 * outs[0].nbytes
+
+
+@register
+class RnnParamConcat(Concat):
+    """Concat of the parameters of a recurrent layer, with the extent of one of them left to the layer to tell.
+
+    Source: MXNet 1.9.1, ``_rnn_param_concat``.
+    """
+
+    name = "_rnn_param_concat"
+    aliases: tuple[str, ...] = ()
+
+
+@register
+class Stack(Op):
+    """Joins tensors of one shape along a new axis.
+
+    Parameters
+    ----------
+    *data : Symbols or NDArrays
+        All of one shape.
+    axis : int
+        Where the new axis stands in the output, 0 by default; negative ones count from the end.
+
+    Raises
+    ------
+    MXNetError
+        If the shapes differ.
+
+    Examples
+    --------
+    >>> import clsym as mx
+    >>> mx.nd.stack(mx.nd.zeros((2, 3)), mx.nd.zeros((2, 3)), axis=1).shape
+    (2, 2, 3)
+
+    Source: MXNet 1.9.1, ``stack``.
+    """
+
+    name = "stack"
+    variadic = "num_args"
+    params = {"axis": Int(0, "Position of the new axis."), "num_args": Int(doc="Number of inputs.", low=1, high=1 << 20)}
+
+    def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
+        common = _same(ins, "(stack needs one shape)")
+        if outs[0] is not None:
+            axis = axis_index(p.axis, len(outs[0]))
+            common = unify_shape(common, (*outs[0][:axis], *outs[0][axis + 1 :]))
+        if common is None:
+            return ins, outs
+        axis = axis_index(p.axis, len(common) + 1)
+        return [common] * len(ins), [(*common[:axis], len(ins), *common[axis:])]
+
+    def parts(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Mapping[int, tuple[int, int]]:
+        return consecutive(ins, outs[0], axis_index(p.axis, outs[0].ndim, "axis"))
+
+    def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
+        axis = axis_index(p.axis, outs[0].ndim)
+        steps = row_major(outs[0].shape).steps
+        along = (*steps[:axis], *steps[axis + 1 :])
+        calls: list[KernelCall] = []
+        for i, t in enumerate(ins):
+            calls += copy(In(i), Out(0), t.shape, row_major(t.shape), Walk(i * steps[axis], along), t.dtype, ctx, ctx.reqs[0])
+        return calls
+
+    def gradient(self, g: Gradient) -> Sequence[Entry | None]:
+        axis = axis_index(g.p.axis, g.outs[0].ndim)
+        grads: list[Entry | None] = []
+        for i, (spec, needed) in enumerate(zip(g.ins, g.needed, strict=True)):
+            if not needed:
+                grads.append(None)
+                continue
+            part = g.apply("slice_axis", g.ograd(), axis=axis, begin=i, end=i + 1)
+            grads.append(g.apply("_backward_reshape", part, shape=spec.shape))
+        return grads

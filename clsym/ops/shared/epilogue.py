@@ -1,0 +1,53 @@
+"""What operators with an epilogue do when they are asked to take over the one behind them."""
+
+from __future__ import annotations
+
+from ...graph.contract.op import Entry, Node
+from ...graph.rewrite.rewrite import Activate, Add, Affine, Request, Rewrite
+from ...params import Enum
+
+__all__ = ["over_packed_weight", "shifted", "with_epilogue"]
+
+
+def with_epilogue(node: Node, request: Request) -> Node | None:
+    """A node whose operator has the parameters ``act_type``, ``act_low``, ``act_high`` and ``with_residual``, with one more of them in use.
+
+    The residual is its last input. None where the order ``act(... + residual)`` leaves no place for the request,
+    or the operator has no such activation.
+    """
+    p, op = node.params, node.op
+    assert op is not None
+    if p.act_type != "none":
+        return None
+    if isinstance(request, Activate):
+        kinds = op.params["act_type"]
+        if not isinstance(kinds, Enum) or request.kind not in kinds.choices:
+            return None
+        more = {"act_type": request.kind, "act_low": request.low, "act_high": request.high}
+        return Node(op, node.name, op.parse({**dict(p.items()), **more}), node.attrs, node.inputs)
+    if isinstance(request, Add) and not p.with_residual:
+        return Node(op, node.name, op.parse({**dict(p.items()), "with_residual": True}), node.attrs, (*node.inputs, request.entry))
+    return None
+
+
+def shifted(r: Rewrite, bias: Entry | None, request: Affine) -> Entry:
+    """The bias of a layer whose results are scaled and shifted."""
+    if bias is None:
+        return request.shift
+    return r.apply("elemwise_add", r.apply("elemwise_mul", bias, request.scale), request.shift)
+
+
+def over_packed_weight(node: Node, request: Request, r: Rewrite) -> Node | None:
+    """The same for a convolution (data, packed weight, bias in whole blocks), which takes a scale and a shift into both."""
+    if not isinstance(request, Affine):
+        return with_epilogue(node, request)
+    p, op, pack = node.params, node.op, node.inputs[1].node
+    if p.act_type != "none" or p.with_residual:
+        return None
+    assert op is not None
+    assert pack.op is not None
+    weight = r.apply("_scale_filters", pack.inputs[0], request.scale)
+    packed = r.node_of(pack.op.name, (weight,), dict(pack.params.items())).out(0)
+    shift = shifted(r, None if p.no_bias else node.inputs[2].node.inputs[0], request)
+    inputs = (node.inputs[0], packed, r.apply("_pad_channels", shift, block=pack.params.block))
+    return Node(op, node.name, op.parse({**dict(p.items()), "no_bias": False}), node.attrs, inputs)

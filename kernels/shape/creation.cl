@@ -1,0 +1,34 @@
+/* Tensors without inputs, but for plain fills (shape/strided_copy.cl).
+ *
+ *   progression  y[i] (req)= start + (i / repeat) * step, in the compute type W, rounded after each operation as MXNet does
+ *   extents      y[i] (req)= component i of `values`, i < n <= 8
+ *
+ * A work-item computes its share of FOR_EACH.
+ */
+#include "common.h"
+
+#pragma OPENCL FP_CONTRACT OFF
+
+#ifndef W
+#define W CT
+#endif
+
+kernel void progression(global T *y, const long n, const long repeat, const W start, const W step) {
+  if (repeat == 1) {
+    FOR_EACH(i, n) {
+      const W rise = (W)i * step;
+      STORE(y, i, start + rise);
+    }
+  } else {
+    FOR_EACH(i, n) {
+      const W rise = (W)(i / repeat) * step;
+      STORE(y, i, start + rise);
+    }
+  }
+}
+
+kernel void extents(global T *y, const int n, const long8 values) {
+  const long v[8] = {values.s0, values.s1, values.s2, values.s3, values.s4, values.s5, values.s6, values.s7};
+  if (get_global_id(0) == 0)
+    for (int i = 0; i < n; i++) STORE(y, i, v[i]);
+}
