@@ -15,6 +15,7 @@
  * K: the window's height and width if it is 2 x 2 or 3 x 3, else 0; LOCAL.
  */
 #include "common.h"
+#include "math.h"
 #include "vec8.h"
 
 #ifndef MODE
@@ -51,9 +52,9 @@
 #define LOWEST CAT(LOWEST_, T)
 
 #if MODE == 3 && P_VALUE == 2
-#define FINISH(acc, count) sqrt(acc)
+#define FINISH(acc, count) m_sqrt(acc)
 #elif MODE == 3 && P_VALUE == 3
-#define FINISH(acc, count) cbrt(acc)
+#define FINISH(acc, count) m_cbrt(acc)
 #elif MODE == 2
 #define FINISH(acc, count) ((acc) / (count))
 #else
@@ -192,6 +193,18 @@ static inline __attribute__((always_inline)) V16 pick(const CT *line, const int 
 #endif
 }
 
+#if MODE == 3 && P_VALUE > 1 /* lane by lane: the builtin root of sixteen floats stops PoCL's compiler for CPUs without AVX-512 */
+static inline __attribute__((always_inline)) V16 roots(const V16 acc) {
+  CT lane[16];
+  *(V16U *)lane = acc;
+  for (int k = 0; k < 16; k++) lane[k] = FINISH(lane[k], 1);
+  return PRIVATE16(lane);
+}
+#define FINISH16(acc, count) roots(acc)
+#else
+#define FINISH16(acc, count) FINISH(acc, count)
+#endif
+
 /* y[to + t] = the reduction of line[t * stride ..] for t < n; may write up to `end`, where rows follow that are yet to be written */
 static inline __attribute__((always_inline)) void reduce_columns(const CT *line, const CT *wide, const int count, const int n, const int window,
                                                                  const int stride, global T *y, const long to, const long end) {
@@ -206,7 +219,7 @@ static inline __attribute__((always_inline)) void reduce_columns(const CT *line,
       const V16 v = pick(line, t, i, n, stride);
       acc = JOIN16(acc, v);
     }
-    acc = FINISH(acc, (CT)count * PRIVATE16(wide + t));
+    acc = FINISH16(acc, (CT)count * PRIVATE16(wide + t));
 #if REQ == 1
     if (to + t + 16 <= end) {
       store8(y, to + t, acc.lo);

@@ -15,7 +15,7 @@ import pytest
 import clsym as mx
 from clsym import cli
 from clsym.context import Context
-from clsym.graph.contract import op as registry
+from clsym.graph.contract import registry
 from clsym.graph.contract import tuning as families
 from clsym.graph.contract.op import Node
 from clsym.graph.contract.registry import find_op
