@@ -103,27 +103,37 @@ def broken_icds(files: list[Path]) -> list[tuple[Path, str, str]]:
 
 # --- PoCL and CPUs newer than its LLVM ---------------------------------------------------------------------------------
 #
-# PoCL asks its LLVM for the name of the CPU. The pip wheel has LLVM 14 (2022): for a newer CPU (AMD Zen 4/5, recent Intel)
+# PoCL asks its LLVM for the name of the CPU. The pip wheel has LLVM 14 (2022): for a newer CPU (AMD Zen 5, recent Intel)
 # the answer is "generic", which its own compiler then refuses ("unknown target CPU 'generic'"), so that every build fails.
-# PoCL 3.0 has no variable for the name. It keeps it in the device as two adjacent pointers, to the target triplet and to
-# the CPU's name, and reads it at each build; we replace the second. The offset differs between builds, so the pair is
-# searched for, through readable memory only, and nothing is written unless exactly one place matches to the letter.
+# For Zen 4 the answer is "znver3": kernels are then compiled with the AVX-512 that the CPU has and linked with builtins for
+# AVX2, which take vectors of 64 bytes otherwise (vstore8 of a long8 writes to a wild address), and some float16 builtins
+# stop the compiler. PoCL 3.0 has no variable for the name. It keeps it in the device as two adjacent pointers, to the target
+# triplet and to the CPU's name, and reads it at each build; we replace the second. The offset differs between builds, so the
+# pair is searched for, through readable memory only, and nothing is written unless exactly one place matches to the letter.
 
 _SCAN_BYTES = 1024  # the struct is larger than this; the pair stood at 640 in PoCL 3.0
+_REPLACED = ("generic", "znver1", "znver2", "znver3", "haswell", "broadwell", "skylake", "alderlake")
 _kept: list[ctypes.Array[ctypes.c_char]] = []  # the names must outlive the devices
 
 
 def repair_pocl_cpu(device: cl.Device) -> str:
-    """Give a PoCL device whose CPU its LLVM does not know a name that it does; return the name, or '' if none was needed."""
+    """Give a PoCL device another name of its CPU where its LLVM knows none, or one without the AVX-512 that the CPU has.
+
+    Returns the name, or '' if none was needed.
+    """
     version = str(device.version)
-    if "PoCL" not in version or not version.endswith("-generic") or not sys.platform.startswith("linux"):
+    if "PoCL" not in version or not sys.platform.startswith("linux"):
         return ""
-    triplet = next((t for t in version.split() if t.endswith("-generic")), "")
-    triplet = triplet.split("pthread-")[-1].split("basic-")[-1].removesuffix("-generic")
-    slots = _cpu_name_slots(int(device.int_ptr), triplet.encode()) if triplet else []
+    target = next((t for t in version.split() if t.startswith(("pthread-", "basic-"))), "")
+    triplet, _, present = target.partition("-")[2].rpartition("-")
+    if present not in _REPLACED:
+        return ""
+    name = cpu_name_for_llvm14()
+    if present != "generic" and "avx512" not in name:
+        return ""  # a name that suits this CPU
+    slots = _cpu_name_slots(int(device.int_ptr), triplet.encode(), present.encode())
     if len(slots) != 1:
         return ""  # another layout: leave it alone; the self-test and `clsym doctor` report the failing build
-    name = cpu_name_for_llvm14()
     buffer = ctypes.create_string_buffer(name.encode())
     _kept.append(buffer)
     ctypes.c_uint64.from_address(slots[0]).value = ctypes.addressof(buffer)
@@ -146,8 +156,8 @@ def cpu_name_for_llvm14() -> str:
     return "znver3" if {"sse4a", "adx", "sha_ni", "vaes", "vpclmulqdq"} <= flags else "haswell"
 
 
-def _cpu_name_slots(struct: int, triplet: bytes) -> list[int]:
-    """Addresses in the struct of pointers to "generic" that follow a pointer to the triplet."""
+def _cpu_name_slots(struct: int, triplet: bytes, name: bytes) -> list[int]:
+    """Addresses in the struct of pointers to the CPU's name that follow a pointer to the triplet."""
     ranges = []
     for line in _read(Path("/proc/self/maps")).splitlines():
         span, access = line.split()[:2]
@@ -165,4 +175,4 @@ def _cpu_name_slots(struct: int, triplet: bytes) -> list[int]:
     count = min(_SCAN_BYTES, room(struct)) // 8
     words = [ctypes.c_uint64.from_address(struct + 8 * i).value for i in range(count)]
     pairs = zip(range(count), words, words[1:], strict=False)
-    return [struct + 8 * (i + 1) for i, first, second in pairs if points_to(first, triplet) and points_to(second, b"generic")]
+    return [struct + 8 * (i + 1) for i, first, second in pairs if points_to(first, triplet) and points_to(second, name)]
