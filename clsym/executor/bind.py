@@ -94,7 +94,7 @@ def simple_bind(
         raise MXNetError("simple_bind: sparse storage types are not supported; leave stype_dict out")
     arg_nodes, aux_nodes = graph_inputs(heads)
     nodes = [*arg_nodes, *aux_nodes]
-    specs = dict(zip(map(id, nodes), infer_inputs(heads, nodes, shapes, type_dict, "simple_bind"), strict=True))
+    specs = dict(zip((n.serial for n in nodes), infer_inputs(heads, nodes, shapes, type_dict, "simple_bind"), strict=True))
     reqs = store_modes(grad_req, [n.name for n in arg_nodes])
     limit = _limit(memory_limit)
     groups = dict(group2ctx or {})
@@ -103,7 +103,7 @@ def simple_bind(
     shared_aux = shared_exec.aux_dict if shared_exec is not None else {}
 
     def make(node: Node, pool: Mapping[str, NDArray | None], may_share: bool) -> NDArray:
-        shape, dtype = specs[id(node)].shape, specs[id(node)].dtype
+        shape, dtype = specs[node.serial].shape, specs[node.serial].dtype
         where = group_context(node, ctx, groups)
         have = pool.get(node.name)
         if (

@@ -78,7 +78,7 @@ class Executor:
         self._check_specs()
         self._arena: Arena = shared_exec._arena if shared_exec is not None else Arena()
         self._token = object()
-        self._positions = {id(n): i for i, n in enumerate(topological(self._heads))}
+        self._positions = {n.serial: i for i, n in enumerate(topological(self._heads))}
         self._plans: dict[tuple[bool, bool], BoundPlan] = {}
         if memory_limit is not None:
             self._compile(any(r != "null" for r in self._reqs))  # refuses here rather than at the first forward
@@ -96,8 +96,8 @@ class Executor:
         order = topological(self._heads)
         nodes = [*self._arg_nodes, *self._aux_nodes]
         arrays = [*self.arg_arrays, *self.aux_arrays]
-        shapes: dict[tuple[int, int], Any] = {(id(n), 0): tuple(a.shape) for n, a in zip(nodes, arrays, strict=True)}
-        types: dict[tuple[int, int], str | None] = {(id(n), 0): dtype_name(a.dtype) for n, a in zip(nodes, arrays, strict=True)}
+        shapes: dict[tuple[int, int], Any] = {(n.serial, 0): tuple(a.shape) for n, a in zip(nodes, arrays, strict=True)}
+        types: dict[tuple[int, int], str | None] = {(n.serial, 0): dtype_name(a.dtype) for n, a in zip(nodes, arrays, strict=True)}
         infer_shapes(order, shapes)
         infer_types(order, types)
         self._specs: dict[tuple[int, int], TensorSpec] | None = {}
@@ -108,7 +108,7 @@ class Executor:
             self._specs[k] = TensorSpec(found, types.get(k) or "float32")
         self._out_specs = []
         for h in self._heads:
-            shape, dtype = shapes.get((id(h.node), h.index)), types.get((id(h.node), h.index))
+            shape, dtype = shapes.get((h.node.serial, h.index)), types.get((h.node.serial, h.index))
             if shape is None or not known(shape):
                 raise InferenceError(f"the shape of output {h.name!r} does not follow from the arguments: {show_shape(shape)}")
             self._out_specs.append(TensorSpec(shape, dtype or "float32"))
@@ -139,7 +139,7 @@ class Executor:
 
     def plan(self, is_train: bool = False) -> Plan:
         """The compiled plan for inference or training; compiled on first use."""
-        return self._bound(is_train).plan
+        return self._compile(is_train, self._monitor is not None)
 
     def _compile(self, train: bool, as_written: bool = False) -> Plan:
         key = (train, as_written)
@@ -397,8 +397,8 @@ class Executor:
 
     def debug_str(self) -> str:
         """The plan as text, with MXNet's closing line ``Total X MB allocated``."""
-        bound = self._bound(any(r != "null" for r in self._reqs))
-        return f"{bound.plan.dump()}\nTotal {bound.plan.memory.arena_bytes >> 20} MB allocated\n"
+        plan = self.plan(any(r != "null" for r in self._reqs))
+        return f"{plan.dump()}\nTotal {plan.memory.arena_bytes >> 20} MB allocated\n"
 
     # ------------------------------------------------------------------------------------------------------- changing it
 
@@ -446,13 +446,13 @@ class Executor:
         shapes: dict[tuple[int, int], Any] = {}
         for node in self._arg_nodes:
             if node.name in kwargs:
-                shapes[(id(node), 0)] = tuple(int(d) for d in kwargs[node.name])
+                shapes[(node.serial, 0)] = tuple(int(d) for d in kwargs[node.name])
         order = topological(self._heads)
         apply_declared_shapes([*self._arg_nodes, *self._aux_nodes], shapes)
         infer_shapes(order, shapes)
 
         def renew(node: Node, array: NDArray, grad: NDArray | None) -> tuple[NDArray, NDArray | None]:
-            shape = shapes.get((id(node), 0))
+            shape = shapes.get((node.serial, 0))
             if shape is None or not known(shape):
                 shape = tuple(array.shape)
             if tuple(shape) == tuple(array.shape):

@@ -25,19 +25,19 @@ def graph_inputs(heads: Sequence[Entry]) -> tuple[list[Node], list[Node]]:
     """The variables of a graph: arguments, and auxiliary states, each in the order that MXNet lists them."""
     order = topological(heads)
     aux = aux_variables(order)
-    return [n for n in order if n.is_variable and id(n) not in aux], [n for n in order if n.is_variable and id(n) in aux]
+    return [n for n in order if n.is_variable and n.serial not in aux], [n for n in order if n.is_variable and n.serial in aux]
 
 
 def apply_declared_shapes(nodes: Sequence[Node], shapes: dict[tuple[int, int], Any]) -> None:
     """Shapes that variables declare (``__shape__``; 0 is an unknown extent), where none is given."""
     for node in nodes:
         text = node.attrs.get("__shape__")
-        if text and (id(node), 0) not in shapes:
+        if text and (node.serial, 0) not in shapes:
             try:
                 declared = Shape().parse(text)
             except ValueError as exc:
                 raise MXNetError(f"variable {node.name!r}: __shape__ {text!r} is not a shape: {exc}") from exc
-            shapes[(id(node), 0)] = tuple(-1 if d <= 0 else d for d in declared)
+            shapes[(node.serial, 0)] = tuple(-1 if d <= 0 else d for d in declared)
 
 
 def declared_type(node: Node) -> str | None:

@@ -67,12 +67,12 @@ class Internals(Mapping[str, NDArray]):
     def _compile(self, entry: Entry, train: bool) -> tuple[BoundPlan, NDArray, list[tuple[NDArray, NDArray]]]:
         ex = self._executor
         args, aux = graph_inputs([entry])
-        by_node = {id(n): a for n, a in zip([*ex._arg_nodes, *ex._aux_nodes], [*ex.arg_arrays, *ex.aux_arrays], strict=True)}
+        by_node = {n.serial: a for n, a in zip([*ex._arg_nodes, *ex._aux_nodes], [*ex.arg_arrays, *ex.aux_arrays], strict=True)}
         nodes = [*args, *aux]
-        is_state = {id(n) for n in ex._aux_nodes}
+        is_state = {n.serial for n in ex._aux_nodes}
         # operators that update their states do so on copies
-        arrays = [by_node[id(n)].copy() if id(n) in is_state and train else by_node[id(n)] for n in nodes]
-        states = [(a, by_node[id(n)]) for n, a in zip(nodes, arrays, strict=True) if a is not by_node[id(n)]]
+        arrays = [by_node[n.serial].copy() if n.serial in is_state and train else by_node[n.serial] for n in nodes]
+        states = [(a, by_node[n.serial]) for n, a in zip(nodes, arrays, strict=True) if a is not by_node[n.serial]]
         specs = [TensorSpec(tuple(a.shape), dtype_name(a.dtype)) for a in arrays]
         plan = compile_plan(
             [entry], Binding(nodes, specs, [a.context for a in arrays], ["null"] * len(nodes)),

@@ -44,11 +44,11 @@ def infer_inputs(
     given = "".join(f"\n{n}: {tuple(s)}" for n, s in shapes.items())
     for node in nodes:
         if node.name in shapes:
-            found[(id(node), 0)] = tuple(-1 if int(d) <= 0 else int(d) for d in shapes[node.name])
+            found[(node.serial, 0)] = tuple(-1 if int(d) <= 0 else int(d) for d in shapes[node.name])
         if type_dict and node.name in type_dict:
-            types[(id(node), 0)] = dtype_name(type_dict[node.name])
+            types[(node.serial, 0)] = dtype_name(type_dict[node.name])
         elif node.attrs.get("__dtype__"):
-            types[(id(node), 0)] = declared_type(node)
+            types[(node.serial, 0)] = declared_type(node)
     order = topological(heads)
     try:
         apply_declared_shapes(nodes, found)
@@ -56,14 +56,14 @@ def infer_inputs(
         infer_types(order, types)
     except MXNetError as exc:
         raise type(exc)(f"{caller} error. Arguments:{given}\n{exc}") from exc
-    missing = [n for n in nodes if not known(found.get((id(n), 0)))]
+    missing = [n for n in nodes if not known(found.get((n.serial, 0)))]
     if missing:
-        listing = ", ".join(f"{n.name}: {show_shape(found.get((id(n), 0)))}" for n in missing)
+        listing = ", ".join(f"{n.name}: {show_shape(found.get((n.serial, 0)))}" for n in missing)
         raise MXNetError(
             f"{caller} error. Arguments:{given}\nInferShape pass cannot decide shapes for the following arguments "
             f"(? means unknown dimensions). Please consider providing them as inputs:\n{listing}"
         )
-    return [TensorSpec(found[(id(n), 0)], types.get((id(n), 0)) or "float32") for n in nodes]
+    return [TensorSpec(found[(n.serial, 0)], types.get((n.serial, 0)) or "float32") for n in nodes]
 
 
 def store_modes(grad_req: Any, names: Sequence[str]) -> list[str]:

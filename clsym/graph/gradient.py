@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from ..base import MXNetError
@@ -12,36 +11,15 @@ from .contract.op import Entry, Gradient, Node
 from .contract.registry import find_op
 from .contract.spec import TensorSpec
 
-__all__ = ["GradientGraph", "differentiate"]
+__all__ = ["differentiate"]
 
 Key = tuple[int, int]
-_INHERITED = ("__ctx_group__", "ctx_group", "__force_mirroring__")
-
-
-@dataclass
-class GradientGraph:
-    """The outcome of `differentiate`.
-
-    Attributes
-    ----------
-    grads : list of Entry or None
-        One for each variable asked for; None where the heads do not depend on it.
-    origin : dict of int to int
-        Identity of each new node to the position, in the forward order, of the node it differentiates.
-    """
-
-    grads: list[Entry | None]
-    origin: dict[int, int] = field(default_factory=dict)
-
-
-def _parse_typed(op_name: str, given: Mapping[str, Any]) -> Any:
-    return find_op(op_name).parse(given)
 
 
 def differentiate(
     heads: Sequence[Entry], head_grads: Sequence[Entry | None], variables: Sequence[Node], specs: Mapping[Key, TensorSpec]
-) -> GradientGraph:
-    """The gradient of ``sum(head * head_grad)`` with respect to `variables`.
+) -> list[Entry | None]:
+    """The gradient of ``sum(head * head_grad)`` with respect to each of `variables`; None where the heads do not depend on it.
 
     Parameters
     ----------
@@ -58,16 +36,15 @@ def differentiate(
         An operator on the way has no gradient.
     """
     order = topological(heads)
-    wanted = {id(v) for v in variables}
+    wanted = {v.serial for v in variables}
     depends: set[int] = set()
     for node in order:
-        if id(node) in wanted or any(id(e.node) in depends for e in node.inputs):
-            depends.add(id(node))
+        if node.serial in wanted or any(e.node.serial in depends for e in node.inputs):
+            depends.add(node.serial)
 
-    result = GradientGraph([])
-    position = 0
+    current = order[0] if order else None  # the node that is being differentiated
     counts: dict[str, int] = {}
-    made: list[Node] = []  # by the operator that is being differentiated
+    made: list[Node] = []  # for it
 
     def make(op_name: str, inputs: Sequence[Entry], given: Mapping[str, Any], stem: str) -> Node:
         op = find_op(op_name, f" (needed for the gradient of node {stem!r})")
@@ -77,9 +54,8 @@ def differentiate(
         given = dict(given)
         if op.variadic and op.variadic not in given:
             given[op.variadic] = len(inputs)
-        attrs = {k: v for k, v in order[position].attrs.items() if k in _INHERITED}
-        node = Node(op, name, op.parse(given), attrs, inputs)
-        result.origin[id(node)] = position
+        assert current is not None
+        node = Node(op, name, op.parse(given), inputs=inputs, origin=current.origin)
         made.append(node)
         return node
 
@@ -88,7 +64,7 @@ def differentiate(
     sums: dict[Key, Entry] = {}
 
     def contribute(target: Entry, grad: Entry, own: bool = False) -> None:  # own: of a node that nobody else reads
-        k = (id(target.node), target.index)
+        k = (target.node.serial, target.index)
         have = sums.get(k)
         if have is None:
             sums[k] = grad
@@ -97,30 +73,28 @@ def differentiate(
         if added is None:
             sums[k] = make("_grad_add", (have, grad), {}, target.node.name).out(0)
         else:
-            result.origin.pop(id(grad.node), None)
             sums[k] = make(*added, target.node.name).out(0)
 
     for head, grad in zip(heads, head_grads, strict=True):
         if grad is not None:
-            position = 0
             contribute(head, grad)
-    head_nodes = {id(h.node) for h in heads}
+    head_nodes = {h.node.serial for h in heads}
 
-    for position in range(len(order) - 1, -1, -1):
-        node = order[position]
-        if node.op is None or id(node) not in depends:
+    for node in reversed(order):
+        current = node
+        if node.op is None or node.serial not in depends:
             continue
-        ograds = [sums.pop((id(node), i), None) for i in range(node.num_outputs)]
-        if all(g is None for g in ograds) and not (node.op.is_loss and id(node) in head_nodes):
+        ograds = [sums.pop((node.serial, i), None) for i in range(node.num_outputs)]
+        if all(g is None for g in ograds) and not (node.op.is_loss and node.serial in head_nodes):
             continue
-        needed = [id(e.node) in depends for e in node.inputs]
+        needed = [e.node.serial in depends for e in node.inputs]
         for i in node.aux_positions():
             needed[i] = False
         context = Gradient(
             node=node,
             ograds=ograds,
-            ins=[specs[(id(e.node), e.index)] for e in node.inputs],
-            outs=[specs[(id(node), i)] for i in range(node.num_outputs)],
+            ins=[specs[(e.node.serial, e.index)] for e in node.inputs],
+            outs=[specs[(node.serial, i)] for i in range(node.num_outputs)],
             needed=needed,
             make=make,
         )
@@ -133,10 +107,9 @@ def differentiate(
             raise MXNetError(
                 f"operator {node.op.name} returned {len(grads)} gradients for {len(node.inputs)} inputs; this is a defect of clsym"
             )
-        read = [id(e.node) for n in made for e in n.inputs] + [id(g.node) for g in grads if g is not None]
-        own = {id(n) for n in made if read.count(id(n)) == 1}
+        read = [e.node.serial for n in made for e in n.inputs] + [g.node.serial for g in grads if g is not None]
+        own = {n.serial for n in made if read.count(n.serial) == 1}
         for entry, grad_entry, need in zip(node.inputs, grads, needed, strict=True):
             if need and grad_entry is not None:
-                contribute(entry, grad_entry, id(grad_entry.node) in own)
-    result.grads = [sums.get((id(v), 0)) for v in variables]
-    return result
+                contribute(entry, grad_entry, grad_entry.node.serial in own)
+    return [sums.get((v.serial, 0)) for v in variables]

@@ -30,9 +30,9 @@ def _shape_step(node: Node, shapes: dict[Key, PartialShape], memo: _Rule) -> boo
     """Apply one node's rule; whether anything became better known."""
     op = node.op
     assert op is not None
-    in_keys = [(id(e.node), e.index) for e in node.inputs]
+    in_keys = [(e.node.serial, e.index) for e in node.inputs]
     ins = [shapes.get(k) for k in in_keys]
-    nid = id(node)
+    nid = node.serial
     out_keys = [(nid, i) for i in range(node.num_outputs)]
     outs = [shapes.get(k) for k in out_keys]
     rule = (op, node.params, *ins, *outs)  # deep networks repeat their layers
@@ -103,15 +103,15 @@ def _incomplete(operators: Sequence[Node], shapes: Mapping[Key, PartialShape]) -
     return any(
         not known(shapes.get(k))
         for node in operators
-        for k in (*((id(e.node), e.index) for e in node.inputs), *((id(node), i) for i in range(node.num_outputs)))
+        for k in (*((e.node.serial, e.index) for e in node.inputs), *((node.serial, i) for i in range(node.num_outputs)))
     )
 
 
 def _type_step(node: Node, types: dict[Key, str | None]) -> bool:
     op = node.op
     assert op is not None
-    in_keys = [(id(e.node), e.index) for e in node.inputs]
-    out_keys = [(id(node), i) for i in range(node.num_outputs)]
+    in_keys = [(e.node.serial, e.index) for e in node.inputs]
+    out_keys = [(node.serial, i) for i in range(node.num_outputs)]
     ins = [types.get(k) for k in in_keys]
     outs = [types.get(k) for k in out_keys]
     try:
@@ -178,7 +178,7 @@ def infer_specs(order: Sequence[Node], known_specs: Mapping[Key, TensorSpec]) ->
     specs: dict[Key, TensorSpec] = dict(known_specs)
     for node in order:
         for i in range(node.num_outputs):
-            k = (id(node), i)
+            k = (node.serial, i)
             shape, dtype = shapes.get(k), types.get(k)
             if not known(shape) or shape is None:
                 raise InferenceError(
@@ -190,4 +190,4 @@ def infer_specs(order: Sequence[Node], known_specs: Mapping[Key, TensorSpec]) ->
 
 def entry_spec(specs: Mapping[Key, TensorSpec], entry: Entry) -> TensorSpec:
     """The spec of an entry."""
-    return specs[(id(entry.node), entry.index)]
+    return specs[(entry.node.serial, entry.index)]

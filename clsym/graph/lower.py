@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -98,7 +98,7 @@ def lower_steps(
     specs: Mapping[Key, TensorSpec],
     given: Mapping[int, str],
     wanted: Mapping[Key, tuple[str, str]],
-    positions: Mapping[int, int],
+    stream: Callable[[int, Node], int],
     traits: Sequence[DeviceTraits],
     train: bool,
 ) -> Lowered:
@@ -109,29 +109,24 @@ def lower_steps(
     order : list of Node
         All nodes, variables included.
     given : dict
-        Identity of a variable to the key of its array.
+        Serial of a variable to the key of its array.
     wanted : dict
         Entry to the key of the caller's array that receives it, and the store mode.
-    positions : dict
-        Numbers that random draws depend on, by node identity.
+    stream : callable
+        Number of a step and its node to the number that random draws depend on.
     traits : list of DeviceTraits
         Of each lane.
     """
     result = Lowered()
     for node in order:
-        if node.is_variable and id(node) in given:
-            result.external[result.entry((id(node), 0), node.name, specs[(id(node), 0)])] = given[id(node)]
-    used: set[Key] = {(id(e.node), e.index) for node in order for e in node.inputs}
+        if node.is_variable and node.serial in given:
+            result.external[result.entry((node.serial, 0), node.name, specs[(node.serial, 0)])] = given[node.serial]
+    used: set[Key] = {(e.node.serial, e.index) for node in order for e in node.inputs}
     for s, node in enumerate(schedule.steps):
-        stream = _stream(s, node, order, schedule, positions)
-        step, use = _lower_step(result, node, schedule.lanes[s], specs, used, wanted, stream, traits, train)
+        step, use = _lower_step(result, node, schedule.lanes[s], specs, used, wanted, stream(s, node), traits, train)
         result.steps.append(step)
         result.uses.append(use)
     return result
-
-
-def _stream(s: int, node: Node, order: Sequence[Node], schedule: Schedule, positions: Mapping[int, int]) -> int:
-    return positions.get(id(node), s) if s < schedule.forward else len(order) + s
 
 
 def lower_again(
@@ -144,7 +139,6 @@ def lower_again(
     """
     written = {step.ins[i] for step in result.steps for i in step.mutates}
     found: list[tuple[Step, StepUse] | None] = []
-    keep: list[Node] = []  # identities are keys
     more: dict[Key, TensorSpec] = {}
     all_specs = dict(specs)
     scratch = Lowered(names=list(result.names), specs=list(result.specs), number=dict(result.number))
@@ -153,16 +147,15 @@ def lower_again(
         assert node.op is not None
         fresh = node.op.again(node, True) if node.op.recompute != "never" and "add" not in step.reqs else None
         if fresh is not None and fresh is not node:
-            if any((id(e.node), e.index) not in result.number for e in fresh.inputs):
+            if any((e.node.serial, e.index) not in result.number for e in fresh.inputs):
                 fresh = None
             else:
-                keep.append(fresh)
                 wanted: set[Key] = set()
                 for i in range(fresh.num_outputs):
-                    k = (id(fresh), i)
-                    more[k] = specs[(id(node), i)]
-                    if (id(node), i) in result.number:
-                        scratch.number[k] = result.number[(id(node), i)]
+                    k = (fresh.serial, i)
+                    more[k] = specs[(node.serial, i)]
+                    if (node.serial, i) in result.number:
+                        scratch.number[k] = result.number[(node.serial, i)]
                         wanted.add(k)
                 step, use = _lower_step(scratch, fresh, step.lane, ChainMap(more, all_specs), wanted, {}, 0, traits, True)
         found.append((step, use) if fresh is not None and written.isdisjoint(step.ins) and not step.mutates else None)
@@ -182,12 +175,12 @@ def _lower_step(
 ) -> tuple[Step, StepUse]:
     op = node.op
     assert op is not None
-    ins = tuple(result.entry((id(e.node), e.index), e.name, specs[(id(e.node), e.index)]) for e in node.inputs)
-    out_specs = [specs[(id(node), i)] for i in range(node.num_outputs)]
+    ins = tuple(result.entry((e.node.serial, e.index), e.name, specs[(e.node.serial, e.index)]) for e in node.inputs)
+    out_specs = [specs[(node.serial, i)] for i in range(node.num_outputs)]
     outs: list[int] = []
     reqs: list[str] = []
     for i, spec in enumerate(out_specs):
-        k = (id(node), i)
+        k = (node.serial, i)
         target = wanted.get(k)
         if target is None and k not in used:
             outs.append(-1)

@@ -11,7 +11,7 @@ import pyopencl as cl
 from ..base import MXNetError
 from ..graph.contract.kernel_call import In, Out, Rng, Temp
 from ..graph.lower import Step
-from ..graph.plan import Plan
+from ..graph.plan_data import PlanData
 from .buffer import allocate, sub_buffer
 from .device import Device, check_fork, resolve
 from .launch import Launch
@@ -77,7 +77,7 @@ class Preparation:
     It runs when one of its inputs was written since it last ran; its kernels and intermediates are given back at once.
     """
 
-    def __init__(self, plan: Plan, devices: Sequence[Device], externals: Mapping[str, External]) -> None:
+    def __init__(self, plan: PlanData, devices: Sequence[Device], externals: Mapping[str, External]) -> None:
         self.results: dict[str, External] = {}
         self._plan = plan
         self._devices = list(devices)
@@ -113,7 +113,7 @@ class BoundPlan:
         Where intermediates go; may be shared with plans that never run at the same time.
     """
 
-    def __init__(self, plan: Plan, devices: Sequence[Device], externals: Mapping[str, External], arena: Arena) -> None:
+    def __init__(self, plan: PlanData, devices: Sequence[Device], externals: Mapping[str, External], arena: Arena) -> None:
         self.plan = plan
         self.devices = list(devices)
         self.externals = dict(externals)

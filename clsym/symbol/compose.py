@@ -107,20 +107,20 @@ def clone(heads: Sequence[Entry], replacements: Mapping[int, Entry] | None = Non
     made: dict[int, Entry] = {}
     replacements = replacements or {}
     for node in topological(heads):
-        if id(node) in replacements:
-            made[id(node)] = replacements[id(node)]
+        if node.serial in replacements:
+            made[node.serial] = replacements[node.serial]
             continue
         inputs = [_moved(made, e) for e in node.inputs]
         copy = Node(node.op, node.name, node.params, dict(node.attrs), inputs)
         if all(e.node.name == c.node.name for e, c in zip(node.inputs, inputs, strict=True)):
             copy.versions = node.versions
         check_aux(copy)
-        made[id(node)] = copy.out()
+        made[node.serial] = copy.out()
     return tuple(_moved(made, h) for h in heads)
 
 
 def _moved(made: Mapping[int, Entry], entry: Entry) -> Entry:
-    target = made[id(entry.node)]
+    target = made[entry.node.serial]
     return Entry(target.node, entry.index) if entry.index else target
 
 
@@ -138,4 +138,4 @@ def replace_variables(heads: Sequence[Entry], replacements: Mapping[str, Entry])
         if name not in present:
             candidates = "".join(f"\n\t[{i}]{n.name}" for i, n in enumerate(variables))
             raise MXNetError(f"Symbol.ComposeKeyword argument name {name} not found. Candidate arguments:{candidates}")
-    return clone(heads, {id(n): replacements[n.name] for n in variables if n.name in replacements})
+    return clone(heads, {n.serial: replacements[n.name] for n in variables if n.name in replacements})

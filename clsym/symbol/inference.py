@@ -23,7 +23,7 @@ Names = list[str]
 def _arguments(order: Sequence[Node]) -> tuple[list[Node], list[Node]]:
     aux = aux_variables(order)
     variables = [n for n in order if n.is_variable]
-    return [n for n in variables if id(n) not in aux], [n for n in variables if id(n) in aux]
+    return [n for n in variables if n.serial not in aux], [n for n in variables if n.serial in aux]
 
 
 def _given(what: str, args: Sequence[Any], kwargs: Mapping[str, Any], arguments: list[Node], aux: list[Node]) -> list[tuple[str, Any]]:
@@ -110,10 +110,10 @@ def infer_shape(heads: Sequence[Entry], partial: bool, args: Sequence[Any], kwar
     for node in (*arguments, *aux):
         shape = given[node.name] if node.name in given else _declared(node, "__shape__")
         if shape is not None:
-            shapes[(id(node), 0)] = shape
+            shapes[(node.serial, 0)] = shape
     infer_shapes(order, shapes)
-    results = [[shapes.get((id(n), 0)) for n in group] for group in (arguments, aux)]
-    outputs = [shapes.get((id(h.node), h.index)) for h in heads]
+    results = [[shapes.get((n.serial, 0)) for n in group] for group in (arguments, aux)]
+    outputs = [shapes.get((h.node.serial, h.index)) for h in heads]
     if not partial and not all(known(s) for s in (*results[0], *outputs, *results[1])):
         unknown = [(n.name, _api(s)) for n, s in zip(arguments, results[0], strict=True) if not known(s)]
         _warn("shape", unknown, " (0s in shape means unknown dimensions)")
@@ -130,14 +130,14 @@ def infer_type(heads: Sequence[Entry], partial: bool, args: Sequence[Any], kwarg
     for node in (*arguments, *aux):
         found = given.get(node.name) or _declared(node, "__dtype__")
         if found is not None:
-            types[(id(node), 0)] = found
+            types[(node.serial, 0)] = found
     infer_types(order, types)
 
     def show(name: str | None) -> type | None:
         return None if name is None else np.dtype(name).type
 
-    results = [[show(types.get((id(n), 0))) for n in group] for group in (arguments, aux)]
-    outputs = [show(types.get((id(h.node), h.index))) for h in heads]
+    results = [[show(types.get((n.serial, 0))) for n in group] for group in (arguments, aux)]
+    outputs = [show(types.get((h.node.serial, h.index))) for h in heads]
     if not partial and any(t is None for t in (*results[0], *outputs, *results[1])):
         _warn("type", [(n.name, t) for n, t in zip(arguments, results[0], strict=True) if t is None], "")
         return None, None, None

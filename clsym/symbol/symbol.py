@@ -125,12 +125,12 @@ class Symbol(Arithmetic):
     def list_arguments(self) -> list[str]:
         """Names of the inputs of the graph, in depth-first order, without auxiliary states."""
         variables, aux = self._variables()
-        return [n.name for n in variables if id(n) not in aux]
+        return [n.name for n in variables if n.serial not in aux]
 
     def list_auxiliary_states(self) -> list[str]:
         """Names of the variables that operators change while they run, such as moving averages."""
         variables, aux = self._variables()
-        return [n.name for n in variables if id(n) in aux]
+        return [n.name for n in variables if n.serial in aux]
 
     def list_inputs(self) -> list[str]:
         """Names of all variables: arguments and auxiliary states."""
@@ -150,7 +150,7 @@ class Symbol(Arithmetic):
 
     def get_children(self) -> Symbol | None:
         """The inputs of the node (or nodes) that make the outputs; None for a variable."""
-        nodes = {id(e.node): e.node for e in self._entries}
+        nodes = {e.node.serial: e.node for e in self._entries}
         inputs = [i for n in nodes.values() for i in n.inputs]
         return type(self)(*inputs) if inputs else None
 

@@ -60,16 +60,16 @@ def without_amp_casts(heads: tuple[Entry, ...]) -> tuple[Entry, ...]:
         return heads
     made: dict[tuple[int, int], Entry] = {}
     for node in order:
-        inputs = [made[(id(e.node), e.index)] for e in node.inputs]
+        inputs = [made[(e.node.serial, e.index)] for e in node.inputs]
         if node.op is not None and node.op.name in casts:
-            made.update({(id(node), i): e for i, e in enumerate(inputs)})
+            made.update({(node.serial, i): e for i, e in enumerate(inputs)})
             continue
         copy = node
         if any(a != b for a, b in zip(inputs, node.inputs, strict=True)):
             copy = Node(node.op, node.name, node.params, node.attrs, inputs)
             copy.versions = node.versions
-        made.update({(id(node), i): copy.out(i) for i in range(node.num_outputs)})
-    return tuple(made[(id(h.node), h.index)] for h in heads)
+        made.update({(node.serial, i): copy.out(i) for i in range(node.num_outputs)})
+    return tuple(made[(h.node.serial, h.index)] for h in heads)
 
 
 def debug_text(heads: tuple[Entry, ...]) -> str:
@@ -86,7 +86,7 @@ def debug_text(heads: tuple[Entry, ...]) -> str:
             lines.append(f"Variable:{node.name}")
             continue
         lines += ["-" * 20, f"Op:{node.op.name}, Name={node.name}", "Inputs:"]
-        for i, (entry, version) in enumerate(zip(node.inputs, versions[id(node)], strict=True)):
+        for i, (entry, version) in enumerate(zip(node.inputs, versions[node.serial], strict=True)):
             lines.append(f"\targ[{i}]={entry.node.name}({entry.index})" + (f" version={version}" if entry.node.is_variable else ""))
         if node.attrs:
             lines += ["Attrs:", *(f"\t{k}={node.attrs[k]}" for k in sorted(node.attrs))]

@@ -60,23 +60,22 @@ class _Graph:
             raise MXNetError(f"tune: {unknown} are no inputs of the graph; the inputs are {[n.name for n in arguments]}")
         self.train = train
         self.traits = traits
-        known = {(id(n), 0): s for n, s in zip(nodes, infer_inputs(heads, nodes, shapes, None, "tune"), strict=True)}
+        known = {(n.serial, 0): s for n, s in zip(nodes, infer_inputs(heads, nodes, shapes, None, "tune"), strict=True)}
         self.specs: dict[Key, TensorSpec] = infer_specs(topological(heads), known)
         if env("CLSYM_OPTIMIZE") != "0":
-            found = rewrite_graph(heads, self.specs, train=train, position={}, traits_of=lambda _: traits, group=lambda _: None)
-            heads = found.heads
+            heads = rewrite_graph(heads, self.specs, train=train, traits_of=lambda _: traits, group=lambda _: None)
             self.specs = infer_specs(topological(heads), known)
         ends = list(heads)
         if train:
             head_grads = [Node(None, f"_head_grad_{k}") for k in range(len(heads))]
             wanted = [n for n in arguments if n.name not in shapes]
-            result = differentiate(heads, [v.out(0) for v in head_grads], wanted, self.specs)
-            self.specs |= {(id(v), 0): self.specs[(id(h.node), h.index)] for v, h in zip(head_grads, heads, strict=True)}
-            ends += [g for g in result.grads if g is not None]
+            grads = differentiate(heads, [v.out(0) for v in head_grads], wanted, self.specs)
+            self.specs |= {(v.serial, 0): self.specs[(h.node.serial, h.index)] for v, h in zip(head_grads, heads, strict=True)}
+            ends += [g for g in grads if g is not None]
         self.order = topological(ends)
-        self.specs = infer_specs([n for n in self.order if (id(n), 0) not in self.specs], self.specs)
-        self.read = {(id(e.node), e.index) for e in [*ends, *(e for n in self.order for e in n.inputs)]}
-        self.parameters = {id(n) for n in nodes if n.name not in shapes}
+        self.specs = infer_specs([n for n in self.order if (n.serial, 0) not in self.specs], self.specs)
+        self.read = {(e.node.serial, e.index) for e in [*ends, *(e for n in self.order for e in n.inputs)]}
+        self.parameters = {n.serial for n in nodes if n.name not in shapes}
 
     def job(self, node: Node) -> Job:
         """A node as a job."""
@@ -84,13 +83,13 @@ class _Graph:
         placed: dict[Key, tuple[int, int]] = {}
 
         def place(e: Entry) -> tuple[int, int]:
-            k = (id(e.node), e.index)
+            k = (e.node.serial, e.index)
             if k not in placed:
                 if e.node.op is not None and e.node.op.prepares and not self.train:
                     nodes.append(self._node(e.node, tuple(place(i) for i in e.node.inputs)))
-                    placed.update({(id(e.node), i): (len(nodes) - 1, i) for i in range(e.node.num_outputs)})
+                    placed.update({(e.node.serial, i): (len(nodes) - 1, i) for i in range(e.node.num_outputs)})
                 else:
-                    nodes.append(JobInput(f"input{len(nodes)}", self.specs[k], id(e.node) not in self.parameters))
+                    nodes.append(JobInput(f"input{len(nodes)}", self.specs[k], e.node.serial not in self.parameters))
                     placed[k] = (len(nodes) - 1, 0)
             return placed[k]
 
@@ -100,9 +99,9 @@ class _Graph:
 
     def _node(self, node: Node, inputs: tuple[tuple[int, int], ...]) -> JobNode:
         assert node.op is not None
-        outs = tuple(self.specs[(id(node), i)] for i in range(node.num_outputs))
-        reqs = tuple("write" if (id(node), i) in self.read and o.size else "null" for i, o in enumerate(outs))
-        ins = tuple(self.specs[(id(e.node), e.index)] for e in node.inputs)
+        outs = tuple(self.specs[(node.serial, i)] for i in range(node.num_outputs))
+        reqs = tuple("write" if (node.serial, i) in self.read and o.size else "null" for i, o in enumerate(outs))
+        ins = tuple(self.specs[(e.node.serial, e.index)] for e in node.inputs)
         return JobNode(node.op.name, node.params, inputs, ins, outs, reqs)
 
 

@@ -117,11 +117,11 @@ def _label_inputs(node: Node) -> set[int]:
 
 def _needed(heads: Sequence[Entry], order: Sequence[Node]) -> set[int]:
     """The nodes that the outputs depend on, without those that only lead to a label."""
-    needed = {id(h.node) for h in heads}
+    needed = {h.node.serial for h in heads}
     for node in reversed(order):
-        if id(node) in needed:
+        if node.serial in needed:
             skipped = _label_inputs(node)
-            needed.update(id(e.node) for i, e in enumerate(node.inputs) if i not in skipped)
+            needed.update(e.node.serial for i, e in enumerate(node.inputs) if i not in skipped)
     return needed
 
 
@@ -133,7 +133,7 @@ class _Export:
         self.order = topological(self.heads)
         self.needed = _needed(self.heads, self.order)
         self.variables = [n for n in self.order if n.is_variable]
-        named = {n.name: n for n in self.variables if id(n) in self.needed and n.name not in params}
+        named = {n.name: n for n in self.variables if n.serial in self.needed and n.name not in params}
         self.inputs = list(named.values())
         self.model = Model()
         self.shapes: dict[Key, PartialShape] = {}
@@ -165,7 +165,7 @@ class _Export:
                 given[name] = tuple(int(d) if closed and isinstance(d, (int, np.integer)) and d > 0 else -1 for d in dims)
                 labels[name] = tuple(d if isinstance(d, str) else None for d in dims)
         for node in self.variables:
-            k = (id(node), 0)
+            k = (node.serial, 0)
             if node.name in self.params:
                 array = self.params[node.name]
                 self.shapes[k], self.dtypes[k] = array.shape, dtype_name(array.dtype)
@@ -176,19 +176,19 @@ class _Export:
                 self.dtypes[k] = dtype_name(types[node.name])
             elif node.attrs.get("__dtype__"):
                 self.dtypes[k] = declared_type(node)
-            elif types is None and id(node) in self.needed:
+            elif types is None and node.serial in self.needed:
                 self.dtypes[k] = dtype_name(in_types)
         apply_declared_shapes([n for n in self.variables if n.name not in self.params], self.shapes)
         infer_shapes(self.order, self.shapes)
         infer_types(self.order, self.dtypes)
         for node in self.inputs:
-            shape = self.shapes.get((id(node), 0))
+            shape = self.shapes.get((node.serial, 0))
             if shape is None or (not dynamic and any(d < 0 for d in shape)):
                 raise MXNetError(
                     f"export_model: the shape of {node.name!r} is not known ({show_shape(shape)}): put it into in_shapes, or, if it is a "
                     "parameter, its array into params"
                 )
-            self.model.inputs.append(Tensor(node.name, shape, self._dtype((id(node), 0)), labels.get(node.name, ())))
+            self.model.inputs.append(Tensor(node.name, shape, self._dtype((node.serial, 0)), labels.get(node.name, ())))
 
     def _dtype(self, key: Key) -> str:
         return self.dtypes.get(key) or "float32"
@@ -213,36 +213,36 @@ class _Export:
         self.model.used.update(outputs, (n.name for n in self.variables))
         tensors: dict[Key, str] = {}
         for node in self.order:
-            if id(node) not in self.needed:
+            if node.serial not in self.needed:
                 continue
             if node.op is None:
-                tensors[(id(node), 0)] = node.name
+                tensors[(node.serial, 0)] = node.name
                 if node.name in self.params:
                     self.model.values[node.name] = self.params[node.name]
                 continue
             skipped = _label_inputs(node)
             reads = [e for i, e in enumerate(node.inputs) if i not in skipped]
-            made = [(id(node), i) for i in range(node.num_outputs)]
+            made = [(node.serial, i) for i in range(node.num_outputs)]
             layer = Layer(
                 self.model,
                 node,
                 [self._tensor(tensors, e, node) for e in reads],
-                [(self.shapes.get((id(e.node), e.index)), self._dtype((id(e.node), e.index))) for e in reads],
+                [(self.shapes.get((e.node.serial, e.index)), self._dtype((e.node.serial, e.index))) for e in reads],
                 [(self.shapes.get(k), self._dtype(k)) for k in made[: node.num_visible]],
             )
             before = len(self.model.nodes)
             for i, name in enumerate(convert(layer)):
-                tensors[(id(node), i)] = name
+                tensors[(node.serial, i)] = name
             if verbose:
                 print(f"{node.name} ({node.op.name}) -> {', '.join(n.op for n in self.model.nodes[before:]) or 'a constant'}")
         heads = []
         for head, name in zip(self.heads, outputs, strict=True):
-            k = (id(head.node), head.index)
+            k = (head.node.serial, head.index)
             heads.append((self._tensor(tensors, head, head.node), Tensor(name, self.shapes[k] or (), self._dtype(k))))
         self.model.finish(heads)
 
     def _tensor(self, tensors: Mapping[Key, str], entry: Entry, reader: Node) -> str:
-        found = tensors.get((id(entry.node), entry.index))
+        found = tensors.get((entry.node.serial, entry.index))
         if found is None:
             raise MXNetError(
                 f"ONNX export of node {reader.name!r}: it reads {entry.name!r}, an output of {entry.node.name!r} that has no equivalent in "

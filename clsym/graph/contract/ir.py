@@ -18,17 +18,17 @@ def topological(heads: Iterable[Entry]) -> list[Node]:
     order: list[Node] = []
     seen: set[int] = set()
     for head in heads:
-        if id(head.node) in seen:
+        if head.node.serial in seen:
             continue
-        seen.add(id(head.node))
+        seen.add(head.node.serial)
         stack: list[tuple[Node, int]] = [(head.node, 0)]
         while stack:
             node, i = stack[-1]
             if i < len(node.inputs):
                 stack[-1] = (node, i + 1)
                 child = node.inputs[i].node
-                if id(child) not in seen:
-                    seen.add(id(child))
+                if child.serial not in seen:
+                    seen.add(child.serial)
                     stack.append((child, 0))
             else:
                 stack.pop()
@@ -37,29 +37,30 @@ def topological(heads: Iterable[Entry]) -> list[Node]:
 
 
 def aux_variables(nodes: Iterable[Node]) -> dict[int, Node]:
-    """The variables that some operator uses as auxiliary state, by identity."""
+    """The variables that some operator uses as auxiliary state, by serial."""
     found: dict[int, Node] = {}
     for node in nodes:
         for i in node.aux_positions():
             if node.inputs[i].node.is_variable:
-                found[id(node.inputs[i].node)] = node.inputs[i].node
+                found[node.inputs[i].node.serial] = node.inputs[i].node
     return found
 
 
 def consumers(nodes: Iterable[Node]) -> dict[tuple[int, int], list[tuple[Node, int]]]:
-    """Who reads each entry: (id of node, output index) to a list of (reader, position)."""
+    """Who reads each entry: (serial of the node, output index) to a list of (reader, position)."""
     readers: dict[tuple[int, int], list[tuple[Node, int]]] = {}
     for node in nodes:
         for i, entry in enumerate(node.inputs):
-            readers.setdefault((id(entry.node), entry.index), []).append((node, i))
+            readers.setdefault((entry.node.serial, entry.index), []).append((node, i))
     return readers
 
 
 def key(entry: Entry) -> tuple[int, int]:
-    """A hashable key of an entry, by identity."""
-    return (id(entry.node), entry.index)
+    """A hashable key of an entry."""
+    return (entry.node.serial, entry.index)
 
 
 def attribute(node: Node, name: str) -> Any:
-    """A hidden attribute by its plain name: ``ctx_group`` finds ``__ctx_group__`` and the old spelling without underscores."""
-    return node.attrs.get(f"__{name}__", node.attrs.get(name))
+    """A hidden attribute of the user's node by its plain name: ``ctx_group`` finds ``__ctx_group__`` and the old ``ctx_group``."""
+    attrs = node.origin.attrs
+    return attrs.get(f"__{name}__", attrs.get(name))

@@ -8,6 +8,7 @@ device with given traits. Nothing here touches OpenCL: a `KernelCall` is data.
 from __future__ import annotations
 
 import inspect
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -38,10 +39,13 @@ class Entry(NamedTuple):
         return self.node.output_name(self.index)
 
 
+_serials = itertools.count()
+
+
 class Node:
     """A variable (``op is None``) or the application of an operator.
 
-    Identity is the object: names may repeat. Everything but `attrs` is fixed at construction.
+    Identity is the object: names may repeat. `serial` stands for it in tables. Everything but `attrs` is fixed at construction.
 
     Attributes
     ----------
@@ -54,13 +58,27 @@ class Node:
     inputs : tuple of Entry
     versions : tuple of int or None
         The version numbers that a graph file gave the inputs, kept to write them again; None where none was read.
+    serial : int
+        Another one for every node that is ever made in this process, in the order in which they are made.
+    origin : Node
+        The node of the user's graph that a pass made this one for: it runs where that runs, and draws what that draws. The user's own
+        are their own origin.
+    fused : tuple of str
+        The names of the nodes that it stands for, where they are several.
     """
 
-    __slots__ = ("attrs", "inputs", "name", "op", "params", "versions")
+    __slots__ = ("_origin", "attrs", "fused", "inputs", "name", "op", "params", "serial", "versions")
     versions: tuple[int, ...] | None
+    fused: tuple[str, ...]
 
     def __init__(
-        self, op: Op | None, name: str, params: Params = NO_PARAMS, attrs: dict[str, str] | None = None, inputs: Sequence[Entry] = ()
+        self,
+        op: Op | None,
+        name: str,
+        params: Params = NO_PARAMS,
+        attrs: dict[str, str] | None = None,
+        inputs: Sequence[Entry] = (),
+        origin: Node | None = None,
     ):
         self.op = op
         self.name = name
@@ -68,6 +86,31 @@ class Node:
         self.attrs = attrs if attrs is not None else {}
         self.inputs = tuple(inputs)
         self.versions = None
+        self.serial = next(_serials)
+        self._origin = origin
+        self.fused = ()
+
+    @property
+    def origin(self) -> Node:
+        """The node of the user's graph that this one was made for."""
+        return self._origin or self
+
+    def become(self, op: Op, params: Params, inputs: Sequence[Entry]) -> Node:
+        """A node of the same name in the same place, with another operator, other parameters or other inputs."""
+        fresh = Node(op, self.name, params, self.attrs, inputs, self.origin)
+        fresh.fused = self.fused
+        return fresh
+
+    def reading(self, inputs: Sequence[Entry]) -> Node:
+        """The same node with other inputs; itself where they are the same."""
+        if self.op is None or all(a.node is b.node and a.index == b.index for a, b in zip(inputs, self.inputs, strict=True)):
+            return self
+        return self.become(self.op, self.params, inputs)
+
+    def stand_for(self, last: Node, names: tuple[str, ...]) -> None:
+        """Note of a node just made that it computes what several nodes did; it has the place of the last of them."""
+        self._origin = last.origin
+        self.fused = names
 
     @property
     def is_variable(self) -> bool:

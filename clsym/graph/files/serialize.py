@@ -55,19 +55,19 @@ def entry_versions(order: Iterable[Node]) -> tuple[dict[int, tuple[int, ...]], d
     versions: dict[int, tuple[int, ...]] = {}
     for node in order:
         if node.versions is not None:
-            versions[id(node)] = node.versions
+            versions[node.serial] = node.versions
             continue
         for i in node.aux_positions():
-            variable = id(node.inputs[i].node)
+            variable = node.inputs[i].node.serial
             writes[variable] = writes.get(variable, 0) + 1
-        versions[id(node)] = tuple(writes.get(id(e.node), 0) for e in node.inputs)
+        versions[node.serial] = tuple(writes.get(e.node.serial, 0) for e in node.inputs)
     return versions, writes
 
 
 def to_json(heads: Sequence[Entry]) -> str:
     """The graph below `heads` as the text that MXNet 1.9.1 writes for it."""
     order = topological(heads)
-    index = {id(node): i for i, node in enumerate(order)}
+    index = {node.serial: i for i, node in enumerate(order)}
     versions, writes = entry_versions(order)
     nodes: list[str] = []
     rows = [0]
@@ -75,11 +75,11 @@ def to_json(heads: Sequence[Entry]) -> str:
         fields = [f'"op": {_quote(node.op.name if node.op else "null")}', f'"name": {_quote(node.name)}']
         if node.attrs:
             fields.append('"attrs": ' + _dict(node.attrs, "      "))
-        entries = [(index[id(e.node)], e.index, v) for e, v in zip(node.inputs, versions[id(node)], strict=True)]
+        entries = [(index[e.node.serial], e.index, v) for e, v in zip(node.inputs, versions[node.serial], strict=True)]
         fields.append('"inputs": ' + _list(entries, "[{0[0]}, {0[1]}, {0[2]}]".format, "      "))
         nodes.append("    {\n      " + ", \n      ".join(fields) + "\n    }")
         rows.append(rows[-1] + (node.op.json_outputs(node.params) if node.op else 1))
-    outputs = [(index[id(h.node)], h.index, writes.get(id(h.node), 0)) for h in heads]
+    outputs = [(index[h.node.serial], h.index, writes.get(h.node.serial, 0)) for h in heads]
     return (
         '{\n  "nodes": [\n' + ", \n".join(nodes) + "\n  ], \n"
         '  "arg_nodes": ' + _list([i for i, n in enumerate(order) if n.is_variable], str, "  ") + ", \n"

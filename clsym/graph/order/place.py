@@ -1,8 +1,8 @@
-"""Devices: which context each node runs on, and the copies between them."""
+"""Devices: which context a node names, and the copies between them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ...context import Context
@@ -13,7 +13,7 @@ from ..contract.op import Entry, Node, Op
 from ..contract.registry import register
 from ..contract.spec import TensorSpec
 
-__all__ = ["Placement", "place"]
+__all__ = ["Placement", "bring_home", "group_context", "place"]
 
 
 class CrossDeviceCopy(Op):
@@ -39,7 +39,7 @@ class Placement:
     contexts : tuple of Context
         Those in use; the first is the default.
     device : dict of int to int
-        Identity of a node to a position in `contexts`.
+        Serial of a node to a position in `contexts`.
     """
 
     contexts: tuple[Context, ...]
@@ -52,72 +52,60 @@ def group_context(node: Node, default: Context, group2ctx: Mapping[str, Context]
     return group2ctx.get(group, default) if group else default
 
 
-def place(
-    heads: Sequence[Entry], default: Context, group2ctx: Mapping[str, Context], variables: Mapping[int, Context], origin: Mapping[int, int]
-) -> tuple[list[Entry], Placement, dict[int, int]]:
-    """Place every node and insert copies.
+def place(heads: Sequence[Entry], default: Context, context_of: Callable[[Node], Context]) -> tuple[list[Entry], Placement]:
+    """Insert the copies between devices.
 
     Parameters
     ----------
     heads : list of Entry
         Of the whole graph, gradients included.
-    variables : dict of int to Context
-        Where the arrays of the variables lie, by node identity.
-    origin : dict
-        Of `differentiate`; extended for rewritten nodes.
+    default : Context
+    context_of : callable
+        Where a node runs, or the array of a variable lies; decided before, since the form of the graph depends on it.
 
     Returns
     -------
-    heads, placement, origin
+    heads, placement
         The rewritten heads; nodes are new wherever an input changed.
     """
     order = topological(heads)
     contexts: list[Context] = [default]
-
-    def slot(ctx: Context) -> int:
-        if ctx not in contexts:
-            contexts.append(ctx)
-        return contexts.index(ctx)
-
     chosen: dict[int, int] = {}
     for node in order:
-        if node.is_variable:
-            chosen[id(node)] = slot(variables.get(id(node)) or group_context(node, default, group2ctx))
-        else:
-            chosen[id(node)] = slot(group_context(node, default, group2ctx))
-    if len(contexts) == 1 or all(chosen[id(n)] == 0 for n in order):
-        return list(heads), Placement((default,), dict.fromkeys(chosen, 0)), dict(origin)
+        ctx = context_of(node)
+        if ctx not in contexts:
+            contexts.append(ctx)
+        chosen[node.serial] = contexts.index(ctx)
+    if len(contexts) == 1 or not any(chosen.values()):
+        return list(heads), Placement((default,), dict.fromkeys(chosen, 0))
 
-    new_origin = dict(origin)
     rewritten: dict[int, Node] = {}
     copies: dict[tuple[int, int, int], Entry] = {}
     device: dict[int, int] = {}
-    keep: list[Node] = list(order)  # identities are keys: the old nodes must outlive the walk
     for node in order:
-        where = chosen[id(node)]
+        where = chosen[node.serial]
         inputs = []
         aux = set(node.aux_positions())
         for i, e in enumerate(node.inputs):
-            entry = Entry(rewritten[id(e.node)], e.index)
-            there = device[id(entry.node)]
-            if there != where and i not in aux:
-                k = (id(entry.node), entry.index, where)
+            entry = Entry(rewritten[e.node.serial], e.index)
+            if device[entry.node.serial] != where and i not in aux:
+                k = (entry.node.serial, entry.index, where)
                 if k not in copies:
-                    copy = Node(CROSS_COPY, f"{entry.name}_copy{where}", inputs=(entry,))
-                    device[id(copy)] = where
-                    if id(node) in origin:
-                        new_origin[id(copy)] = origin[id(node)]
+                    copy = Node(CROSS_COPY, f"{entry.name}_copy{where}", inputs=(entry,), origin=node.origin)
+                    device[copy.serial] = where
                     copies[k] = copy.out(0)
                 entry = copies[k]
             inputs.append(entry)
-        if node.is_variable or all(a.node is b.node for a, b in zip(inputs, node.inputs, strict=True)):
-            fresh = node
-        else:
-            fresh = Node(node.op, node.name, node.params, node.attrs, inputs)
-            if id(node) in origin:
-                new_origin[id(fresh)] = origin[id(node)]
-        rewritten[id(node)] = fresh
-        device[id(fresh)] = where
-    del keep
-    new_heads = [Entry(rewritten[id(h.node)], h.index) for h in heads]
-    return new_heads, Placement(tuple(contexts), device), new_origin
+        fresh = node.reading(inputs)
+        rewritten[node.serial] = fresh
+        device[fresh.serial] = where
+    return [Entry(rewritten[h.node.serial], h.index) for h in heads], Placement(tuple(contexts), device)
+
+
+def bring_home(entry: Entry, home: Context, placement: Placement) -> tuple[Entry, Placement]:
+    """A gradient lies where its variable lies: copied there if it was computed elsewhere."""
+    contexts = placement.contexts
+    if home not in contexts or contexts[placement.device[entry.node.serial]] == home:
+        return entry, placement
+    node = Node(CROSS_COPY, f"{entry.name}_home", inputs=(entry,), origin=entry.node.origin)
+    return node.out(0), Placement(contexts, {**placement.device, node.serial: contexts.index(home)})

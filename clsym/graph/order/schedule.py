@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ...base import env
@@ -46,7 +46,7 @@ _STATES = {"fast": 0, "default": 1_000, "exact": 200_000}
 def schedule(
     heads: Sequence[Entry],
     grads: Sequence[Entry],
-    origin: Mapping[int, int],
+    number: Callable[[Node], int],
     placement: Placement,
     specs: Mapping[tuple[int, int], TensorSpec],
 ) -> Schedule:
@@ -55,46 +55,46 @@ def schedule(
     A graph without backward part, on one device, is put into the order that needs the least memory (`order_for_memory`).
 
     Within the backward of one layer, what nobody waits for (gradients of parameters) comes first: the head gradient is then dead
-    by the time the gradient of the data is computed, which can take its memory.
+    by the time the gradient of the data is computed, which can take its memory. `number` tells the place of a node's origin in the graph.
     """
     forward = [n for n in topological(heads) if n.op is not None]
-    done = {id(n) for n in forward}
-    backward = [n for n in topological(grads) if n.op is not None and id(n) not in done]
+    done = {n.serial for n in forward}
+    backward = [n for n in topological(grads) if n.op is not None and n.serial not in done]
     certificate = "as given"
     if not backward and len(placement.contexts) == 1:
         found = order_for_memory(forward, heads, specs, _STATES.get(env("CLSYM_PLAN_EFFORT"), _STATES["default"]))
         forward, certificate = list(found.nodes), found.certificate
     result = list(forward)
     if backward:
-        result += _order_backward(backward, origin)
-    return Schedule(tuple(result), len(forward), tuple(placement.device.get(id(n), 0) for n in result), certificate)
+        result += _order_backward(backward, number)
+    return Schedule(tuple(result), len(forward), tuple(placement.device.get(n.serial, 0) for n in result), certificate)
 
 
-def _order_backward(nodes: list[Node], origin: Mapping[int, int]) -> list[Node]:
+def _order_backward(nodes: list[Node], number: Callable[[Node], int]) -> list[Node]:
     """Kahn's algorithm, taking the ready node of the latest layer first."""
-    inside = {id(n): n for n in nodes}
+    inside = {n.serial: n for n in nodes}
     readers: dict[int, list[Node]] = {}
     missing: dict[int, int] = {}
     for n in nodes:
-        producers = {id(e.node) for e in n.inputs if id(e.node) in inside}
-        missing[id(n)] = len(producers)
+        producers = {e.node.serial for e in n.inputs if e.node.serial in inside}
+        missing[n.serial] = len(producers)
         for p in producers:
             readers.setdefault(p, []).append(n)
-    rank = {id(n): i for i, n in enumerate(nodes)}
+    rank = {n.serial: i for i, n in enumerate(nodes)}
     heap: list[tuple[int, int, int, Node]] = []
 
     def push(n: Node) -> None:
-        heapq.heappush(heap, (-origin.get(id(n), 0), 1 if id(n) in readers else 0, rank[id(n)], n))
+        heapq.heappush(heap, (-number(n), 1 if n.serial in readers else 0, rank[n.serial], n))
 
     for n in nodes:
-        if missing[id(n)] == 0:
+        if missing[n.serial] == 0:
             push(n)
     result: list[Node] = []
     while heap:
         n = heapq.heappop(heap)[3]
         result.append(n)
-        for r in readers.get(id(n), ()):
-            missing[id(r)] -= 1
-            if missing[id(r)] == 0:
+        for r in readers.get(n.serial, ()):
+            missing[r.serial] -= 1
+            if missing[r.serial] == 0:
                 push(r)
     return result

@@ -43,7 +43,7 @@ class _Graph:
 
     def __init__(self, nodes: Sequence[Node], heads: Sequence[Entry], specs: Mapping[Key, TensorSpec]) -> None:
         self.nodes = list(nodes)
-        index = {id(n): i for i, n in enumerate(nodes)}
+        index = {n.serial: i for i, n in enumerate(nodes)}
         group: dict[Key, int] = {}
         self.size: list[int] = []
         self.readers: list[int] = []  # mask of steps
@@ -54,36 +54,36 @@ class _Graph:
         self.preds: list[int] = []
         for i, node in enumerate(self.nodes):
             assert node.op is not None
-            ins = [specs[(id(e.node), e.index)] for e in node.inputs]
-            outs = [specs[(id(node), k)] for k in range(node.num_outputs)]
+            ins = [specs[(e.node.serial, e.index)] for e in node.inputs]
+            outs = [specs[(node.serial, k)] for k in range(node.num_outputs)]
             views = node.op.view(node.params, ins, outs)
             reads = []
             for e in node.inputs:
-                g = group.get((id(e.node), e.index))
+                g = group.get((e.node.serial, e.index))
                 if g is not None and g not in reads:
                     reads.append(g)
                     self.readers[g] |= 1 << i
             writes = []
             for k, spec in enumerate(outs):
                 source = views.get(k)
-                g = group.get((id(node.inputs[source[0]].node), node.inputs[source[0]].index)) if source is not None else None
+                g = group.get((node.inputs[source[0]].node.serial, node.inputs[source[0]].index)) if source is not None else None
                 if g is None:
                     g = len(self.size)
                     self.size.append(spec.nbytes)
                     self.readers.append(0)
                     self.writer.append(i)
                     writes.append(g)
-                group[(id(node), k)] = g
+                group[(node.serial, k)] = g
             pairs = []
             for k, j in node.op.inplace(node.params, ins, outs):
-                a, b = group[(id(node), k)], group.get((id(node.inputs[j].node), node.inputs[j].index))
+                a, b = group[(node.serial, k)], group.get((node.inputs[j].node.serial, node.inputs[j].index))
                 if b is not None and a in writes and self.size[a] == self.size[b]:
                     pairs.append((a, b))
             self.reads.append(reads)
             self.writes.append(writes)
             self.takes.append(pairs)
-            self.preds.append(sum(1 << p for p in {index[id(e.node)] for e in node.inputs if id(e.node) in index}))
-        self.kept = {group[(id(h.node), h.index)] for h in heads if (id(h.node), h.index) in group}
+            self.preds.append(sum(1 << p for p in {index[e.node.serial] for e in node.inputs if e.node.serial in index}))
+        self.kept = {group[(h.node.serial, h.index)] for h in heads if (h.node.serial, h.index) in group}
 
     def run(self, step: int, done: int, live: int) -> tuple[int, int]:
         """(bytes while the step runs, bytes alive after it)."""

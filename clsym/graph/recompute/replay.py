@@ -119,8 +119,8 @@ class Tape:
         heavy, moved, marked = [], [], set()
         for s, node in enumerate(schedule.steps):
             assert node.op is not None
-            ins = [specs[(id(e.node), e.index)] for e in node.inputs]
-            outs = [specs[(id(node), i)] for i in range(node.num_outputs)]
+            ins = [specs[(e.node.serial, e.index)] for e in node.inputs]
+            outs = [specs[(node.serial, i)] for i in range(node.num_outputs)]
             operations, nbytes = node.op.cost(node.params, ins, outs)
             heavy.append(max(operations // 2, 1) if node.op.recompute == "heavy" else 0)
             moved.append(nbytes)

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
 
+from . import text
+from .figures import MemoryFigures
 from .picture import COLOURS, stack
-
-if TYPE_CHECKING:
-    from .memory_report import MemoryReport
 
 __all__ = ["render"]
 
 
-def render(report: MemoryReport) -> str:
+def render(report: MemoryFigures) -> str:
     """The page. ``page.html#conv1`` opens it with ``conv1`` in the search box."""
     base, height = stack(report)
     ranges = [
@@ -29,7 +27,7 @@ def render(report: MemoryReport) -> str:
         "chunks": sorted(base.values()),
         "peak": report.peak_step,
         "colours": COLOURS,
-        "text": report.text(rows=1 << 30),
+        "text": text.render(report, rows=1 << 30),
     }
     # inside a script element only "<" could end it or open a comment; "\u003c" is the same to a JSON parser
     payload = json.dumps(data).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...base import MXNetError
-
-if TYPE_CHECKING:
-    from .memory_report import MemoryReport
+from .figures import MemoryFigures
 
 __all__ = ["COLOURS", "draw", "stack"]
 
@@ -21,7 +19,7 @@ COLOURS = {
 """Of the kinds of live ranges."""
 
 
-def stack(report: MemoryReport) -> tuple[dict[tuple[str, int], int], int]:
+def stack(report: MemoryFigures) -> tuple[dict[tuple[str, int], int], int]:
     """Where each chunk of each device's arena starts when they are drawn one above the other, and the height of all."""
     base: dict[tuple[str, int], int] = {}
     height = 0
@@ -32,7 +30,7 @@ def stack(report: MemoryReport) -> tuple[dict[tuple[str, int], int], int]:
     return base, height
 
 
-def draw(report: MemoryReport, form: str) -> bytes:
+def draw(report: MemoryFigures, form: str) -> bytes:
     """The picture as a file's content: time across, offset up, a rectangle a live range, the bytes alive as a line.
 
     Raises

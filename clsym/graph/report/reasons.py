@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-if TYPE_CHECKING:
-    from ..plan import Plan
+from ..plan_data import PlanData
 
 __all__ = ["Refusal", "find_refusals"]
 
@@ -25,13 +24,13 @@ class Refusal(NamedTuple):
     reason: str
 
 
-def find_refusals(plan: Plan) -> list[Refusal]:
+def find_refusals(plan: PlanData) -> list[Refusal]:
     """Every candidate that the plan did not use, by step: declared in-place pairs and views, and inputs that die there undeclared."""
     return list(_Explainer(plan).run())
 
 
 class _Explainer:
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: PlanData) -> None:
         self.plan = plan
         self.memory = plan.memory
         self.key = {e: k for k, e in plan.externals.items()}

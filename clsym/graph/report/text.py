@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from .memory_report import MemoryReport
+from .figures import MemoryFigures
 
 __all__ = ["printable", "render", "show_bytes"]
 
@@ -34,7 +32,7 @@ def _cut(lines: Iterable[str], rows: int) -> list[str]:
     return found if len(found) <= rows else [*found[:rows], f"  ... and {len(found) - rows} more"]
 
 
-def render(report: MemoryReport, rows: int) -> str:
+def render(report: MemoryFigures, rows: int) -> str:
     """The report as text; lists are cut after `rows` lines."""
     plan = report.plan
     kind = "training" if plan.train else "inference"
@@ -67,7 +65,7 @@ def render(report: MemoryReport, rows: int) -> str:
     return "\n".join(lines)
 
 
-def _reasons(report: MemoryReport) -> list[str]:
+def _reasons(report: MemoryFigures) -> list[str]:
     """Refusals that differ only in names and numbers as one line with the first of them as the example."""
     groups: dict[str, list[str]] = {}
     for r in report.refused:

@@ -11,7 +11,7 @@ Forward and backward parts are fused apart: what lies between them is what stays
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from ...params import Params
 from ..contract.expression import CALLS, Expression, line_length, substitute
@@ -32,7 +32,7 @@ STATEMENTS = 24
 FUSED = "_fused_elementwise"
 
 
-@dataclass
+@dataclass(eq=False)
 class Fused:
     """A form of the graph: as it was, or the outcome of `fuse_elementwise`.
 
@@ -41,17 +41,11 @@ class Fused:
     schedule : Schedule
         With the groups where their last operators were.
     heads, grads : list of Entry
-    names : dict of int to (tuple of str)
-        Identity of each fused node to the names of the nodes that it stands for.
-    replaced : tuple of Node
-        To be kept while identities are keys: otherwise those of nodes that are gone may be given to new ones.
     """
 
     schedule: Schedule
     heads: list[Entry]
     grads: list[Entry]
-    names: dict[int, tuple[str, ...]] = field(default_factory=dict)
-    replaced: tuple[Node, ...] = ()
 
 
 class FusedNode(Node):
@@ -93,7 +87,7 @@ class _Fusion:
         self.donated = donated
         self.specs, self.lanes, self.train, self.most_outputs = specs, schedule.lanes, train, most_outputs
         self.steps, self.forward = schedule.steps, schedule.forward
-        self.position = {id(node): i for i, node in enumerate(self.steps)}
+        self.position = {node.serial: i for i, node in enumerate(self.steps)}
         self.wanted = {key(e) for e in (*heads, *grads)}
         self.readers: dict[Key, list[Node]] = {}
         self.home: dict[Key, Key] = {}  # views live where their source lives
@@ -112,33 +106,33 @@ class _Fusion:
         op = node.op
         assert op is not None
         ins = [self.specs[key(e)] for e in node.inputs]
-        outs = [self.specs[(id(node), i)] for i in range(node.num_outputs)]
+        outs = [self.specs[(node.serial, i)] for i in range(node.num_outputs)]
         for e in node.inputs:
             self.readers.setdefault(key(e), []).append(node)
         views = op.view(node.params, ins, outs)
         for k in range(len(outs)):
-            home = self.lives(node.inputs[views[k][0]]) if k in views else (id(node), k)
-            self.home[(id(node), k)] = home
-            self.tenants.setdefault(home, []).append((id(node), k))
+            home = self.lives(node.inputs[views[k][0]]) if k in views else (node.serial, k)
+            self.home[(node.serial, k)] = home
+            self.tenants.setdefault(home, []).append((node.serial, k))
         self.mutated |= {self.lives(node.inputs[i]) for i in op.mutates(node.params, self.train)}
         if len(outs) != 1 or not outs[0].size or not outs[0].dtype.startswith("float"):
             return
-        if (id(node), 0) not in self.wanted and any(key(e) in self.donated for e in node.inputs):
+        if (node.serial, 0) not in self.wanted and any(key(e) in self.donated for e in node.inputs):
             return  # the caller gave the argument's memory for this result, and may look for it there
         kind = compute_type(outs[0].dtype)
         if any(s.dtype.startswith("float") and compute_type(s.dtype) != kind for s in ins):
             return
         found = op.expression(node.params, ins, outs)
         if found is not None and not CALLS.search(found.text) and line_length((s.shape for s in ins), outs[0].shape) is not None:
-            self.expressions[id(node)] = found
-            self.groups[id(node)] = _Group([node], self.position[id(node)], {key(e): e for e in node.inputs}, [node])
+            self.expressions[node.serial] = found
+            self.groups[node.serial] = _Group([node], self.position[node.serial], {key(e): e for e in node.inputs}, [node])
 
     # ------------------------------------------------------------------------------------------------------- what may join
 
     def run(self) -> list[_Group]:
         """The groups of several operators, in the order of the schedule."""
         for node in self.steps:
-            group = self.groups.get(id(node))
+            group = self.groups.get(node.serial)
             while group is not None and self._grow(group):
                 pass
         found = {id(g): g for g in self.groups.values() if len(g.members) > 1}
@@ -146,21 +140,21 @@ class _Fusion:
 
     def _grow(self, group: _Group) -> bool:
         for entry in group.reads.values():
-            other = self.groups.get(id(entry.node))
+            other = self.groups.get(entry.node.serial)
             if other is None or not self._fit(other, group):
                 continue
             both = self._together(other, group)
             if both is not None and self._keeps_memory(other, group, len(both.outputs) > 1):
                 group.members, group.reads, group.outputs = both.members, both.reads, both.outputs
                 for node in other.members:
-                    self.groups[id(node)] = group
+                    self.groups[node.serial] = group
                 return True
         return False
 
     def _fit(self, producer: _Group, group: _Group) -> bool:
         """Whether two groups have the same shape, type and place, and may run together where the second does."""
         a, b = producer.root, group.root
-        x, y = self.specs[(id(a), 0)], self.specs[(id(b), 0)]
+        x, y = self.specs[(a.serial, 0)], self.specs[(b.serial, 0)]
         if x.shape != y.shape or compute_type(x.dtype) != compute_type(y.dtype):
             return False
         if self.lanes[producer.at] != self.lanes[group.at] or (producer.at < self.forward) != (group.at < self.forward):
@@ -168,32 +162,34 @@ class _Fusion:
         if attribute(a, "force_mirroring") != attribute(b, "force_mirroring"):
             return False
         for n in producer.outputs:
-            for reader in self.readers.get((id(n), 0), ()):
-                other = self.groups.get(id(reader))
+            for reader in self.readers.get((n.serial, 0), ()):
+                other = self.groups.get(reader.serial)
                 if other is not group and other is not producer and self._runs(reader) <= group.at:
                     return False  # somebody needs it earlier
         return True
 
     def _together(self, producer: _Group, group: _Group) -> _Group | None:
         """The group of both; None where it would have too many or unsuitable tensors."""
-        members = sorted([*producer.members, *group.members], key=lambda n: self.position[id(n)])
-        inside = {id(n) for n in members}
-        reads = {k: e for k, e in (producer.reads | group.reads).items() if id(e.node) not in inside}
+        members = sorted([*producer.members, *group.members], key=lambda n: self.position[n.serial])
+        inside = {n.serial for n in members}
+        reads = {k: e for k, e in (producer.reads | group.reads).items() if e.node.serial not in inside}
         outputs = [
-            n for n in reversed(members) if (id(n), 0) in self.wanted or any(id(r) not in inside for r in self.readers.get((id(n), 0), ()))
+            n
+            for n in reversed(members)
+            if (n.serial, 0) in self.wanted or any(r.serial not in inside for r in self.readers.get((n.serial, 0), ()))
         ]
         if len(members) > STATEMENTS or len(reads) > OPERANDS or len(outputs) > self.most_outputs:
             return None
-        if len({self.specs[(id(n), 0)].dtype for n in outputs}) > 1:
+        if len({self.specs[(n.serial, 0)].dtype for n in outputs}) > 1:
             return None  # results of one size take over operands of that size, whichever they are
-        shape = self.specs[(id(group.root), 0)].shape
+        shape = self.specs[(group.root.serial, 0)].shape
         if line_length((self.specs[k].shape for k in reads), shape) is None:
             return None
         return _Group(members, group.at, reads, outputs)
 
     def _keeps_memory(self, producer: _Group, group: _Group, several: bool) -> bool:
         """Whether what the producer reads may stay until the group runs."""
-        size = self.specs[(id(group.root), 0)].nbytes
+        size = self.specs[(group.root.serial, 0)].nbytes
         longer: dict[Key, int] = {}
         takeable = False
         for k, entry in producer.reads.items():
@@ -203,7 +199,7 @@ class _Fusion:
             if home[0] not in self.position or any(t in self.wanted for t in self.tenants[home]):
                 continue  # the caller's
             readers = [r for t in self.tenants[home] for r in self.readers.get(t, ())]
-            last = max((self._runs(r) for r in readers if self.groups.get(id(r)) is not producer), default=-1)
+            last = max((self._runs(r) for r in readers if self.groups.get(r.serial) is not producer), default=-1)
             if last < group.at:
                 longer[home] = self.specs[home].nbytes
                 takeable |= self.specs[k].nbytes == longer[home] == size
@@ -211,59 +207,60 @@ class _Fusion:
             return True
         if several and set(longer.values()) != {size}:
             return False
-        if all(self.groups.get(id(n)) in (producer, group) for n in self.steps[producer.at + 1 : group.at]):
+        if all(self.groups.get(n.serial) in (producer, group) for n in self.steps[producer.at + 1 : group.at]):
             return True  # one after the other
-        saved = sum(self.specs[(id(n), 0)].nbytes for n in producer.outputs if (id(n), 0) not in self.wanted)
+        saved = sum(self.specs[(n.serial, 0)].nbytes for n in producer.outputs if (n.serial, 0) not in self.wanted)
         return sum(longer.values()) <= saved and takeable
 
     def _runs(self, node: Node) -> int:
-        group = self.groups.get(id(node))
-        return group.at if group is not None else self.position[id(node)]
+        group = self.groups.get(node.serial)
+        return group.at if group is not None else self.position[node.serial]
 
     # ------------------------------------------------------------------------------------------------------- the new graph
 
     def _walk(self, members: Sequence[Node]) -> tuple[list[Entry], list[Node]]:
         """Operands and members of a group in depth-first order from its last member: the same for groups of the same structure."""
-        inside = {id(n) for n in members}
+        inside = {n.serial for n in members}
         operands: dict[Key, Entry] = {}
         order: dict[int, Node] = {}
         for last in reversed(members):
-            if id(last) in order:
+            if last.serial in order:
                 continue
             stack = [(last, 0)]
             while stack:
                 node, i = stack.pop()
                 if i == len(node.inputs):
-                    order[id(node)] = node
+                    order[node.serial] = node
                     continue
                 stack.append((node, i + 1))
                 entry = node.inputs[i]
-                if id(entry.node) not in inside:
+                if entry.node.serial not in inside:
                     operands.setdefault(key(entry), entry)
-                elif id(entry.node) not in order:
+                elif entry.node.serial not in order:
                     stack.append((entry.node, 0))
         return list(operands.values()), list(order.values())
 
     def node_of(self, group: _Group, now: Mapping[Key, Entry]) -> Node:
         """The step that a group becomes; `now` are the entries that others have become."""
         operands, order = self._walk(group.members)
-        value = {key(e): f"x{i}" for i, e in enumerate(operands)} | {(id(n), 0): f"v{k}" for k, n in enumerate(order)}
+        value = {key(e): f"x{i}" for i, e in enumerate(operands)} | {(n.serial, 0): f"v{k}" for k, n in enumerate(order)}
         statements, numbers = list[tuple[str, str]](), list[float]()
         for node in order:
-            expression = self.expressions[id(node)]
+            expression = self.expressions[node.serial]
             names = {name: value[key(e)] for name, e in zip(expression.operands, node.inputs, strict=True)}
             for name, number in expression.numbers:
                 if substitute(expression.text, {name: ""}) != expression.text:
                     names[name] = f"s{len(numbers)}"
                     numbers.append(number)
-            statements.append((substitute(expression.text, names), self.specs[(id(node), 0)].dtype))
+            statements.append((substitute(expression.text, names), self.specs[(node.serial, 0)].dtype))
         root = group.root
-        results = tuple(int(value[(id(n), 0)][1:]) for n in group.outputs)
+        results = tuple(int(value[(n.serial, 0)][1:]) for n in group.outputs)
         params = Params({
             "statements": tuple(statements), "results": results, "numbers": tuple(numbers),
-            "shape": self.specs[(id(root), 0)].shape, "label": "+".join(n.op.name for n in order if n.op), "num_args": len(operands),
+            "shape": self.specs[(root.serial, 0)].shape, "label": "+".join(n.op.name for n in order if n.op), "num_args": len(operands),
         })  # fmt: skip
-        node = FusedNode(find_op(FUSED), root.name, params, root.attrs, [now.get(key(e), e) for e in operands])
+        node = FusedNode(find_op(FUSED), root.name, params, root.attrs, [now.get(key(e), e) for e in operands], root.origin)
+        node.fused = tuple(n.name for n in group.members)
         node.entry_names = tuple(n.output_name(0) for n in group.outputs)
         return node
 
@@ -290,7 +287,7 @@ def fused_within(plain: Fused, fuse: Callable[[bool], Fused], arena_bytes: Calla
     """
     for several in (True, False):
         found = fuse(several) if not again else plain
-        if not found.names:
+        if found is plain:
             break
         need = arena_bytes(found)
         if need <= arena_bytes(plain) and (limit is None or need <= limit):
@@ -299,9 +296,8 @@ def fused_within(plain: Fused, fuse: Callable[[bool], Fused], arena_bytes: Calla
 
 
 def fuse_elementwise(
-    plain: Fused, specs: MutableMapping[Key, TensorSpec], origin: MutableMapping[int, int], train: bool, donated: frozenset[Key],
-    several: bool = True,
-) -> Fused:  # fmt: skip
+    plain: Fused, specs: MutableMapping[Key, TensorSpec], train: bool, donated: frozenset[Key], several: bool = True
+) -> Fused:
     """Fuse a scheduled graph, gradients included.
 
     Parameters
@@ -310,8 +306,6 @@ def fuse_elementwise(
         The graph as it was.
     specs : dict
         Of every entry; extended for the nodes that are made.
-    origin : dict of int to int
-        Identity of a node to the number that its random draws depend on; extended.
     train : bool
         Of the plan.
     donated : set of Key
@@ -321,35 +315,29 @@ def fuse_elementwise(
     """
     schedule, heads, grads = plain.schedule, plain.heads, plain.grads
     fusion = _Fusion(schedule, heads, grads, specs, train, OUTPUTS if several else 1, donated)
-    group_of = {id(n): g for g in fusion.run() for n in g.members}
+    group_of = {n.serial: g for g in fusion.run() for n in g.members}
     if not group_of:
         return plain
-    names: dict[int, tuple[str, ...]] = {}
     now: dict[Key, Entry] = {}
     steps: list[Node] = []
     lanes: list[int] = []
     forward = 0
     for node, lane in zip(schedule.steps, schedule.lanes, strict=True):
-        group = group_of.get(id(node))
+        group = group_of.get(node.serial)
         if group is not None:
             if node is not group.root:
                 continue
             fresh = fusion.node_of(group, now)
-            names[id(fresh)] = tuple(n.name for n in group.members)
-        elif any(key(e) in now for e in node.inputs):
-            fresh = Node(node.op, node.name, node.params, node.attrs, [now.get(key(e), e) for e in node.inputs])
         else:
-            fresh = node
+            fresh = node.reading([now.get(key(e), e) for e in node.inputs])
         if fresh is not node:
             results = group.outputs if group else [node] * node.num_outputs
             for i, source in enumerate(results):
-                k = (id(source), 0 if group else i)
+                k = (source.serial, 0 if group else i)
                 now[k] = fresh.out(i)
-                specs[(id(fresh), i)] = specs[k]
-            if id(node) in origin:
-                origin[id(fresh)] = origin[id(node)]
-        forward += fusion.position[id(node)] < schedule.forward
+                specs[(fresh.serial, i)] = specs[k]
+        forward += fusion.position[node.serial] < schedule.forward
         steps.append(fresh)
         lanes.append(lane)
     rewritten = replace(schedule, steps=tuple(steps), forward=forward, lanes=tuple(lanes))
-    return Fused(rewritten, [now.get(key(e), e) for e in heads], [now.get(key(e), e) for e in grads], names, schedule.steps)
+    return Fused(rewritten, [now.get(key(e), e) for e in heads], [now.get(key(e), e) for e in grads])

@@ -26,32 +26,29 @@ class Hoisted:
         A new variable for each prepared value.
     sources : list of Entry
         The prepared values, in the same order.
-    position : dict of int to int
-        Identity of each rebuilt node to that of the node it was, for numbers that are kept by identity.
     """
 
     heads: list[Entry]
     variables: list[Node]
     sources: list[Entry]
-    position: dict[int, int]
 
 
 def _movable(order: Sequence[Node], heads: Sequence[Entry]) -> set[int]:
-    """Identities of the nodes that prepare parameters, and of those that nothing but these read."""
+    """Serials of the nodes that prepare parameters, and of those that nothing but these read."""
     fixed: set[int] = set()  # follow from variables alone, and may be computed once
     for node in order:
         op = node.op
-        if op is None or (not op.random and not node.aux_positions() and all(id(e.node) in fixed for e in node.inputs)):
-            fixed.add(id(node))
+        if op is None or (not op.random and not node.aux_positions() and all(e.node.serial in fixed for e in node.inputs)):
+            fixed.add(node.serial)
     readers = consumers(order)
-    outputs = {id(h.node) for h in heads}
+    outputs = {h.node.serial for h in heads}
     movable: set[int] = set()
     for node in reversed(order):
-        if node.op is None or id(node) not in fixed:
+        if node.op is None or node.serial not in fixed:
             continue
-        read_by = [r for i in range(node.num_outputs) for r, _ in readers.get((id(node), i), ())]
-        if node.op.prepares or (read_by and id(node) not in outputs and all(id(r) in movable for r in read_by)):
-            movable.add(id(node))
+        read_by = [r for i in range(node.num_outputs) for r, _ in readers.get((node.serial, i), ())]
+        if node.op.prepares or (read_by and node.serial not in outputs and all(r.serial in movable for r in read_by)):
+            movable.add(node.serial)
     return movable
 
 
@@ -62,25 +59,18 @@ def hoist(heads: Sequence[Entry]) -> Hoisted:
     variables: dict[tuple[int, int], Node] = {}
     sources: list[Entry] = []
     rebuilt: dict[int, Node] = {}
-    position: dict[int, int] = {}
 
     def now(e: Entry) -> Entry:
-        if id(e.node) not in movable:
-            return Entry(rebuilt[id(e.node)], e.index)
-        k = (id(e.node), e.index)
+        if e.node.serial not in movable:
+            return Entry(rebuilt[e.node.serial], e.index)
+        k = (e.node.serial, e.index)
         if k not in variables:
-            assert e.node.op is not None
-            attrs = {a: v for a, v in e.node.attrs.items() if a in ("__ctx_group__", "ctx_group")}
-            variables[k] = Node(None, e.name, attrs=attrs)
+            variables[k] = Node(None, e.name, origin=e.node.origin)
             sources.append(e)
         return variables[k].out(0)
 
     for node in order:
-        if id(node) in movable:
+        if node.serial in movable:
             continue
-        inputs = [now(e) for e in node.inputs]
-        same = all(a.node is b.node for a, b in zip(inputs, node.inputs, strict=True))
-        fresh = node if same else Node(node.op, node.name, node.params, node.attrs, inputs)
-        rebuilt[id(node)] = fresh
-        position[id(fresh)] = id(node)
-    return Hoisted([now(h) for h in heads], list(variables.values()), sources, position)
+        rebuilt[node.serial] = node.reading([now(e) for e in node.inputs])
+    return Hoisted([now(h) for h in heads], list(variables.values()), sources)

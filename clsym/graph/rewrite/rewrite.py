@@ -21,11 +21,10 @@ from ..contract.registry import find_op
 from ..contract.spec import TensorSpec
 from ..contract.traits import DeviceTraits
 
-__all__ = ["Activate", "Add", "Affine", "Blocked", "Request", "Rewrite", "Rewritten", "rewrite_graph"]
+__all__ = ["Activate", "Add", "Affine", "Blocked", "Request", "Rewrite", "rewrite_graph"]
 
 Key = tuple[int, int]
 _REORDERS = ("_to_blocked", "_from_blocked")
-_INHERITED = ("__ctx_group__", "ctx_group", "__force_mirroring__")
 
 
 @dataclass(frozen=True)
@@ -71,24 +70,6 @@ class _Form:
     spec: TensorSpec
 
 
-@dataclass
-class Rewritten:
-    """The outcome of `rewrite_graph`.
-
-    Attributes
-    ----------
-    heads : list of Entry
-    position : dict of int to int
-        Identity of each new node to the number that the node it stands for had.
-    fused : dict of int to (tuple of str)
-        Identity of a node that took others over to their names.
-    """
-
-    heads: list[Entry]
-    position: dict[int, int]
-    fused: dict[int, tuple[str, ...]]
-
-
 class Rewrite:
     """What `Op.rewrite` works with: one node of the user's graph, its inputs rewritten already.
 
@@ -108,8 +89,8 @@ class Rewrite:
         self.node = node
         self.traits = traits
         self.train = walk.train
-        self.ins = [walk.specs[(id(e.node), e.index)] for e in node.inputs]
-        self.outs = [walk.specs[(id(node), i)] for i in range(node.num_outputs)]
+        self.ins = [walk.specs[(e.node.serial, e.index)] for e in node.inputs]
+        self.outs = [walk.specs[(node.serial, i)] for i in range(node.num_outputs)]
 
     @property
     def p(self) -> Params:
@@ -123,7 +104,7 @@ class Rewrite:
 
     def _form(self, i: int) -> _Form:
         e = self.node.inputs[i]
-        return self._walk.forms[(id(e.node), e.index)]
+        return self._walk.forms[(e.node.serial, e.index)]
 
     def is_blocked(self, i: int) -> bool:
         """Whether input `i` exists in blocked layout on this device."""
@@ -158,7 +139,7 @@ class Rewrite:
 
     def used(self, output: int) -> bool:
         """Whether anybody reads an output of the node."""
-        return self._walk.readers.get((id(self.node), output), 0) > 0
+        return self._walk.readers.get((self.node.serial, output), 0) > 0
 
     def apply(self, op: str, *inputs: Entry, **params: Any) -> Entry:
         """Output 0 of a new node; parameters are typed values."""
@@ -167,15 +148,14 @@ class Rewrite:
     def node_of(self, op_name: str, inputs: Sequence[Entry], params: Mapping[str, Any]) -> Node:
         """A new node in the place of the one that is rewritten."""
         op = find_op(op_name)
-        attrs = {k: v for k, v in self.node.attrs.items() if k in _INHERITED}
         # what prepares something beside the node has a name of its own
         name = f"{inputs[0].name}{op_name}" if op_name in _REORDERS else f"{self.node.name}{op_name}" if op.prepares else self.node.name
-        return self._walk.number(Node(op, name, op.parse(params), attrs, inputs), self.node)
+        return Node(op, name, op.parse(params), inputs=inputs, origin=self.node.origin)
 
     def alike(self, node: Node, op_name: str) -> Node:
         """The same node with another operator that has its parameters and more."""
         op = find_op(op_name)
-        return Node(op, node.name, op.parse(dict(node.params.items())), node.attrs, node.inputs)
+        return node.become(op, op.parse(dict(node.params.items())), node.inputs)
 
     def add(self, i: int, other: int) -> list[Entry | Blocked] | None:
         """Let the producer of input `i` add input `other`, of the same shape and type; see `absorb`."""
@@ -194,7 +174,7 @@ class Rewrite:
         form = self._form(i)
         entry = form.blocked if form.blocked is not None else form.plain
         assert entry is not None
-        if self._walk.readers.get((id(e.node), e.index), 0) != 1 or entry.index != 0 or entry.node.op is None:
+        if self._walk.readers.get((e.node.serial, e.index), 0) != 1 or entry.index != 0 or entry.node.op is None:
             return None
         if self._walk.group(entry.node) != self._walk.group(self.node) or (form.plain is not None and form.blocked is not None):
             return None
@@ -206,8 +186,7 @@ class Rewrite:
             if node is None:
                 return None
         assert node is not None
-        self._walk.number(node, self.node)
-        self._walk.fused[id(node)] = (*self._walk.fused.get(id(entry.node), (entry.node.name,)), self.node.name)
+        node.stand_for(self.node, (*(entry.node.fused or (entry.node.name,)), self.node.name))
         return [Blocked(node.out(0)) if form.blocked is not None else node.out(0)]
 
 
@@ -217,7 +196,6 @@ class _Walk:
         heads: Sequence[Entry],
         specs: Mapping[Key, TensorSpec],
         train: bool,
-        position: Mapping[int, int],
         traits_of: Callable[[Node], DeviceTraits],
         group: Callable[[Node], Any],
     ) -> None:
@@ -226,49 +204,35 @@ class _Walk:
         self.train = train
         self.traits_of = traits_of
         self.group = group
-        self.position = dict(position)
-        self.fused: dict[int, tuple[str, ...]] = {}
         self.forms: dict[Key, _Form] = {}
-        self.made: list[Node] = []  # identities are keys: they must outlive the walk
         self.order = topological(heads)
         self.readers: dict[Key, int] = {}
         for e in [*heads, *(e for node in self.order for e in node.inputs)]:
-            self.readers[(id(e.node), e.index)] = self.readers.get((id(e.node), e.index), 0) + 1
+            self.readers[(e.node.serial, e.index)] = self.readers.get((e.node.serial, e.index), 0) + 1
 
-    def number(self, node: Node, source: Node) -> Node:
-        """Note what a new node stands for."""
-        self.made.append(node)
-        if id(source) in self.position:
-            self.position[id(node)] = self.position[id(source)]
-        return node
-
-    def run(self) -> Rewritten:
+    def run(self) -> list[Entry]:
         for node in self.order:
             if node.op is None:
-                self.forms[(id(node), 0)] = _Form(node.out(0), None, self.specs[(id(node), 0)])
+                self.forms[(node.serial, 0)] = _Form(node.out(0), None, self.specs[(node.serial, 0)])
                 continue
             r = Rewrite(self, node, self.traits_of(node))
             results = node.op.rewrite(r)
             if results is None:
                 results = self.as_it_is(r)
             for i, result in enumerate(results):
-                spec = self.specs[(id(node), i)]
+                spec = self.specs[(node.serial, i)]
                 form = _Form(None, result.entry, spec) if isinstance(result, Blocked) else _Form(result, None, spec)
-                self.forms[(id(node), i)] = form
+                self.forms[(node.serial, i)] = form
         heads = []
         for h in self.heads:
-            form = self.forms[(id(h.node), h.index)]
+            form = self.forms[(h.node.serial, h.index)]
             if form.plain is None:
                 assert form.blocked is not None
                 op = find_op("_from_blocked")
-                source = form.blocked.node
-                attrs = {k: v for k, v in source.attrs.items() if k in _INHERITED}
-                node = Node(op, f"{h.name}_from_blocked", op.parse({"channels": form.spec.shape[1]}), attrs, (form.blocked,))
-                form.plain = self.number(node, source).out(0)
+                params = op.parse({"channels": form.spec.shape[1]})
+                form.plain = Node(op, f"{h.name}_from_blocked", params, inputs=(form.blocked,), origin=form.blocked.node.origin).out(0)
             heads.append(form.plain)
-        alive = {id(node) for node in topological(heads)}  # the others' identities may be given to nodes of later passes
-        position = {k: v for k, v in self.position.items() if k in alive}
-        return Rewritten(heads, position, {k: v for k, v in self.fused.items() if k in alive})
+        return heads
 
     def as_it_is(self, r: Rewrite) -> list[Entry | Blocked]:
         """The node itself, on rewritten inputs: blocked ones if it works on each element alone."""
@@ -278,11 +242,8 @@ class _Walk:
         kind = op.pointwise(node.params) if n and all(r.is_blocked(i) and r.ins[i].shape == r.ins[0].shape for i in range(n)) else ""
         if kind and (r.ins[0].shape[1] % r.block == 0 or kind == "zero"):
             inputs = [r.blocked(i) for i in range(n)]
-            fresh = self.number(Node(op, node.name, node.params, node.attrs, inputs), node)
-            return [Blocked(fresh.out(0))]
-        inputs = [r.plain(i) for i in range(n)]
-        if any(a.node is not b.node or a.index != b.index for a, b in zip(inputs, node.inputs, strict=True)):
-            node = self.number(Node(op, node.name, node.params, node.attrs, inputs), node)
+            return [Blocked(node.reading(inputs).out(0))]
+        node = node.reading([r.plain(i) for i in range(n)])
         return [node.out(i) for i in range(node.num_outputs)]
 
 
@@ -291,11 +252,10 @@ def rewrite_graph(
     specs: Mapping[Key, TensorSpec],
     *,
     train: bool,
-    position: Mapping[int, int],
     traits_of: Callable[[Node], DeviceTraits],
     group: Callable[[Node], Any],
-) -> Rewritten:
-    """Rewrite a graph, before differentiation.
+) -> list[Entry]:
+    """The heads of a graph rewritten, before differentiation.
 
     Parameters
     ----------
@@ -304,11 +264,9 @@ def rewrite_graph(
         Of every entry.
     train : bool
         Whether gradients may be asked for: then nothing is folded that has none.
-    position : dict of int to int
-        Numbers of the nodes, by identity.
     traits_of : callable
         A node to the traits of the device that it will run on.
     group : callable
         A node to what must be equal for two nodes to be merged: where they run.
     """
-    return _Walk(heads, specs, train, position, traits_of, group).run()
+    return _Walk(heads, specs, train, traits_of, group).run()

@@ -161,7 +161,7 @@ class Convolution(Op):
             return None if r.traits.is_cpu else with_epilogue(r.alike(node, "_fused_convolution"), request)
         bias = None if node.params.no_bias else node.inputs[2]
         inputs = (node.inputs[0], r.apply("_scale_filters", node.inputs[1], request.scale), shifted(r, bias, request))
-        return Node(self, node.name, self.parse({**dict(node.params.items()), "no_bias": False}), node.attrs, inputs)
+        return node.become(self, self.parse({**dict(node.params.items()), "no_bias": False}), inputs)
 
     def gradient(self, g: Gradient) -> Sequence[Entry | None]:
         found: list[Entry | None] = [None] * len(g.ins)

@@ -149,10 +149,10 @@ class BlockedBatchNorm(_Forward):
         if p.act_type != "none":
             return None
         if isinstance(request, Activate) and request.kind == "relu":
-            return Node(self, node.name, self.parse({**dict(p.items()), "act_type": "relu"}), node.attrs, inputs)
+            return node.become(self, self.parse({**dict(p.items()), "act_type": "relu"}), inputs)
         if isinstance(request, Add) and not p.with_residual:
             inputs.insert(3, request.entry)
-            return Node(self, node.name, self.parse({**dict(p.items()), "with_residual": True}), node.attrs, inputs)
+            return node.become(self, self.parse({**dict(p.items()), "with_residual": True}), inputs)
         return None
 
     def mutates(self, p: Params, train: bool) -> Sequence[int]:
@@ -167,7 +167,7 @@ class BlockedBatchNorm(_Forward):
         given = {k: getattr(p, k) for k in op.params}
         residual = node.inputs[3:4] if p.with_residual else ()
         inputs = (*node.inputs[:3], node.out(1), node.out(2), *residual)
-        return Node(op, node.name, op.parse(given), node.attrs, inputs)
+        return node.become(op, op.parse(given), inputs)
 
     def gradient(self, g: Gradient) -> Sequence[Entry | None]:
         given = {k: getattr(g.p, k) for k in _BACKWARD_PARAMS}

@@ -180,5 +180,5 @@ def with_activation(node: Node, request: Request, r: Rewrite) -> Node | None:
     if r.train or not r.traits.is_cpu or r.outs[0].dtype != "float32" or not r.ins[0].size or not isinstance(request, Activate):
         return None
     op = find_op("_packed_fully_connected")
-    plain = Node(op, node.name, op.parse({**dict(node.params.items()), "panel": 0}), node.attrs, node.inputs)
+    plain = node.become(op, op.parse({**dict(node.params.items()), "panel": 0}), node.inputs)
     return with_epilogue(plain, request)

@@ -222,7 +222,7 @@ class BatchNorm(Op):
         p = node.params
         given = {"eps": p.eps, "fix_gamma": p.fix_gamma, "axis": getattr(p, "axis", 1), "inverse": self.inverse}
         op = find_op("_batch_norm_apply")
-        return Node(op, node.name, op.parse(given), node.attrs, (*node.inputs[:3], node.out(1), node.out(2)))
+        return node.become(op, op.parse(given), (*node.inputs[:3], node.out(1), node.out(2)))
 
     def gradient(self, g: Gradient) -> Sequence[Entry | None]:
         given = {"eps": g.p.eps, "fix_gamma": g.p.fix_gamma, "use_global_stats": g.p.use_global_stats, "axis": getattr(g.p, "axis", 1)}

@@ -24,9 +24,9 @@ def with_epilogue(node: Node, request: Request) -> Node | None:
         if not isinstance(kinds, Enum) or request.kind not in kinds.choices:
             return None
         more = {"act_type": request.kind, "act_low": request.low, "act_high": request.high}
-        return Node(op, node.name, op.parse({**dict(p.items()), **more}), node.attrs, node.inputs)
+        return node.become(op, op.parse({**dict(p.items()), **more}), node.inputs)
     if isinstance(request, Add) and not p.with_residual:
-        return Node(op, node.name, op.parse({**dict(p.items()), "with_residual": True}), node.attrs, (*node.inputs, request.entry))
+        return node.become(op, op.parse({**dict(p.items()), "with_residual": True}), (*node.inputs, request.entry))
     return None
 
 
@@ -50,4 +50,4 @@ def over_packed_weight(node: Node, request: Request, r: Rewrite) -> Node | None:
     packed = r.node_of(pack.op.name, (weight,), dict(pack.params.items())).out(0)
     shift = shifted(r, None if p.no_bias else node.inputs[2].node.inputs[0], request)
     inputs = (node.inputs[0], packed, r.apply("_pad_channels", shift, block=pack.params.block))
-    return Node(op, node.name, op.parse({**dict(p.items()), "no_bias": False}), node.attrs, inputs)
+    return node.become(op, op.parse({**dict(p.items()), "no_bias": False}), inputs)

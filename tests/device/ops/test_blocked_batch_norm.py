@@ -134,10 +134,10 @@ def test_statistics_and_computing_again(device, inverse):
                 assert other is node
                 continue
             _, inputs, _ = make(case, 1)
-            values = dict(zip([(id(e.node), e.index) for e in node.inputs], inputs, strict=True))
-            values |= {(id(node), 1): mean_out, (id(node), 2): spread}
+            values = dict(zip([(e.node.serial, e.index) for e in node.inputs], inputs, strict=True))
+            values |= {(node.serial, 1): mean_out, (node.serial, 2): spread}
             again_params = {k: getattr(other.params, k) for k in other.op.params}
-            again = run_op(device, other.op.name, [values[(id(e.node), e.index)] for e in other.inputs], again_params)
+            again = run_op(device, other.op.name, [values[(e.node.serial, e.index)] for e in other.inputs], again_params)
             assert np.array_equal(again[0].view(np.uint32), y.view(np.uint32))
 
 
