@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..base import MXNetError
+from .contract.facets import Accumulating
 from .contract.ir import topological
 from .contract.op import Entry, Gradient, Node
-from .contract.registry import find_op
+from .contract.registry import facet, find_op
 from .contract.spec import TensorSpec
 
 __all__ = ["differentiate"]
@@ -69,7 +70,8 @@ def differentiate(
         if have is None:
             sums[k] = grad
             return
-        added = grad.node.op.added(grad.node, have) if own and grad.node.op is not None and grad.index == 0 else None
+        summing = facet(grad.node.op, Accumulating) if own and grad.node.op is not None and grad.index == 0 else None
+        added = summing.added(grad.node, have) if summing is not None else None
         if added is None:
             sums[k] = make("_grad_add", (have, grad), {}, target.node.name).out(0)
         else:

@@ -9,8 +9,10 @@ from typing import NamedTuple
 
 from ..base import MXNetError
 from ..params import Params
+from .contract.facets import Assembled, Recomputable
 from .contract.kernel_call import KernelCall, LowerContext, Rng, Temp
 from .contract.op import Node, Op
+from .contract.registry import facet
 from .contract.spec import TensorSpec
 from .contract.traits import DeviceTraits
 from .memory.plan import StepUse
@@ -129,6 +131,9 @@ def lower_steps(
     return result
 
 
+_PLAINLY = Recomputable()
+
+
 def lower_again(
     result: Lowered, schedule: Schedule, specs: Mapping[Key, TensorSpec], traits: Sequence[DeviceTraits]
 ) -> list[tuple[Step, StepUse] | None]:
@@ -145,7 +150,8 @@ def lower_again(
     for s, node in enumerate(schedule.steps[: schedule.forward]):
         step, use = result.steps[s], result.uses[s]
         assert node.op is not None
-        fresh = node.op.again(node, True) if node.op.recompute != "never" and "add" not in step.reqs else None
+        how = facet(node.op, Recomputable) or _PLAINLY
+        fresh = how.again(node, True) if how.recompute != "never" and "add" not in step.reqs else None
         if fresh is not None and fresh is not node:
             if any((e.node.serial, e.index) not in result.number for e in fresh.inputs):
                 fresh = None
@@ -250,9 +256,9 @@ def _operator_part(op: Op, p: Params, ins: tuple[TensorSpec, ...], outs: tuple[T
             temps[arg.index] = max(temps.get(arg.index, 0), arg.nbytes)
         elif isinstance(arg, Rng):
             uses_rng = True
-    part = _OperatorPart(
-        calls, temps, uses_rng, tuple(op.inplace(p, ins, outs)), dict(op.view(p, ins, outs)), dict(op.parts(p, ins, outs)), mutated
-    )
+    assembled = facet(op, Assembled)
+    parts = dict(assembled.parts(p, ins, outs)) if assembled is not None else {}
+    part = _OperatorPart(calls, temps, uses_rng, tuple(op.inplace(p, ins, outs)), dict(op.view(p, ins, outs)), parts, mutated)
     if len(_parts) >= _PARTS_KEPT:
         _parts.clear()
     if op.random or not uses_rng:

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from ..base import MXNetError, env
 from ..executor.inputs import graph_inputs
 from ..executor.shapes import infer_inputs
+from ..graph.contract.facets import Prepares
 from ..graph.contract.ir import topological
 from ..graph.contract.op import Entry, Node
+from ..graph.contract.registry import facet
 from ..graph.contract.spec import TensorSpec
 from ..graph.contract.traits import DeviceTraits
 from ..graph.contract.tuning import Lookup, find_tunable
@@ -85,7 +87,7 @@ class _Graph:
         def place(e: Entry) -> tuple[int, int]:
             k = (e.node.serial, e.index)
             if k not in placed:
-                if e.node.op is not None and e.node.op.prepares and not self.train:
+                if e.node.op is not None and facet(e.node.op, Prepares) and not self.train:
                     nodes.append(self._node(e.node, tuple(place(i) for i in e.node.inputs)))
                     placed.update({(e.node.serial, i): (len(nodes) - 1, i) for i in range(e.node.num_outputs)})
                 else:
@@ -122,7 +124,7 @@ def find_jobs(
     graph = _Graph(heads, shapes, traits, train)
     count: dict[Job, int] = {}
     for node in graph.order:
-        if node.op is None or node.op.prepares:
+        if node.op is None or facet(node.op, Prepares):
             continue
         job = graph.job(node)
         if any(r != "null" for r in job.step.reqs):

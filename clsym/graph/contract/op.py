@@ -11,16 +11,12 @@ import inspect
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from ...base import MXNetError
 from ...params import Field, Params, parse_params
-from .expression import Expression
 from .kernel_call import KernelCall, LowerContext
 from .spec import PartialShape, TensorSpec, same_shape
-
-if TYPE_CHECKING:
-    from ..rewrite.rewrite import Blocked, Request, Rewrite
 
 __all__ = ["Entry", "Gradient", "Node", "Op"]
 
@@ -150,7 +146,8 @@ class Node:
 class Op:
     """An operator. Subclass it, or make instances of a subclass for a family of tiny operators, and `register` it.
 
-    The class docstring is the user's documentation (numpydoc: what it computes with the formula, shapes, errors, source).
+    The class docstring is the user's documentation (numpydoc: what it computes with the formula, shapes, errors, source). What only some
+    operators can do beside this, for one pass each, are facets (`clsym.graph.contract.facets`): a class inherits those that it has.
 
     Class attributes
     ----------------
@@ -178,12 +175,6 @@ class Op:
         Stem of automatic names where it isn't the lower-cased name.
     variable_attrs : dict of str to (dict of str to str)
         Attributes that a variable gets by being this input, unless it has them: ``{'gamma': {'__init__': '["one", {}]'}}``.
-    recompute : {'cheap', 'heavy', 'never'}
-        What computing it a second time costs when a plan must fit into less memory: a pass over its tensors; multiply-adds that grow with
-        more than its output (convolutions and matrix products, whose `cost` is then counted); or it must not be run twice.
-    prepares : bool
-        Whether it only brings a parameter into another form (packs a weight), so that inference need run it again only after the
-        parameter was written.
     """
 
     name: str = ""
@@ -198,8 +189,6 @@ class Op:
     hidden: bool = False
     hint: str = ""
     variable_attrs: Mapping[str, Mapping[str, str]] = {}
-    recompute: Literal["cheap", "heavy", "never"] = "cheap"
-    prepares: bool = False
 
     # ------------------------------------------------------------------ names and arity
 
@@ -255,13 +244,6 @@ class Op:
         """
         raise MXNetError(f"operator {self.name} (node {g.node.name!r}) has no gradient; put mx.sym.BlockGrad around its input or output")
 
-    def added(self, node: Node, total: Entry) -> tuple[str, Sequence[Entry], Mapping[str, Any]] | None:
-        """The operator, inputs and parameters of a node that computes output 0 of `node` plus `total`, which it may overwrite.
-
-        For gradients of something that is used often, which are then summed as they are computed. None: there is no such operator.
-        """
-        return None
-
     # ------------------------------------------------------------------ memory
 
     def inplace(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Sequence[tuple[int, int]]:
@@ -276,49 +258,11 @@ class Op:
         """Outputs that are a stretch of an input's memory as it stands: ``{output: (input, offset in bytes)}``. Then no kernel runs."""
         return {}
 
-    def parts(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Mapping[int, tuple[int, int]]:
-        """Inputs that are a stretch of an output's memory as they stand: ``{input: (output, offset in bytes)}``.
-
-        If the planner lets all of them be written there in the first place, no kernel runs. Give all inputs or none.
-        """
-        return {}
-
     def mutates(self, p: Params, train: bool) -> Sequence[int]:
         """Inputs (auxiliary states) that the kernels write as well as read."""
         return ()
 
-    def again(self, node: Node, train: bool) -> Node | None:
-        """A node that computes the first outputs of `node` again, bit for bit, and changes no state; None where there is none.
-
-        It may read outputs of `node` beside its inputs: small ones, which then stay alive.
-        """
-        return None if self.mutates(node.params, train) else node
-
-    # ------------------------------------------------------------------ other forms of the graph
-
-    def pointwise(self, p: Params) -> Literal["", "any", "zero"]:
-        """Whether each element of the only output follows from the elements of the inputs at the same place, whatever the shape.
-
-        ``zero``: and zeros give zero, so that it also keeps the padding of blocked layouts.
-        """
-        return ""
-
-    def rewrite(self, r: Rewrite) -> Sequence[Entry | Blocked] | None:
-        """Another form of a node for the device it will run on, one result an output; None: as it is. See `clsym.graph.rewrite.rewrite`."""
-        return None
-
-    def absorb(self, node: Node, request: Request, r: Rewrite) -> Node | None:
-        """A node that computes what `node` does and then what `request` asks for; None where it cannot."""
-        return None
-
     # ------------------------------------------------------------------ code
-
-    def expression(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Expression | None:
-        """What its kernel does to each element, for floating-point outputs: such operators are fused into one kernel.
-
-        None where the output's elements follow from more than those in the same place, where there are several outputs, or state.
-        """
-        return None
 
     def title(self, p: Params) -> str:
         """What it is called in the text of a plan."""
@@ -327,10 +271,6 @@ class Op:
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
         """The launches that compute the outputs. Called only with known shapes; outputs of size zero never get here."""
         raise MXNetError(f"operator {self.name} has no lowering; write Op.lower, which returns the kernel calls")
-
-    def cost(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> tuple[int, int]:
-        """(floating-point operations, bytes moved); the default counts one operation an output element."""
-        return sum(o.size for o in outs), sum(t.nbytes for t in (*ins, *outs))
 
     # ------------------------------------------------------------------ documentation
 

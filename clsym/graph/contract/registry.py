@@ -6,13 +6,17 @@ import difflib
 from typing import TypeVar
 
 from ...base import MXNetError
+from .facets import Facet
 from .op import Op
 
-__all__ = ["all_names", "all_ops", "find_op", "has_op", "register"]
+__all__ = ["all_names", "all_ops", "attach", "facet", "facets", "find_op", "has_op", "register"]
 
 _REGISTRY: dict[str, Op] = {}
 _NAMES: dict[str, Op] = {}
+_ATTACHED: dict[str, list[Facet]] = {}
+_FOUND: dict[tuple[Op, type[Facet]], tuple[Facet, ...]] = {}
 T = TypeVar("T")
+F = TypeVar("F", bound=Facet)
 
 
 def register(op: T) -> T:
@@ -60,3 +64,24 @@ def all_ops() -> dict[str, Op]:
 def all_names() -> dict[str, Op]:
     """Every name and alias to its operator."""
     return dict(_NAMES)
+
+
+def attach(op_name: str, thing: Facet) -> None:
+    """Give an operator, by its own name, a facet from outside: a form for some device, a fusion."""
+    _ATTACHED.setdefault(op_name, []).append(thing)
+    _FOUND.clear()
+
+
+def facets(op: Op, kind: type[F]) -> tuple[F, ...]:
+    """All facets of one kind: what was attached, then what the operator has itself."""
+    found = _FOUND.get((op, kind))
+    if found is None:
+        own = (op,) if isinstance(op, kind) else ()
+        found = _FOUND[op, kind] = (*(a for a in _ATTACHED.get(op.name, ()) if isinstance(a, kind)), *own)
+    return found  # type: ignore[return-value]
+
+
+def facet(op: Op, kind: type[F]) -> F | None:
+    """The first of them; None where there is none."""
+    found = facets(op, kind)
+    return found[0] if found else None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ...context import Context
 from ...params import Params
+from ..contract.facets import Recomputable
 from ..contract.ir import attribute, topological
 from ..contract.kernel_call import KernelCall, LowerContext
 from ..contract.op import Entry, Node, Op
@@ -16,7 +17,7 @@ from ..contract.spec import TensorSpec
 __all__ = ["Placement", "bring_home", "group_context", "place"]
 
 
-class CrossDeviceCopy(Op):
+class CrossDeviceCopy(Op, Recomputable):
     """Copies a tensor to another device. Inserted by the compiler between nodes placed on different contexts."""
 
     name = "_CrossDeviceCopy"

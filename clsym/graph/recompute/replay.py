@@ -12,7 +12,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
+from ..contract.facets import Estimated, Recomputable
 from ..contract.ir import attribute
+from ..contract.registry import facet
 from ..contract.spec import TensorSpec
 from ..contract.traits import DeviceTraits
 from ..lower import Lowered, Step, lower_again
@@ -21,6 +23,8 @@ from ..order.schedule import Schedule
 from .estimate import Estimator
 
 __all__ = ["Replay", "Tape"]
+
+_PLAIN_COST = Estimated()
 
 
 PASS = 4
@@ -121,8 +125,9 @@ class Tape:
             assert node.op is not None
             ins = [specs[(e.node.serial, e.index)] for e in node.inputs]
             outs = [specs[(node.serial, i)] for i in range(node.num_outputs)]
-            operations, nbytes = node.op.cost(node.params, ins, outs)
-            heavy.append(max(operations // 2, 1) if node.op.recompute == "heavy" else 0)
+            operations, nbytes = (facet(node.op, Estimated) or _PLAIN_COST).cost(node.params, ins, outs)
+            how = facet(node.op, Recomputable)
+            heavy.append(max(operations // 2, 1) if how is not None and how.recompute == "heavy" else 0)
             moved.append(nbytes)
             if s < schedule.forward and str(attribute(node, "force_mirroring")).lower() in ("1", "true"):
                 marked.add(s)

@@ -1,6 +1,6 @@
-"""Fusion: chains and small trees of element-wise operators become one step, which reads each operand once and stores no value in between.
+"""Fusion: chains and small trees of element-wise operators become one step, which reads each operand once and stores nothing in between.
 
-An operator takes part by its `Op.expression`. Groups grow from consumers to producers: a producer joins the group of one of its readers if
+Operators that are `Fusible` take part. Groups grow from consumers to producers: a producer joins the group of one of its readers if
 those outside run after the group, for which its value is stored as well. Nothing is computed twice, and no cycle can arise. A producer that
 joins runs later than it would have, when the group's last operator does. What it reads must then not stay alive in more bytes than its own
 results, which come later or not at all, so that no plan needs more memory than before.
@@ -15,10 +15,11 @@ from dataclasses import dataclass, replace
 
 from ...params import Params
 from ..contract.expression import CALLS, Expression, line_length, substitute
+from ..contract.facets import Fusible
 from ..contract.ir import attribute, key
 from ..contract.kernel_call import compute_type
 from ..contract.op import Entry, Node
-from ..contract.registry import find_op
+from ..contract.registry import facet, find_op
 from ..contract.spec import TensorSpec
 from ..order.schedule import Schedule
 
@@ -122,7 +123,8 @@ class _Fusion:
         kind = compute_type(outs[0].dtype)
         if any(s.dtype.startswith("float") and compute_type(s.dtype) != kind for s in ins):
             return
-        found = op.expression(node.params, ins, outs)
+        rule = facet(op, Fusible)
+        found = rule.expression(node.params, ins, outs) if rule is not None else None
         if found is not None and not CALLS.search(found.text) and line_length((s.shape for s in ins), outs[0].shape) is not None:
             self.expressions[node.serial] = found
             self.groups[node.serial] = _Group([node], self.position[node.serial], {key(e): e for e in node.inputs}, [node])

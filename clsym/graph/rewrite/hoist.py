@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..contract.facets import Prepares
 from ..contract.ir import consumers, topological
 from ..contract.op import Entry, Node
+from ..contract.registry import facet
 
 __all__ = ["Hoisted", "hoist"]
 
@@ -47,7 +49,7 @@ def _movable(order: Sequence[Node], heads: Sequence[Entry]) -> set[int]:
         if node.op is None or node.serial not in fixed:
             continue
         read_by = [r for i in range(node.num_outputs) for r, _ in readers.get((node.serial, i), ())]
-        if node.op.prepares or (read_by and node.serial not in outputs and all(r.serial in movable for r in read_by)):
+        if facet(node.op, Prepares) or (read_by and node.serial not in outputs and all(r.serial in movable for r in read_by)):
             movable.add(node.serial)
     return movable
 

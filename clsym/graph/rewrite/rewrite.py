@@ -1,7 +1,7 @@
 """Rewriting a graph for the device it runs on, before differentiation: blocked layouts, folding, epilogues.
 
-One walk, inputs first. Each operator may offer another form of itself (`Op.rewrite`); it sees its inputs as they stand after the walk so
-far, in either layout, and may ask the producer of an input that nobody else reads to take over what it would do (`Op.absorb`): a
+One walk, inputs first. Each operator may offer another form of itself (`Rewriting`); it sees its inputs as they stand after the walk so
+far, in either layout, and may ask the producer of an input that nobody else reads to take over what it would do (`Absorbing`): a
 convolution takes the batch normalisation, the addition and the activation behind it. Operators without another form stay as they are:
 on blocked tensors if they work element by element, else on tensors in the layout that the user knows.
 
@@ -10,55 +10,24 @@ A reorder is made where somebody asks for the other layout, once a tensor, so th
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ...params import Params
+from ..contract.facets import Facet, Pointwise, Prepares
 from ..contract.ir import topological
 from ..contract.op import Entry, Node
-from ..contract.registry import find_op
+from ..contract.registry import facet, facets, find_op
 from ..contract.spec import TensorSpec
 from ..contract.traits import DeviceTraits
+from .requests import Add, Blocked, Request
 
-__all__ = ["Activate", "Add", "Affine", "Blocked", "Request", "Rewrite", "rewrite_graph"]
+__all__ = ["Absorbing", "Rewrite", "Rewriting", "rewrite_graph"]
 
 Key = tuple[int, int]
 _REORDERS = ("_to_blocked", "_from_blocked")
-
-
-@dataclass(frozen=True)
-class Affine:
-    """A request to multiply by `scale` and add `shift`, one value a channel."""
-
-    scale: Entry
-    shift: Entry
-
-
-@dataclass(frozen=True)
-class Add:
-    """A request to add a tensor of the same shape and layout."""
-
-    entry: Entry
-
-
-@dataclass(frozen=True)
-class Activate:
-    """A request to apply an activation: ``relu``, ``sigmoid``, ``tanh``, ``clip`` to [low, high], or ``leaky`` with slope `low`."""
-
-    kind: str
-    low: float = 0.0
-    high: float = 0.0
-
-
-Request = Affine | Add | Activate
-
-
-@dataclass(frozen=True)
-class Blocked:
-    """A result of `Op.rewrite` in blocked layout: the entry is (N, ceil(C / block), H, W, block)."""
-
-    entry: Entry
 
 
 @dataclass
@@ -70,8 +39,24 @@ class _Form:
     spec: TensorSpec
 
 
+class Rewriting(Facet):
+    """Another form of an operator, for the device it will run on; several may be attached, the first that gives one is taken."""
+
+    @abstractmethod
+    def rewrite(self, r: Rewrite) -> Sequence[Entry | Blocked] | None:
+        """Another form of ``r.node``, one result an output; None: it has none here."""
+
+
+class Absorbing(Facet):
+    """An operator that can take over what its only reader does to its output."""
+
+    @abstractmethod
+    def absorb(self, node: Node, request: Request, r: Rewrite) -> Node | None:
+        """A node that computes what `node` does and then what `request` asks for; None where it cannot."""
+
+
 class Rewrite:
-    """What `Op.rewrite` works with: one node of the user's graph, its inputs rewritten already.
+    """What `Rewriting.rewrite` works with: one node of the user's graph, its inputs rewritten already.
 
     Attributes
     ----------
@@ -149,7 +134,8 @@ class Rewrite:
         """A new node in the place of the one that is rewritten."""
         op = find_op(op_name)
         # what prepares something beside the node has a name of its own
-        name = f"{inputs[0].name}{op_name}" if op_name in _REORDERS else f"{self.node.name}{op_name}" if op.prepares else self.node.name
+        stem = inputs[0].name if op_name in _REORDERS else self.node.name
+        name = f"{stem}{op_name}" if op_name in _REORDERS or facet(op, Prepares) else stem
         return Node(op, name, op.parse(params), inputs=inputs, origin=self.node.origin)
 
     def alike(self, node: Node, op_name: str) -> Node:
@@ -182,7 +168,8 @@ class Rewrite:
         for request in requests:
             assert node is not None
             assert node.op is not None
-            node = node.op.absorb(node, request, self)
+            taken = (a.absorb(node, request, self) for a in facets(node.op, Absorbing))
+            node = next((n for n in taken if n is not None), None)
             if node is None:
                 return None
         assert node is not None
@@ -216,7 +203,8 @@ class _Walk:
                 self.forms[(node.serial, 0)] = _Form(node.out(0), None, self.specs[(node.serial, 0)])
                 continue
             r = Rewrite(self, node, self.traits_of(node))
-            results = node.op.rewrite(r)
+            forms = (f.rewrite(r) for f in facets(node.op, Rewriting))
+            results = next((f for f in forms if f is not None), None)
             if results is None:
                 results = self.as_it_is(r)
             for i, result in enumerate(results):
@@ -239,7 +227,9 @@ class _Walk:
         node, op = r.node, r.node.op
         assert op is not None
         n = len(node.inputs)
-        kind = op.pointwise(node.params) if n and all(r.is_blocked(i) and r.ins[i].shape == r.ins[0].shape for i in range(n)) else ""
+        rule = facet(op, Pointwise)
+        alike = n > 0 and rule is not None and all(r.is_blocked(i) and r.ins[i].shape == r.ins[0].shape for i in range(n))
+        kind = rule.pointwise(node.params) if alike and rule is not None else ""
         if kind and (r.ins[0].shape[1] % r.block == 0 or kind == "zero"):
             inputs = [r.blocked(i) for i in range(n)]
             return [Blocked(node.reading(inputs).out(0))]

@@ -7,8 +7,8 @@ import math
 from ...base import MXNetError
 from ...graph.contract.kernel_call import Arg, KernelCall, Local, Scalar, Temp, compute_type, defines_for, grid
 from ...graph.contract.traits import DeviceTraits
-from ..cpu_blocked.geometry import ACTIVATIONS, Epilogue
 from ..matrix.gemm import DEPTH, Tile, blocking, ladder, split_work, tile_for
+from ..shared.epilogue import ACTIVATIONS, Epilogue
 from .geometry import Extents, Geometry, extents
 
 __all__ = ["bias_gradient", "data_gradient", "forward", "weight_gradient"]

@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...base import MXNetError
+from ...graph.contract.facets import Estimated, Recomputable
 from ...graph.contract.kernel_call import In, KernelCall, LowerContext, Out
 from ...graph.contract.op import Entry, Gradient, Node, Op
 from ...graph.contract.registry import register
 from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, unify_shape
-from ...graph.rewrite.rewrite import Affine, Blocked, Request, Rewrite
-from ...params import REQUIRED, Bool, Enum, Float, Int, Params, Shape
-from ..cpu_blocked import convolution as blocked_convolution
-from ..cpu_blocked.geometry import ACTIVATIONS, Epilogue
-from ..shared.epilogue import shifted, with_epilogue
+from ...graph.rewrite.requests import Affine, Request
+from ...graph.rewrite.rewrite import Absorbing, Rewrite
+from ...params import REQUIRED, Bool, Enum, Int, Params, Shape
+from ..shared.epilogue import Epilogue, shifted
 from . import calls
 from .geometry import Geometry
 
-__all__ = ["Convolution"]
+__all__ = ["CONVOLUTION_PARAMS", "Convolution"]
 
-_PARAMS = {
+CONVOLUTION_PARAMS = {
     "kernel": Shape(REQUIRED, "Convolution kernel size: (w,), (h, w) or (d, h, w)."),
     "stride": Shape((), "Convolution stride: (w,), (h, w) or (d, h, w). Defaults to 1 for each dimension."),
     "dilate": Shape((), "Convolution dilation: (w,), (h, w) or (d, h, w). Defaults to 1 for each dimension."),
@@ -32,7 +32,7 @@ _PARAMS = {
     "cudnn_off": Bool(False, "Accepted and ignored."),
     "layout": Enum(("NCDHW", "NCHW", "NCW", "NDHWC", "NHWC"), None, "Layout of data and output: NCW, NCHW or NCDHW."),
 }
-_GRADIENT_PARAMS = {**_PARAMS, "shape": Shape()}
+_GRADIENTCONVOLUTION_PARAMS = {**CONVOLUTION_PARAMS, "shape": Shape()}
 _LAYOUTS = {1: "NCW", 2: "NCHW", 3: "NCDHW"}
 
 
@@ -62,7 +62,7 @@ def _spatial(p: Params, i: int) -> tuple[int, int, int]:
 
 
 @register
-class Convolution(Op):
+class Convolution(Op, Recomputable, Absorbing, Estimated):
     r"""Convolution of images with a bank of filters.
 
     .. math:: out[n, o] = bias[o] + \sum_c data[n, c] \star weight[o, c]
@@ -109,7 +109,7 @@ class Convolution(Op):
     aliases: tuple[str, ...] = ("Convolution_v1",)
     recompute = "heavy"
     inputs: tuple[str, ...] = ("data", "weight", "bias")
-    params = _PARAMS
+    params = CONVOLUTION_PARAMS
 
     def input_names(self, p: Params) -> tuple[str, ...]:
         return self.inputs[:2] if p.no_bias else self.inputs
@@ -150,15 +150,9 @@ class Convolution(Op):
         depth = weight[1] * p.num_group if weight[1] >= 0 else -1
         return [(batch, depth, *sizes), weight, *biases], [(batch, p.num_filter, *results)]
 
-    def rewrite(self, r: Rewrite) -> Sequence[Entry | Blocked] | None:
-        found = blocked_convolution.rewrite(r)
-        return None if found is None else [Blocked(found)]
-
     def absorb(self, node: Node, request: Request, r: Rewrite) -> Node | None:
-        if r.train:
+        if r.train or not isinstance(request, Affine):
             return None
-        if not isinstance(request, Affine):
-            return None if r.traits.is_cpu else with_epilogue(r.alike(node, "_fused_convolution"), request)
         bias = None if node.params.no_bias else node.inputs[2]
         inputs = (node.inputs[0], r.apply("_scale_filters", node.inputs[1], request.scale), shifted(r, bias, request))
         return node.become(self, self.parse({**dict(node.params.items()), "no_bias": False}), inputs)
@@ -183,40 +177,12 @@ class Convolution(Op):
         return 2 * outs[0].size * ins[1].size // p.num_filter, sum(t.nbytes for t in (*ins, *outs))
 
 
-class FusedConvolution(Convolution):
-    """``activation(convolution + bias + residual)`` on GPUs, in inference; blocked tensors have an operator of their own."""
-
-    name = "_fused_convolution"
-    aliases = ()
-    hidden = True
-    inputs = ("data", "weight", "bias", "residual")
-    params = {**_PARAMS, "act_type": Enum(ACTIVATIONS, "none"), "act_low": Float(0.0), "act_high": Float(0.0), "with_residual": Bool(False)}
-
-    def input_names(self, p: Params) -> tuple[str, ...]:
-        return ("data", "weight", *(() if p.no_bias else ("bias",)), *(("residual",) if p.with_residual else ()))
-
-    def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
-        known, results = super().infer_shape(p, ins[: len(ins) - p.with_residual], outs)
-        return [*known, *(results if p.with_residual else ())], results
-
-    def inplace(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Sequence[tuple[int, int]]:
-        return ((0, len(ins) - 1),) if p.with_residual else ()
-
-    def absorb(self, node: Node, request: Request, r: Rewrite) -> Node | None:
-        return None if isinstance(request, Affine) else with_epilogue(node, request)
-
-    def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
-        geometry, n = Geometry.of(p, ins[0].shape, outs[0].shape), len(ins)
-        epilogue = Epilogue(None if p.no_bias else In(2), In(n - 1) if p.with_residual else None, p.act_type, p.act_low, p.act_high)
-        return calls.forward(geometry, In(0), In(1), Out(0), epilogue, outs[0].dtype, ctx.reqs[0], ctx.traits)
-
-
-class _ConvolutionGradient(Op):
+class _ConvolutionGradient(Op, Recomputable, Estimated):
     """What the gradients share: the parameters of the convolution, and the shape of the result."""
 
     hidden = True
     recompute = "heavy"
-    params = _GRADIENT_PARAMS
+    params = _GRADIENTCONVOLUTION_PARAMS
 
     def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
         return ins, [p.shape]
@@ -265,5 +231,5 @@ class BiasGradient(_ConvolutionGradient):
         return calls.bias_gradient(geometry, In(0), Out(0), outs[0].dtype, ctx.reqs[0], ctx.traits)
 
 
-for _op in (FusedConvolution, DataGradient, WeightGradient, BiasGradient):
+for _op in (DataGradient, WeightGradient, BiasGradient):
     register(_op)

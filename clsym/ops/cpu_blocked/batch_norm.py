@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ...graph.contract.facets import Estimated, Recomputable
 from ...graph.contract.kernel_call import In, KernelCall, LowerContext, Out, Scalar, Temp, defines_for, req_code
 from ...graph.contract.op import Entry, Gradient, Node
-from ...graph.contract.registry import find_op, register
+from ...graph.contract.registry import attach, find_op, register
 from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, unify_shape
 from ...graph.contract.traits import DeviceTraits
 from ...graph.contract.tuning import tunable, tuned
-from ...graph.rewrite.rewrite import Activate, Add, Request, Rewrite
+from ...graph.rewrite.requests import Activate, Add, Blocked, Request
+from ...graph.rewrite.rewrite import Absorbing, Rewrite, Rewriting
 from ...params import Bool, Enum, Field, Int, Params
 from ..norm.batch_norm import BatchNorm
 from ..norm.batch_norm_fold import padded
@@ -85,7 +87,7 @@ _LAYER: dict[str, Field] = {
 }
 
 
-class _Forward(BlockedOp):
+class _Forward(BlockedOp, Estimated):
     """What the normalisation, and the same from given statistics, share."""
 
     vectors_before: tuple[str, ...] = ("gamma", "beta")
@@ -128,7 +130,7 @@ _BLOCKED_PARAMS: dict[str, Field] = {**_NORM, **_LAYER}
 
 
 @register
-class BlockedBatchNorm(_Forward):
+class BlockedBatchNorm(_Forward, Absorbing, Recomputable):
     """``act(BatchNorm(data) + residual)`` over blocked data (N, blocks, H, W, block).
 
     The parameters are those of `BatchNorm`; gamma, beta and the moving statistics are (channels,), as are the hidden outputs, the mean
@@ -233,7 +235,7 @@ _BACKWARD_PARAMS: dict[str, Field] = {k: f for k, f in _BLOCKED_PARAMS.items() i
 
 
 @register
-class BlockedBatchNormBackward(BlockedOp):
+class BlockedBatchNormBackward(BlockedOp, Estimated):
     """Gradient of a blocked batch normalisation with respect to data, gamma, beta and, behind a rectifier, the residual."""
 
     name = "_backward_blocked_batch_norm"
@@ -294,3 +296,23 @@ class BlockedBatchNormBackward(BlockedOp):
 
     def cost(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> tuple[int, int]:
         return 8 * ins[0].size, sum(t.nbytes for t in (*ins, *outs))
+
+
+class BlockedForm(Rewriting):
+    """The form of a batch normalisation, in training, of a tensor that is blocked already."""
+
+    def rewrite(self, r: Rewrite) -> Sequence[Entry | Blocked] | None:
+        p, data, op = r.p, r.ins[0], r.node.op
+        assert isinstance(op, BatchNorm)
+        if not r.train or 0 in data.shape or not r.is_blocked(0) or getattr(p, "axis", 1) % data.ndim != 1:
+            return None
+        given = {
+            "eps": p.eps, "fix_gamma": p.fix_gamma, "momentum": p.momentum, "use_global_stats": p.use_global_stats,
+            "channels": data.shape[1], "inverse": op.inverse,
+        }  # fmt: skip
+        node = r.node_of(BlockedBatchNorm.name, (r.blocked(0), *(r.plain(i) for i in range(1, 5))), given)
+        return [Blocked(node.out(0)), node.out(1), node.out(2)]
+
+
+for _name in ("BatchNorm", "BatchNorm_v1", "_contrib_SyncBatchNorm"):
+    attach(_name, BlockedForm())

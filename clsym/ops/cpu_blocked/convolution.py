@@ -6,18 +6,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ...base import MXNetError
+from ...graph.contract.facets import Estimated, Prepares, Recomputable
 from ...graph.contract.kernel_call import Arg, In, KernelCall, LowerContext, Out, Temp
 from ...graph.contract.op import Entry, Gradient, Node
-from ...graph.contract.registry import register
+from ...graph.contract.registry import attach, register
 from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, unify_shape
 from ...graph.contract.traits import DeviceTraits
-from ...graph.rewrite.rewrite import Request, Rewrite
+from ...graph.rewrite.requests import Blocked, Request
+from ...graph.rewrite.rewrite import Absorbing, Rewrite, Rewriting
 from ...params import REQUIRED, Bool, Enum, Field, Float, Int, Params, Shape
-from ..shared.epilogue import over_packed_weight
+from ..shared.epilogue import ACTIVATIONS, Epilogue, over_packed_weight
 from . import direct as blocked_direct
 from . import gradient as blocked_gradient
 from . import winograd
-from .geometry import ACTIVATIONS, BlockedGeometry, Epilogue
+from .geometry import BlockedGeometry
 from .reorder import BlockedOp
 
 __all__ = ["BlockedConvolution", "PackConvolution"]
@@ -88,11 +90,10 @@ PACKED = 15
 """Number of the workspace that holds a packed weight; the kernels' own have smaller ones."""
 
 
-class PackConvolution(BlockedOp):
+class PackConvolution(BlockedOp, Prepares):
     """The weight of a convolution in the order in which the kernels read it, padded with zeros to whole blocks."""
 
     name = "_pack_convolution"
-    prepares = True
     inputs = ("weight",)
     params = _SHAPE_PARAMS
 
@@ -104,7 +105,7 @@ class PackConvolution(BlockedOp):
         return _pack(geometry_of(p), p.tile, In(0), Out(0), ctx.traits, p.plain)
 
 
-class BlockedConvolution(BlockedOp):
+class BlockedConvolution(BlockedOp, Recomputable, Absorbing, Estimated):
     """``activation(convolution(data, weight) + bias + residual)``, all tensors but a plain input in blocked layout."""
 
     name = "_blocked_convolution"
@@ -164,7 +165,7 @@ class BlockedConvolution(BlockedOp):
         return geometry_of(p).flops, sum(t.nbytes for t in (*ins, *outs))
 
 
-class _Backward(BlockedOp):
+class _Backward(BlockedOp, Recomputable, Estimated):
     recompute = "heavy"
     params = _SHAPE_PARAMS
 
@@ -231,8 +232,16 @@ for _op in (PackConvolution, BlockedConvolution, DataGradient, WeightGradient, B
 # ------------------------------------------------------------------------------------------------------------ from the user's operator
 
 
-def rewrite(r: Rewrite) -> Entry | None:
-    """The blocked form of a `Convolution` on this device, its output in blocked layout; None where it has none."""
+class BlockedForm(Rewriting):
+    """The blocked form of a `Convolution` on CPUs."""
+
+    def rewrite(self, r: Rewrite) -> Sequence[Entry | Blocked] | None:
+        found = _blocked_form(r)
+        return None if found is None else [Blocked(found)]
+
+
+def _blocked_form(r: Rewrite) -> Entry | None:
+    """Its output in blocked layout; None where it has none."""
     p, data = r.p, r.ins[0]
     if not r.block or data.dtype != "float32" or len(p.kernel) != 2 or 0 in data.shape or 0 in r.ins[1].shape:
         return None
@@ -289,3 +298,6 @@ def _depthwise(r: Rewrite, given: dict[str, object], bias: tuple[Entry, ...]) ->
     return r.apply(
         "_blocked_depthwise", r.blocked(0), weight, *bias, **shared, channels=r.ins[0].shape[1], packed=not r.train, no_bias=not bias
     )
+
+
+attach("Convolution", BlockedForm())

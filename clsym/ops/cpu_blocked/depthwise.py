@@ -6,15 +6,17 @@ import math
 from collections.abc import Sequence
 
 from ...base import MXNetError
+from ...graph.contract.facets import Estimated, Prepares, Recomputable
 from ...graph.contract.kernel_call import Arg, In, KernelCall, LowerContext, Out, Temp
 from ...graph.contract.op import Entry, Gradient, Node
 from ...graph.contract.registry import register
 from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, known, show_shape, unify_shape
-from ...graph.rewrite.rewrite import Request, Rewrite
+from ...graph.rewrite.requests import Request
+from ...graph.rewrite.rewrite import Absorbing, Rewrite
 from ...params import REQUIRED, Bool, Enum, Field, Float, Int, Params, Shape
-from ..shared.epilogue import over_packed_weight
+from ..shared.epilogue import ACTIVATIONS, Epilogue, over_packed_weight
 from . import depthwise_calls as calls
-from .geometry import ACTIVATIONS, BlockedGeometry, Epilogue
+from .geometry import BlockedGeometry
 from .reorder import BLOCKS, BlockedOp, blocked_dims
 
 __all__ = ["MOST_TAPS", "BlockedDepthwise", "PackDepthwise"]
@@ -32,11 +34,10 @@ _WINDOW: dict[str, Field] = {
 
 
 @register
-class PackDepthwise(BlockedOp):
+class PackDepthwise(BlockedOp, Prepares):
     """The weight of a depthwise convolution, (C, 1, kh, kw), as (ceil(C / block), kh * kw, block), zeros beyond C. For inference."""
 
     name = "_pack_depthwise"
-    prepares = True
     inputs = ("weight",)
     params = {"block": Int(doc="Channels of a block: 4, 8 or 16.", low=1)}
 
@@ -94,7 +95,7 @@ def _packed(p: Params, g: BlockedGeometry, weight: Arg, ctx: LowerContext) -> tu
 
 
 @register
-class BlockedDepthwise(BlockedOp):
+class BlockedDepthwise(BlockedOp, Recomputable, Absorbing, Estimated):
     """``act(data * weight + bias + residual)``: a convolution with one window a channel.
 
     Inputs: data (N, blocks, H, W, b); weight (C, 1, kh, kw), or with `packed` as `_pack_depthwise` makes it; unless `no_bias`, bias (C,) or
@@ -183,7 +184,7 @@ class BlockedDepthwise(BlockedOp):
         return 2 * outs[0].size * math.prod(p.kernel), sum(t.nbytes for t in (*ins, *outs))
 
 
-class _DepthwiseGradient(BlockedOp):
+class _DepthwiseGradient(BlockedOp, Recomputable, Estimated):
     recompute = "heavy"
     params: dict[str, Field] = _WINDOW
 

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from ...graph.contract.kernel_call import Arg, KernelCall, Scalar, Temp, defines_for
 from ...graph.contract.traits import DeviceTraits
 from ...graph.contract.tuning import tunable, tuned
-from .geometry import ACTIVATIONS, BlockedGeometry, Epilogue
+from ..shared.epilogue import ACTIVATIONS, Epilogue
+from .geometry import BlockedGeometry
 from .reorder import items_for
 
 __all__ = ["backward_bias", "backward_data", "backward_weight", "forward", "pack", "packed_shape"]

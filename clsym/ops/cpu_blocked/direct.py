@@ -7,7 +7,8 @@ import math
 from ...base import MXNetError
 from ...graph.contract.kernel_call import Arg, KernelCall, Local, Scalar, defines_for
 from ...graph.contract.traits import DeviceTraits
-from .geometry import ACTIVATIONS, BlockedGeometry, Epilogue
+from ..shared.epilogue import ACTIVATIONS, Epilogue
+from .geometry import BlockedGeometry
 from .strip import BLOCKS, choose_strip, group_blocks, layout_of, run_length
 
 __all__ = ["forward", "pack", "packed_shape"]

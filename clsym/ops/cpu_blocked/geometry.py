@@ -4,12 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ...graph.contract.kernel_call import Arg
-
-__all__ = ["ACTIVATIONS", "BlockedGeometry", "Epilogue"]
-
-ACTIVATIONS = ("none", "relu", "clip", "leaky")
-"""What an epilogue may apply: nothing, max(x, 0) with NaN kept, x limited to [low, high], or x < 0 ? low * x : x."""
+__all__ = ["BlockedGeometry"]
 
 
 @dataclass(frozen=True)
@@ -80,26 +75,3 @@ class BlockedGeometry:
         """The stride-1 convolution that computes this one's data gradient, with the packed weight turned around."""
         pad = tuple(d * (k - 1) - p for d, k, p in zip(self.dilate, self.kernel, self.pad, strict=True))
         return replace(self, channels=self.filters, filters=self.channels, input=self.output, output=self.input, pad=(pad[0], pad[1]))
-
-
-@dataclass(frozen=True)
-class Epilogue:
-    """What happens to a convolution's sums: ``activation(sum + bias[filter] + residual)``.
-
-    Attributes
-    ----------
-    bias : Arg, optional
-        (out_blocks * block,), zeros beyond the last filter.
-    residual : Arg, optional
-        Of the output's blocked shape; may be the very memory of the output.
-    activation : str
-        One of `ACTIVATIONS`.
-    low, high : float
-        Limits of ``clip``; `low` is the slope of ``leaky``.
-    """
-
-    bias: Arg | None = None
-    residual: Arg | None = None
-    activation: str = "none"
-    low: float = 0.0
-    high: float = 0.0

@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from ...graph.contract.facets import Estimated
 from ...graph.contract.kernel_call import Arg, In, KernelCall, LowerContext, Out, Scalar, defines_for
 from ...graph.contract.op import Entry, Gradient
-from ...graph.contract.registry import register
+from ...graph.contract.registry import attach, register
 from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, unify_shape
+from ...graph.rewrite.requests import Blocked
+from ...graph.rewrite.rewrite import Rewrite, Rewriting
 from ...params import Params, Shape
-from ..pooling.pooling import POOLING_PARAMS, Window, is_global, window_of
+from ..pooling.pooling import POOLING_PARAMS, Window, is_global, sees_padding_alone, window_of
 from .reorder import BlockedOp, blocked_dims, items_for
 
 __all__ = ["BlockedPooling"]
@@ -61,7 +64,7 @@ def _shapes(p: Params, data: PartialShape, out: PartialShape) -> tuple[PartialSh
 
 
 @register
-class BlockedPooling(BlockedOp):
+class BlockedPooling(BlockedOp, Estimated):
     """`Pooling` of (N, blocks, H, W, b), with the same parameters, for maximum, sum and average.
 
     A maximum that meets NaN is NaN; its gradient goes to the first of equal pixels. Sums are formed column by column. A window of a maximum
@@ -123,3 +126,18 @@ class BlockedPoolingBackward(BlockedOp):
         data: tuple[Arg, Arg] = (In(1), In(2)) if len(ins) == 3 else (In(0), In(0))
         args: tuple[Arg, ...] = (In(0), *data, Out(0), Scalar("long", maps * bands), Scalar("int", bands), *_pairs((height, width), window))
         return [KernelCall(_SOURCE, "pool_backward", args, _defines(p, block, ctx.reqs[0], **_tile(window, block, window.out[1])), *size)]
+
+
+class BlockedForm(Rewriting):
+    """The form of `Pooling` on a tensor that is blocked already."""
+
+    def rewrite(self, r: Rewrite) -> Sequence[Entry | Blocked] | None:
+        p, data = r.p, r.ins[0]
+        if data.ndim != 4 or not r.is_blocked(0) or p.pool_type == "lp":
+            return None
+        if p.pool_type == "max" and sees_padding_alone(window_of(p, data.shape[2:]), data.shape[2:]):
+            return None
+        return [Blocked(r.apply(BlockedPooling.name, r.blocked(0), **dict(p.items())))]
+
+
+attach("Pooling", BlockedForm())

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...graph.contract.kernel_call import In, KernelCall, LowerContext, Out, Scalar, defines_for
-from ...graph.contract.registry import register
+from ...graph.contract.op import Entry
+from ...graph.contract.registry import attach, register
 from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, unify_shape
+from ...graph.rewrite.requests import Blocked
+from ...graph.rewrite.rewrite import Rewrite, Rewriting
 from ...params import Params
 from .reorder import BlockedOp, blocked_dims, items_for
 
@@ -39,3 +42,15 @@ class BlockedPReLU(BlockedOp):
         size = items_for(images * blocks * height * width, 8 * block, ctx.traits)
         defines = defines_for("float32", ctx.reqs[0], BLOCK=block)
         return [KernelCall("cpu_blocked/prelu.cl", "blocked_prelu", (In(0), In(1), Out(0), *numbers), defines, *size)]
+
+
+class BlockedForm(Rewriting):
+    """The form of `LeakyReLU` with a learnt slope a channel, in inference, of a tensor that is blocked already."""
+
+    def rewrite(self, r: Rewrite) -> Sequence[Entry | Blocked] | None:
+        if r.p.act_type != "prelu" or r.train or not r.is_blocked(0) or r.ins[1].shape != r.ins[0].shape[1:2]:
+            return None
+        return [Blocked(r.apply(BlockedPReLU.name, r.blocked(0), r.apply("_pad_channels", r.plain(1), block=r.block)))]
+
+
+attach("LeakyReLU", BlockedForm())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from ...graph.contract.facets import Estimated
 from ...graph.contract.kernel_call import In, KernelCall, LowerContext, Out, Scalar, defines_for
 from ...graph.contract.op import Entry, Gradient, Op
 from ...graph.contract.registry import register
@@ -58,7 +59,7 @@ class BlockedOp(Op):
         return ["float32"] * len(ins), ["float32"] * len(outs)
 
 
-class _Reorder(BlockedOp):
+class _Reorder(BlockedOp, Estimated):
     entry = ""
 
     def _plain(self, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> tuple[int, ...]:

@@ -29,7 +29,8 @@ from dataclasses import dataclass
 from ...graph.contract.kernel_call import Arg, KernelCall, Local, Scalar, Temp, defines_for
 from ...graph.contract.traits import DeviceTraits
 from ...graph.contract.tuning import tunable, tuned
-from .geometry import ACTIVATIONS, BlockedGeometry, Epilogue
+from ..shared.epilogue import ACTIVATIONS, Epilogue
+from .geometry import BlockedGeometry
 
 __all__ = ["forward", "pack", "packed_shape", "worth"]
 

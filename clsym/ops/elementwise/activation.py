@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from typing import Literal
 
 from ...graph.contract.expression import Expression
+from ...graph.contract.facets import Fusible, Pointwise
 from ...graph.contract.kernel_call import In, KernelCall, LowerContext, Out, Scalar, defines_for, grid
 from ...graph.contract.op import Entry, Gradient, Op
 from ...graph.contract.registry import register
 from ...graph.contract.spec import TensorSpec
-from ...graph.rewrite.rewrite import Activate, Blocked, Rewrite
+from ...graph.rewrite.requests import Activate, Blocked
+from ...graph.rewrite.rewrite import Rewrite, Rewriting
 from ...params import Enum, Field, Params
 from ..shared.float_types import one_float_type
 
@@ -22,7 +24,7 @@ _ACTIVATION_PARAMS: dict[str, Field] = {"act_type": Enum(_TYPES, doc="The functi
 
 
 @register
-class Activation(Op):
+class Activation(Op, Pointwise, Rewriting, Fusible):
     r"""An activation function, element-wise.
 
     ``relu``: max(x, 0), NaN stays NaN; ``sigmoid``: 1 / (1 + exp(-x)); ``tanh``; ``softrelu``: log(1 + exp(x)); ``softsign``:
@@ -84,7 +86,7 @@ class Activation(Op):
 
 
 @register
-class ActivationBackward(Op):
+class ActivationBackward(Op, Fusible):
     """Gradient of an activation function: the head gradient times the derivative."""
 
     name = "_backward_Activation"

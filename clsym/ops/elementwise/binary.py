@@ -6,11 +6,13 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 from ...graph.contract.expression import Expression
+from ...graph.contract.facets import Fusible, Pointwise
 from ...graph.contract.kernel_call import In, KernelCall, LowerContext, Out, Scalar, defines_for, grid
 from ...graph.contract.op import Entry, Gradient, Op
 from ...graph.contract.registry import register
 from ...graph.contract.spec import TensorSpec
-from ...graph.rewrite.rewrite import Blocked, Rewrite
+from ...graph.rewrite.requests import Blocked
+from ...graph.rewrite.rewrite import Rewrite, Rewriting
 from ...params import Int, Params
 from .binary_table import BINARY_TABLE, BinaryRow
 from .unary import no_bool
@@ -20,7 +22,7 @@ __all__ = ["Binary"]
 _SOURCE = "elementwise/binary.cl"
 
 
-class Elementwise(Op):
+class Elementwise(Op, Pointwise):
     """Base: all tensors of one shape and one type, the output in the place of any input."""
 
     def infer_type(self, p: Params, ins: list[str | None], outs: list[str | None]) -> tuple[list[str | None], list[str | None]]:
@@ -33,7 +35,7 @@ class Elementwise(Op):
         return tuple((0, i) for i in range(len(ins)))
 
 
-class Binary(Elementwise):
+class Binary(Elementwise, Pointwise, Rewriting, Fusible):
     """An element-wise function of two tensors of one shape."""
 
     inputs = ("lhs", "rhs")
@@ -91,7 +93,7 @@ class Binary(Elementwise):
         return [KernelCall(_SOURCE, "binary", (In(0), In(1), Out(0), Scalar("long", n)), defines, global_size, local_size)]
 
 
-class BinaryBackward(Elementwise):
+class BinaryBackward(Elementwise, Fusible):
     """Gradient of one input of a `Binary`."""
 
     inputs = ("ograd", "lhs", "rhs")
@@ -129,7 +131,7 @@ class GradAdd(Binary):
 
 
 @register
-class AddN(Elementwise):
+class AddN(Elementwise, Fusible):
     """Sum of any number of tensors of one shape.
 
     Parameters

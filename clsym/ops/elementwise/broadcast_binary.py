@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...graph.contract.expression import Expression
+from ...graph.contract.facets import Fusible
 from ...graph.contract.kernel_call import Arg, In, KernelCall, LowerContext, Out, Scalar, defines_for, grid
 from ...graph.contract.op import Entry, Gradient, Op
 from ...graph.contract.registry import register
 from ...graph.contract.spec import PartialShape, TensorSpec
-from ...graph.rewrite.rewrite import Blocked, Rewrite
+from ...graph.rewrite.requests import Blocked
+from ...graph.rewrite.rewrite import Rewrite, Rewriting
 from ...params import Params
 from .binary_table import BINARY_TABLE, BinaryRow
 from .broadcast_geometry import broadcast_shape, collapse, steps_of
@@ -30,7 +32,7 @@ def walk_args(full: Sequence[int], shapes: Sequence[Sequence[int]]) -> tuple[Arg
     return (Scalar("int", len(dims)), Scalar("long8", dims), *(Scalar("long8", s) for s in steps), Scalar("long", n))
 
 
-class BroadcastBinary(Op):
+class BroadcastBinary(Op, Rewriting, Fusible):
     """An element-wise function of two tensors, each repeated along the axes where its extent is 1."""
 
     inputs = ("lhs", "rhs")
@@ -109,7 +111,7 @@ class BroadcastBinary(Op):
         return [KernelCall(_SOURCE, "broadcast", args, defines, global_size, local_size)]
 
 
-class BroadcastBackward(Op):
+class BroadcastBackward(Op, Fusible):
     """Head gradient times the slope of a `BroadcastBinary` in one input, of the broadcast shape."""
 
     inputs = ("ograd", "lhs", "rhs")

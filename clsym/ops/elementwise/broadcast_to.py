@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ...graph.contract.expression import Expression
+from ...graph.contract.facets import Fusible
 from ...graph.contract.kernel_call import In, KernelCall, LowerContext, Out, defines_for, grid
 from ...graph.contract.op import Entry, Gradient, Op
 from ...graph.contract.registry import register
@@ -17,7 +18,7 @@ from .sum_to_shape import sum_to
 __all__ = ["Repeat"]
 
 
-class Repeat(Op):
+class Repeat(Op, Fusible):
     """Base: the output is the first input, repeated along axes."""
 
     def view(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Mapping[int, tuple[int, int]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ...graph.contract.expression import Expression
+from ...graph.contract.facets import Fusible
 from ...graph.contract.kernel_call import In, KernelCall, LowerContext, Out, Scalar, ctype, defines_for, grid
 from ...graph.contract.op import Entry, Gradient, Op
 from ...graph.contract.registry import register
@@ -16,7 +17,7 @@ __all__ = ["Cast"]
 
 
 @register
-class Cast(Op):
+class Cast(Op, Fusible):
     """The input's values in another element type.
 
     Floats become integers by cutting off the fraction; what does not fit 32 bits (int64: 64), and NaN, becomes the smallest integer of

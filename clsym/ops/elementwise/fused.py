@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...graph.contract.expression import walk_of
+from ...graph.contract.facets import Estimated
 from ...graph.contract.kernel_call import Arg, In, KernelCall, LowerContext, Out, Scalar, compute_type, ctype, defines_for, grid, req_code
 from ...graph.contract.op import Op
 from ...graph.contract.registry import register
@@ -27,7 +28,7 @@ class _Internal(Field):
 
 
 @register
-class FusedElementwise(Op):
+class FusedElementwise(Op, Estimated):
     """Several element-wise operators in one kernel, made by the compiler.
 
     Parameters

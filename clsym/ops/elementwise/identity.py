@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
+from ...graph.contract.facets import Estimated, Pointwise
 from ...graph.contract.kernel_call import KernelCall, LowerContext, Out
 from ...graph.contract.op import Entry, Gradient, Op
 from ...graph.contract.registry import register
@@ -16,7 +17,7 @@ from ..shared.strided import fill, flat_copy, row_major
 __all__ = ["Identity"]
 
 
-class Identity(Op):
+class Identity(Op, Pointwise, Estimated):
     """Base: the output is the first input. No kernel runs where the planner can alias."""
 
     def view(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Mapping[int, tuple[int, int]]:

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from typing import Literal
 
 from ...graph.contract.expression import Expression
+from ...graph.contract.facets import Fusible, Pointwise
 from ...graph.contract.kernel_call import Arg, In, KernelCall, LowerContext, Out, Rng, Scalar, compute_type, defines_for, grid, req_code
 from ...graph.contract.op import Entry, Gradient, Op
 from ...graph.contract.registry import register
 from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, known, show_shape, unify_shape
-from ...graph.rewrite.rewrite import Activate, Blocked, Rewrite
+from ...graph.rewrite.requests import Activate, Blocked
+from ...graph.rewrite.rewrite import Rewrite, Rewriting
 from ...params import Enum, Field, Float, Params
 from ..shared.float_types import one_float_type
 
@@ -43,7 +45,7 @@ _LEAKY_PARAMS: dict[str, Field] = {
 
 
 @register
-class LeakyReLU(Op):
+class LeakyReLU(Op, Pointwise, Rewriting, Fusible):
     r"""A rectifier that lets something of negative values through, element-wise.
 
     ``leaky``: x > 0 ? x : slope * x; ``prelu``: the same, slope being the learnt `gamma`; ``rrelu``: the same, slope being drawn from
@@ -116,11 +118,7 @@ class LeakyReLU(Op):
         return "zero" if p.act_type in ("leaky", "elu", "selu", "gelu") else ""
 
     def rewrite(self, r: Rewrite) -> Sequence[Entry | Blocked] | None:
-        if r.p.act_type == "leaky":
-            return r.absorb(0, Activate("leaky", r.p.slope))
-        if r.p.act_type == "prelu" and not r.train and r.is_blocked(0) and r.ins[1].shape == r.ins[0].shape[1:2]:
-            return [Blocked(r.apply("_blocked_prelu", r.blocked(0), r.apply("_pad_channels", r.plain(1), block=r.block)))]
-        return None
+        return r.absorb(0, Activate("leaky", r.p.slope)) if r.p.act_type == "leaky" else None
 
     def inplace(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Sequence[tuple[int, int]]:
         return ((0, 0),)
@@ -160,7 +158,7 @@ _LEAKY_BACKWARD_PARAMS: dict[str, Field] = {"act_type": Enum(_TYPES, "leaky"), "
 
 
 @register
-class LeakyBackward(Op):
+class LeakyBackward(Op, Fusible):
     """Gradient of a rectifier without learnt or random slope."""
 
     name = "_backward_LeakyReLU"

@@ -10,11 +10,13 @@ from typing import Literal
 import numpy as np
 
 from ...graph.contract.expression import Expression
+from ...graph.contract.facets import Fusible, Pointwise
 from ...graph.contract.kernel_call import Arg, In, KernelCall, LowerContext, Out, Scalar, ctype, grid
 from ...graph.contract.op import Entry, Gradient, Op
 from ...graph.contract.registry import register
 from ...graph.contract.spec import TensorSpec
-from ...graph.rewrite.rewrite import Activate, Blocked, Rewrite
+from ...graph.rewrite.requests import Activate, Blocked
+from ...graph.rewrite.rewrite import Rewrite, Rewriting
 from ...params import Bool, Float, Params
 from ..shared.float_types import one_float_type
 from .unary import no_bool, unary_defines
@@ -37,7 +39,7 @@ def as_type(value: float, dtype: str) -> float | int:
     return int(np.int64(whole).astype(dtype))
 
 
-class NumberOp(Op):
+class NumberOp(Op, Fusible):
     """Base: one tensor, up to two numbers.
 
     `expr` is OpenCL C in ``x``, ``s``, ``t``; `slope` in ``g`` (head gradient), ``v`` (input or output), ``s``, ``t``.
@@ -86,7 +88,7 @@ class NumberOp(Op):
         return self.calls(p, ins, outs, ctx, False)
 
 
-class NumberBackward(Op):
+class NumberBackward(Op, Fusible):
     """Gradient of a `NumberOp`: its slope at the input or the output."""
 
     inputs = ("ograd", "saved")
@@ -159,7 +161,7 @@ _TABLE = [
 ]
 
 
-class ScalarOp(NumberOp):
+class ScalarOp(NumberOp, Pointwise):
     """An operator of a tensor and the parameter ``scalar``."""
 
     params = {"scalar": Float(1.0, "The number."), "is_int": Bool(True, "Whether integer data stays so; False: the result is float64.")}
@@ -220,7 +222,7 @@ for _row in _TABLE:
 # -------------------------------------------------------------------------------------------------------------------- clip and kin
 
 
-class Clip(NumberOp):
+class Clip(NumberOp, Pointwise, Rewriting):
     """Values limited to an interval: ``min(max(data, a_min), a_max)``; NaN stays NaN.
 
     Parameters

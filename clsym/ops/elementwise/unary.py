@@ -9,11 +9,13 @@ from collections.abc import Sequence
 from typing import Literal
 
 from ...graph.contract.expression import Expression
+from ...graph.contract.facets import Fusible, Pointwise
 from ...graph.contract.kernel_call import In, KernelCall, LowerContext, Out, Scalar, compute_type, defines_for, grid
 from ...graph.contract.op import Entry, Gradient, Op
 from ...graph.contract.registry import register
 from ...graph.contract.spec import ShapeError, TensorSpec
-from ...graph.rewrite.rewrite import Activate, Blocked, Rewrite
+from ...graph.rewrite.requests import Activate, Blocked
+from ...graph.rewrite.rewrite import Rewrite, Rewriting
 from ...params import Params
 from .unary_table import TABLE, Row
 
@@ -69,7 +71,7 @@ _ZERO_AT_ZERO = {
 }
 
 
-class Unary(Op):
+class Unary(Op, Pointwise, Rewriting, Fusible):
     """An element-wise function; `forward` and `derivative` are expressions in ``x`` and ``y``."""
 
     def __init__(self, row: Row) -> None:
@@ -130,7 +132,7 @@ class Unary(Op):
         return [KernelCall("elementwise/unary.cl", "unary", (In(0), Out(0), Scalar("long", n)), defines, global_size, local_size)]
 
 
-class UnaryBackward(Op):
+class UnaryBackward(Op, Fusible):
     """Gradient of an element-wise function: head gradient times derivative."""
 
     inputs = ("ograd", "saved")

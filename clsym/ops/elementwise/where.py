@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...graph.contract.expression import Expression
+from ...graph.contract.facets import Fusible
 from ...graph.contract.kernel_call import In, KernelCall, LowerContext, Out, Scalar, ctype, defines_for, grid
 from ...graph.contract.op import Entry, Gradient, Op
 from ...graph.contract.registry import register
@@ -20,7 +21,7 @@ def _run(condition: TensorSpec, data: TensorSpec) -> int:
 
 
 @register
-class Where(Op):
+class Where(Op, Fusible):
     """Elements of `x` where the condition is other than 0, else of `y`.
 
     Parameters
@@ -99,7 +100,7 @@ def unifies(a: PartialShape, b: PartialShape) -> bool:
 
 
 @register
-class WhereBackward(Op):
+class WhereBackward(Op, Fusible):
     """The head gradient where the condition is (`keep`) or is not other than 0, else 0."""
 
     name = "_backward_where"

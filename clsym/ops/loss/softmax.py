@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ...graph.contract.facets import Estimated
 from ...graph.contract.kernel_call import Arg, In, KernelCall, LowerContext, Out, Scalar, Temp, compute_type, ctype, defines_for, req_code
 from ...graph.contract.op import Entry, Gradient, Op
 from ...graph.contract.registry import register
@@ -56,7 +57,7 @@ def softmax_calls(
     return [KernelCall("loss/softmax.cl", entry + name, args, defines, size, local)]
 
 
-class _AxisSoftmax(Op):
+class _AxisSoftmax(Op, Estimated):
     """What the three functions share."""
 
     params = _PARAMS

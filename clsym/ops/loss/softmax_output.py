@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from ...graph.contract.facets import Estimated
 from ...graph.contract.kernel_call import Arg, In, KernelCall, LowerContext, Out, Scalar, Temp, compute_type, defines_for, grid
 from ...graph.contract.op import Entry, Gradient, Op
 from ...graph.contract.registry import register
@@ -64,7 +65,7 @@ _SOFTMAX_OUTPUT_PARAMS: dict[str, Field] = {
 
 
 @register
-class SoftmaxOutput(Op):
+class SoftmaxOutput(Op, Estimated):
     r"""Softmax; its gradient is that of the cross entropy with the label, whatever the head gradient.
 
     With data (N, C, ...) the softmax is over all but the first dimension; with ``preserve_shape`` over the last one; with ``multi_output``

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from ...graph.contract.facets import Estimated, Recomputable
 from ...graph.contract.kernel_call import In, KernelCall, LowerContext, Out
 from ...graph.contract.op import Entry, Gradient, Op
 from ...graph.contract.registry import register
@@ -52,7 +53,7 @@ def _dot_extents(p: Params, a: Sequence[int], b: Sequence[int]) -> tuple[int, in
 
 
 @register
-class Dot(Op):
+class Dot(Op, Recomputable, Estimated):
     """Dot product of two arrays: the last axis of `lhs` with the first axis of `rhs`.
 
     1-D with 1-D is the inner product, of shape (1,). ``transpose_a`` contracts the first axis of `lhs` instead,
@@ -124,7 +125,7 @@ def _batch_extents(p: Params, a: Sequence[int], b: Sequence[int]) -> tuple[int, 
 
 
 @register
-class BatchDot(Op):
+class BatchDot(Op, Recomputable, Estimated):
     """Matrix product of each pair of matrices: ``out[i] = op(lhs[i]) op(rhs[i])``.
 
     Parameters

@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from ...graph.contract.facets import Estimated, Recomputable
 from ...graph.contract.kernel_call import In, KernelCall, LowerContext, Out
-from ...graph.contract.op import Entry, Gradient, Node, Op
+from ...graph.contract.op import Entry, Gradient, Op
 from ...graph.contract.registry import register
 from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, unify_shape
-from ...graph.rewrite.rewrite import Blocked, Request, Rewrite
 from ...params import Bool, Int, Params
-from . import packed_fully_connected as packed
 from .fully_connected_extents import matrix_extents, output_shape
 from .gemm import product
 from .product import matrix
@@ -27,7 +26,7 @@ _PARAMS = {
 
 
 @register
-class FullyConnected(Op):
+class FullyConnected(Op, Recomputable, Estimated):
     """Affine map of every row: ``out = data weight^T + bias``.
 
     With ``flatten=True`` the data (N, d1, d2, ...) is read as (N, d1 * d2 * ...) and the output is (N, num_hidden);
@@ -105,12 +104,6 @@ class FullyConnected(Op):
         if not p.no_bias and g.needed[2]:
             found[2] = g.apply("_column_sums", head)
         return found
-
-    def rewrite(self, r: Rewrite) -> Sequence[Entry | Blocked] | None:
-        return packed.rewrite(r)
-
-    def absorb(self, node: Node, request: Request, r: Rewrite) -> Node | None:
-        return packed.with_activation(node, request, r)
 
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
         rows, columns = matrix_extents(ins[0].shape, p.flatten)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from ...graph.contract.facets import Estimated, Recomputable
 from ...graph.contract.kernel_call import In, KernelCall, LowerContext, Out
 from ...graph.contract.op import Entry, Gradient, Op
 from ...graph.contract.registry import register
@@ -42,7 +43,7 @@ def _operand(arg: In | Out, shape: Sequence[int], axis: int, entry: int) -> Matr
     return Matrix(arg, between * shape[-1], 1, shape[-1] if between > 1 else 0, entry * shape[axis] * between * shape[-1])
 
 
-class _Gemm(Op):
+class _Gemm(Op, Estimated):
     def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
         a, b = ins[:2]
         if a is None or b is None:
@@ -116,7 +117,7 @@ class _Gemm(Op):
 
 
 @register
-class Gemm2(_Gemm):
+class Gemm2(_Gemm, Recomputable):
     """Scaled matrix product ``alpha op(A) op(B)`` of every pair of matrices.
 
     Parameters
@@ -156,7 +157,7 @@ class Gemm2(_Gemm):
 
 
 @register
-class Gemm(_Gemm):
+class Gemm(_Gemm, Recomputable):
     """Scaled matrix product and sum ``alpha op(A) op(B) + beta C`` of every triple of matrices.
 
     Parameters

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...base import MXNetError
+from ...graph.contract.facets import Estimated, Prepares, Recomputable
 from ...graph.contract.kernel_call import Arg, In, KernelCall, LowerContext, Out, Scalar, Temp, defines_for
 from ...graph.contract.op import Entry, Node, Op
-from ...graph.contract.registry import find_op, register
+from ...graph.contract.registry import attach, find_op, register
 from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec
 from ...graph.contract.traits import DeviceTraits
 from ...graph.contract.tuning import tunable, tuned
-from ...graph.rewrite.rewrite import Activate, Blocked, Request, Rewrite
+from ...graph.rewrite.requests import Activate, Blocked, Request
+from ...graph.rewrite.rewrite import Absorbing, Rewrite, Rewriting
 from ...params import Bool, Enum, Float, Int, Params
 from ..shared.epilogue import with_epilogue
 from .fully_connected_extents import matrix_extents, output_shape
@@ -19,7 +21,7 @@ from .gemm import product
 from .gemm_cpu import ACTIVATIONS, vector_of
 from .product import matrix
 
-__all__ = ["PackFullyConnected", "PackedFullyConnected", "panel_width", "rewrite", "with_activation", "worth_packing"]
+__all__ = ["PackFullyConnected", "PackedFullyConnected", "panel_width", "worth_packing"]
 
 VECTORS = 3
 """Vectors a row of the register tile."""
@@ -59,12 +61,11 @@ def _require_cpu(name: str, dtype: str, panel: int, traits: DeviceTraits) -> Non
 
 
 @register
-class PackFullyConnected(Op):
+class PackFullyConnected(Op, Prepares):
     """The weight (hidden, depth) as panels (ceil(hidden / panel), depth, panel), zeros beyond the last hidden unit."""
 
     name = "_pack_fully_connected"
     hidden = True
-    prepares = True
     inputs = ("weight",)
     params = {"panel": Int(doc="Hidden units a panel; see `panel_width`.", low=1)}
 
@@ -85,7 +86,7 @@ class PackFullyConnected(Op):
 
 
 @register
-class PackedFullyConnected(Op):
+class PackedFullyConnected(Op, Recomputable, Absorbing, Estimated):
     """``activation(data weight^T + bias)`` with the weight as `_pack_fully_connected` leaves it, or as the user has it."""
 
     name = "_packed_fully_connected"
@@ -161,24 +162,27 @@ class PackedFullyConnected(Op):
 # ------------------------------------------------------------------------------------------------------------ from the user's operator
 
 
-def rewrite(r: Rewrite) -> Sequence[Entry | Blocked] | None:
-    """`FullyConnected` over its weight packed once, where that pays; None where it does not."""
-    p = r.p
-    if r.train or not r.traits.is_cpu or any(t.dtype != "float32" or not t.size for t in r.ins) or not r.is_variable(1):
-        return None
-    rows, depth = matrix_extents(r.ins[0].shape, p.flatten)
-    if not worth_packing(rows, p.num_hidden, depth, r.traits):
-        return None
-    panel = panel_width(r.traits)
-    weight = r.apply("_pack_fully_connected", r.plain(1), panel=panel)
-    inputs = (r.plain(0), weight, *(() if p.no_bias else (r.plain(2),)))
-    return [r.apply("_packed_fully_connected", *inputs, **dict(p.items()), panel=panel)]
+class PackedForm(Rewriting, Absorbing):
+    """`FullyConnected` on CPUs, in inference: over its weight packed once, where that pays; with the activation behind it."""
+
+    def rewrite(self, r: Rewrite) -> Sequence[Entry | Blocked] | None:
+        p = r.p
+        if r.train or not r.traits.is_cpu or any(t.dtype != "float32" or not t.size for t in r.ins) or not r.is_variable(1):
+            return None
+        rows, depth = matrix_extents(r.ins[0].shape, p.flatten)
+        if not worth_packing(rows, p.num_hidden, depth, r.traits):
+            return None
+        panel = panel_width(r.traits)
+        weight = r.apply("_pack_fully_connected", r.plain(1), panel=panel)
+        inputs = (r.plain(0), weight, *(() if p.no_bias else (r.plain(2),)))
+        return [r.apply("_packed_fully_connected", *inputs, **dict(p.items()), panel=panel)]
+
+    def absorb(self, node: Node, request: Request, r: Rewrite) -> Node | None:
+        if r.train or not r.traits.is_cpu or r.outs[0].dtype != "float32" or not r.ins[0].size or not isinstance(request, Activate):
+            return None
+        op = find_op("_packed_fully_connected")
+        plain = node.become(op, op.parse({**dict(node.params.items()), "panel": 0}), node.inputs)
+        return with_epilogue(plain, request)
 
 
-def with_activation(node: Node, request: Request, r: Rewrite) -> Node | None:
-    """A `FullyConnected` that takes over the activation behind it, its weight as the user has it."""
-    if r.train or not r.traits.is_cpu or r.outs[0].dtype != "float32" or not r.ins[0].size or not isinstance(request, Activate):
-        return None
-    op = find_op("_packed_fully_connected")
-    plain = node.become(op, op.parse({**dict(node.params.items()), "panel": 0}), node.inputs)
-    return with_epilogue(plain, request)
+attach("FullyConnected", PackedForm())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ...graph.contract.facets import Accumulating, Estimated, Recomputable
 from ...graph.contract.kernel_call import In, KernelCall, LowerContext, Out, Scalar, defines_for
 from ...graph.contract.op import Entry, Node, Op
 from ...graph.contract.registry import register
@@ -27,7 +28,7 @@ _PARAMS = {
 }  # fmt: skip
 
 
-class MatrixProduct(Op):
+class MatrixProduct(Op, Recomputable, Accumulating, Estimated):
     """``op(lhs) op(rhs) (+ total)`` for each of `batch` entries, m x k times k x n, in a tensor of the given shape."""
 
     name = "_matrix_product"

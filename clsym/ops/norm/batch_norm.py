@@ -6,12 +6,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ...graph.contract.facets import Estimated, Recomputable
 from ...graph.contract.kernel_call import Arg, In, KernelCall, LowerContext, Out, Scalar, Temp, compute_type, defines_for, grid, req_code
 from ...graph.contract.op import Entry, Gradient, Node, Op
 from ...graph.contract.registry import find_op, register
 from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, unify_shape
 from ...graph.contract.traits import DeviceTraits
-from ...graph.rewrite.rewrite import Affine, Blocked, Rewrite
+from ...graph.rewrite.requests import Affine, Blocked
+from ...graph.rewrite.rewrite import Rewrite, Rewriting
 from ...params import Bool, Field, Float, Int, Params, Str
 from ..shared.float_types import one_float_type, statistics_type
 
@@ -111,7 +113,7 @@ _BATCH_NORM_PARAMS: dict[str, Field] = {
 
 
 @register
-class BatchNorm(Op):
+class BatchNorm(Op, Rewriting, Recomputable, Estimated):
     r"""Batch normalisation over every dimension but `axis`.
 
     .. math:: out = \frac{data - mean}{\sqrt{var + eps}} \cdot gamma + beta
@@ -186,17 +188,9 @@ class BatchNorm(Op):
 
     def rewrite(self, r: Rewrite) -> Sequence[Entry | Blocked] | None:
         p, data = r.p, r.ins[0]
-        if not data.ndim >= 2 or _axis(p, data.ndim) != 1 or 0 in data.shape:
+        if r.train or not data.ndim >= 2 or _axis(p, data.ndim) != 1 or 0 in data.shape or r.used(1) or r.used(2):
             return None
         given = {"eps": p.eps, "fix_gamma": p.fix_gamma}
-        if r.train:
-            if not r.is_blocked(0):
-                return None
-            given |= {"momentum": p.momentum, "use_global_stats": p.use_global_stats, "channels": data.shape[1], "inverse": self.inverse}
-            node = r.node_of("_blocked_batch_norm", (r.blocked(0), *(r.plain(i) for i in range(1, 5))), given)
-            return [Blocked(node.out(0)), node.out(1), node.out(2)]
-        if r.used(1) or r.used(2):
-            return None
         vectors = [r.plain(i) for i in range(1, 5)]
         folded = r.node_of("_batch_norm_scale", vectors, {**given, "dtype": data.dtype})
         found = r.absorb(0, Affine(folded.out(0), folded.out(1)))
@@ -352,7 +346,7 @@ _APPLY_PARAMS: dict[str, Field] = {
 
 
 @register
-class BatchNormApply(Op):
+class BatchNormApply(Op, Estimated):
     """The output of a batch normalisation again, from the statistics that it gave."""
 
     name = "_batch_norm_apply"

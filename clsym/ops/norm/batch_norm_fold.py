@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from ...graph.contract.facets import Prepares
 from ...graph.contract.kernel_call import In, KernelCall, LowerContext, Out, Scalar, compute_type, ctype, defines_for, grid, req_code
 from ...graph.contract.op import Entry, Gradient, Op
 from ...graph.contract.registry import register
@@ -35,7 +36,7 @@ _SCALE_PARAMS: dict[str, Field] = {
 
 
 @register
-class BatchNormScale(Op):
+class BatchNormScale(Op, Prepares):
     """The scale ``gamma / sqrt(moving_var + eps)`` and the shift ``beta + (bias - moving_mean) * scale`` of a batch normalisation.
 
     All inputs are (C,); they are read only. The shift has the type `dtype`, so that it can be the bias of a float16 convolution.
@@ -43,7 +44,6 @@ class BatchNormScale(Op):
 
     name = "_batch_norm_scale"
     hidden = True
-    prepares = True
     inputs = ("gamma", "beta", "moving_mean", "moving_var")
     outputs = ("scale", "shift")
     params = _SCALE_PARAMS
@@ -83,12 +83,11 @@ class BatchNormScale(Op):
 
 
 @register
-class ScaleFilters(Op):
+class ScaleFilters(Op, Prepares):
     """A weight (O, ...) times a scale (O,) for its first dimension: the filters of a layer that something scales behind it."""
 
     name = "_scale_filters"
     hidden = True
-    prepares = True
     inputs = ("weight", "scale")
 
     def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
@@ -121,12 +120,11 @@ _PAD_PARAMS: dict[str, Field] = {"block": Int(doc="Channels a block.", low=1)}
 
 
 @register
-class PadChannels(Op):
+class PadChannels(Op, Prepares):
     """A vector (C,) with zeros up to whole blocks of channels."""
 
     name = "_pad_channels"
     hidden = True
-    prepares = True
     params = _PAD_PARAMS
 
     def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ...graph.contract.facets import Estimated
 from ...graph.contract.kernel_call import Arg, In, KernelCall, LowerContext, Out, Scalar, Temp, compute_type, defines_for, grid
 from ...graph.contract.op import Entry, Gradient, Op
 from ...graph.contract.registry import register
@@ -24,7 +25,7 @@ _PARAMS: dict[str, Field] = {
 
 
 @register
-class LRN(Op):
+class LRN(Op, Estimated):
     """Local response normalisation: ``x[c] / (knorm + alpha / nsize * sum(x[d]^2))^beta``, d running over `nsize` channels around c.
 
     Parameters

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from ...graph.contract.facets import Estimated
 from ...graph.contract.kernel_call import KernelCall, LowerContext
 from ...graph.contract.op import Entry, Gradient, Op
 from ...graph.contract.registry import register
@@ -17,7 +18,7 @@ from .normalize_calls import L2, PER_PLACE, PER_ROW, normalize_calls
 __all__ = ["GroupNorm", "InstanceNorm", "L2Normalization", "LayerNorm"]
 
 
-class _Affine(Op):
+class _Affine(Op, Estimated):
     """What the three with gamma and beta share: names, types, the gradient."""
 
     inputs = ("data", "gamma", "beta")
@@ -195,7 +196,7 @@ class GroupNorm(_Affine):
 
 
 @register
-class L2Normalization(Op):
+class L2Normalization(Op, Estimated):
     """Division by the Euclidean length: ``x / sqrt(sum(x^2) + eps)``.
 
     The sum runs over a whole instance, (C, ...), in mode ``'instance'``; over the channels of each position in mode ``'channel'``; over the

@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from ...graph.contract.facets import Estimated
 from ...graph.contract.kernel_call import In, KernelCall, LowerContext, Out, Scalar, compute_type, defines_for, grid
 from ...graph.contract.op import Node, Op
 from ...graph.contract.registry import register
 from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, unify_shape
-from ...graph.rewrite.rewrite import Request, Rewrite
+from ...graph.rewrite.requests import Request
+from ...graph.rewrite.rewrite import Absorbing, Rewrite
 from ...params import Bool, Enum, Field, Float, Int, Params
-from ..cpu_blocked.geometry import ACTIVATIONS
-from ..shared.epilogue import with_epilogue
+from ..shared.epilogue import ACTIVATIONS, with_epilogue
 from ..shared.float_types import one_float_type, statistics_type
 from .batch_norm_fold import padded
 
@@ -32,7 +33,7 @@ _SCALE_SHIFT_PARAMS: dict[str, Field] = {
 
 
 @register
-class ScaleShift(Op):
+class ScaleShift(Op, Absorbing, Estimated):
     """``act(data * scale[c] + shift[c] + residual)`` for channel c at `axis`, or in blocked layout.
 
     data and residual are of one floating-point type and shape; scale and shift are (C,), for blocked data with zeros up to whole

@@ -6,15 +6,15 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ...graph.contract.facets import Estimated
 from ...graph.contract.kernel_call import In, KernelCall, LowerContext, Out, Scalar, defines_for, grid
 from ...graph.contract.op import Entry, Gradient, Op
 from ...graph.contract.registry import register
 from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, show_shape, unify_shape
-from ...graph.rewrite.rewrite import Blocked, Rewrite
 from ...params import Bool, Enum, Field, Int, Params, Shape
 from ..shared.float_types import one_float_type
 
-__all__ = ["POOLING_PARAMS", "Pooling", "PoolingV1", "Window", "is_global", "window_of"]
+__all__ = ["POOLING_PARAMS", "Pooling", "PoolingV1", "Window", "is_global", "sees_padding_alone", "window_of"]
 
 _MODES = {"max": 0, "sum": 1, "avg": 2, "lp": 3}
 _LAYOUTS = {1: "NCW", 2: "NCHW", 3: "NCDHW"}
@@ -126,7 +126,7 @@ def is_global(window: Window, extents: Sequence[int]) -> bool:
     return window.kernel == tuple(extents) and not any(window.pad) and all(o == 1 for o in window.out)
 
 
-def _sees_padding_alone(window: Window, extents: Sequence[int]) -> bool:
+def sees_padding_alone(window: Window, extents: Sequence[int]) -> bool:
     """Whether some window holds no pixel."""
     dims = zip(extents, window.out, window.kernel, window.stride, window.pad, strict=True)
     return any((o - 1) * s - q >= x or k <= q for x, o, k, s, q in dims)
@@ -159,7 +159,7 @@ POOLING_PARAMS: dict[str, Field] = {
 
 
 @register
-class Pooling(Op):
+class Pooling(Op, Estimated):
     r"""Pooling over the spatial dimensions.
 
     Each output is the maximum, sum, average or Lp norm :math:`(\sum x^p)^{1/p}` of a window of the input. With
@@ -207,14 +207,6 @@ class Pooling(Op):
 
     def infer_type(self, p: Params, ins: list[str | None], outs: list[str | None]) -> tuple[list[str | None], list[str | None]]:
         return one_float_type(self.name, ins, outs)
-
-    def rewrite(self, r: Rewrite) -> Sequence[Entry | Blocked] | None:
-        p, data = r.p, r.ins[0]
-        if self.legacy or data.ndim != 4 or not r.is_blocked(0) or p.pool_type == "lp":
-            return None
-        if p.pool_type == "max" and _sees_padding_alone(window_of(p, data.shape[2:]), data.shape[2:]):
-            return None
-        return [Blocked(r.apply("_blocked_pooling", r.blocked(0), **dict(p.items())))]
 
     def gradient(self, g: Gradient) -> Sequence[Entry | None]:
         reads = [g.ograd()]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ...graph.contract.facets import Estimated
 from ...graph.contract.kernel_call import Arg, In, KernelCall, LowerContext, Out, Rng, Scalar, compute_type, defines_for, grid
 from ...graph.contract.op import Entry, Gradient, Op
 from ...graph.contract.registry import register
 from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, unify_shape
-from ...graph.rewrite.rewrite import Blocked, Rewrite
+from ...graph.rewrite.requests import Blocked
+from ...graph.rewrite.rewrite import Rewrite, Rewriting
 from ...params import Bool, Enum, Field, Float, Params, Shape
 from ..shared.float_types import one_float_type
 
@@ -68,7 +70,7 @@ _DROPOUT_PARAMS: dict[str, Field] = {
 
 
 @register
-class Dropout(Op):
+class Dropout(Op, Rewriting, Estimated):
     """Dropout: in training, each element becomes 0 with probability `p`, the others are multiplied by 1 / (1 - p).
 
     In inference the data passes unchanged, unless ``mode='always'``. The mask is not stored: it follows from the random state of the

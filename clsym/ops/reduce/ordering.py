@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from ...graph.contract.facets import Estimated, Recomputable
 from ...graph.contract.kernel_call import Arg, In, KernelCall, LowerContext, Out, Scalar, Temp, compute_type, ctype, defines_for, grid
 from ...graph.contract.op import Entry, Gradient, Op
 from ...graph.contract.registry import register
@@ -36,7 +37,7 @@ def _emit(name: str, src: Arg, dst: Arg, rows: Rows, k: int, source_type: str, o
     return KernelCall("reduce/sort.cl", name, (src, dst, *row_scalars(rows, k)), defines, *grid(rows.count * k, ctx.traits))
 
 
-class _Ordering(Op):
+class _Ordering(Op, Estimated):
     """What the three share: which of values, places and mask go to which output."""
 
     def plan(self, p: Params) -> tuple[str, ...]:
@@ -115,7 +116,7 @@ class _Ordering(Op):
 
 
 @register
-class Sort(_Ordering):
+class Sort(_Ordering, Recomputable):
     """A sorted copy along an axis.
 
     Parameters
@@ -148,7 +149,7 @@ class Sort(_Ordering):
 
 
 @register
-class Argsort(_Ordering):
+class Argsort(_Ordering, Recomputable):
     """The indices that would sort the data along an axis; equal elements keep their order.
 
     Parameters
@@ -179,7 +180,7 @@ class Argsort(_Ordering):
 
 
 @register
-class Topk(_Ordering):
+class Topk(_Ordering, Recomputable):
     """The first k elements of the sorted data along an axis: the largest k, unless `is_ascend`.
 
     Parameters

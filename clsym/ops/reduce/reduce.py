@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from ...graph.contract.facets import Estimated
 from ...graph.contract.kernel_call import Arg, In, KernelCall, LowerContext, Out, Scalar, Temp, compute_type, ctype, defines_for, grid
 from ...graph.contract.op import Entry, Gradient, Op
 from ...graph.contract.registry import register
@@ -48,7 +49,7 @@ def reduction_shape(ins: list[PartialShape], outs: list[PartialShape], axis: Any
     return ins, [reduced_shape(shape, reduced_axes(axis, len(shape), exclude), keepdims)]
 
 
-class Reduce(Op):
+class Reduce(Op, Estimated):
     """A reduction; `fold`, `map` and `finish` as `reduce_calls` takes them, `derivative` a row of the table above."""
 
     params = _REDUCE_PARAMS

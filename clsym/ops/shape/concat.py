@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from ...graph.contract.facets import Assembled, Estimated
 from ...graph.contract.kernel_call import In, KernelCall, LowerContext, Out
 from ...graph.contract.op import Entry, Gradient, Op
 from ...graph.contract.registry import register
 from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, show_shape, unify_shape
-from ...graph.rewrite.rewrite import Blocked, Rewrite
 from ...params import Int, Params
 from ..shared.strided import Walk, copy, row_major
 from .reshape import axis_index
@@ -44,7 +44,7 @@ def consecutive(ins: Sequence[TensorSpec], out: TensorSpec, axis: int) -> dict[i
 
 
 @register
-class Concat(Op):
+class Concat(Op, Assembled, Estimated):
     """Joins tensors along an axis that exists.
 
     Parameters
@@ -93,14 +93,6 @@ class Concat(Op):
             extents[extents.index(-1)] = missing
         return [(*common[:axis], e, *common[axis + 1 :]) for e in extents], [(*common[:axis], total, *common[axis + 1 :])]
 
-    def rewrite(self, r: Rewrite) -> Sequence[Entry | Blocked] | None:
-        n = len(r.ins)
-        if r.outs[0].ndim != 4 or r.p.dim not in (1, -3) or r.outs[0].dtype != "float32" or not any(r.is_blocked(i) for i in range(n)):
-            return None
-        if any(t.shape[1] % r.block for t in r.ins):
-            return None  # the padding of one would come to lie between the others
-        return [Blocked(r.apply("Concat", *(r.blocked(i) for i in range(n)), num_args=n, dim=1))]
-
     def parts(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Mapping[int, tuple[int, int]]:
         return consecutive(ins, outs[0], axis_index(p.dim, outs[0].ndim, "dim"))
 
@@ -141,7 +133,7 @@ class RnnParamConcat(Concat):
 
 
 @register
-class Stack(Op):
+class Stack(Op, Assembled):
     """Joins tensors of one shape along a new axis.
 
     Parameters

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+from ...graph.contract.facets import Estimated
 from ...graph.contract.kernel_call import KernelCall, LowerContext
 from ...graph.contract.op import Entry, Gradient, Op
 from ...graph.contract.registry import register
@@ -28,7 +29,7 @@ def axis_index(axis: int, ndim: int, what: str = "axis") -> int:
     return axis % ndim
 
 
-class Reshaping(Op):
+class Reshaping(Op, Estimated):
     """Base of the operators whose output is their input's memory under another shape."""
 
     def inplace(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Sequence[tuple[int, int]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from ...graph.contract.facets import Estimated
 from ...graph.contract.kernel_call import In, KernelCall, LowerContext, Out
 from ...graph.contract.op import Entry, Gradient, Op
 from ...graph.contract.registry import register
@@ -58,7 +59,7 @@ def is_stretch(extents: Sequence[int], walk: Walk) -> bool:
     return all(e == 1 or a == b for e, a, b in zip(extents, walk.steps, whole, strict=True))
 
 
-class Part(Op):
+class Part(Op, Estimated):
     """Base of the operators that take a rectangular part of their first input."""
 
     def ranges(self, p: Params, ins: Sequence[PartialShape]) -> Ranges:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
+from ...graph.contract.facets import Estimated
 from ...graph.contract.kernel_call import In, KernelCall, LowerContext, Out
 from ...graph.contract.op import Entry, Gradient, Op
 from ...graph.contract.registry import register
@@ -17,7 +18,7 @@ from .slice import is_stretch
 __all__ = ["Splitting"]
 
 
-class Splitting(Op):
+class Splitting(Op, Estimated):
     """Base of the operators that cut along ``p.axis``; `bounds` gives begin and end of every part."""
 
     def count(self, p: Params) -> int:

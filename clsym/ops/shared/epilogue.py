@@ -1,12 +1,43 @@
-"""What operators with an epilogue do when they are asked to take over the one behind them."""
+"""What happens to the sums of a convolution or a product before they are stored, and operators that are asked to take it over."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from ...graph.contract.kernel_call import Arg
 from ...graph.contract.op import Entry, Node
-from ...graph.rewrite.rewrite import Activate, Add, Affine, Request, Rewrite
+from ...graph.rewrite.requests import Activate, Add, Affine, Request
+from ...graph.rewrite.rewrite import Rewrite
 from ...params import Enum
 
-__all__ = ["over_packed_weight", "shifted", "with_epilogue"]
+__all__ = ["ACTIVATIONS", "Epilogue", "over_packed_weight", "shifted", "with_epilogue"]
+
+
+ACTIVATIONS = ("none", "relu", "clip", "leaky")
+"""What an epilogue may apply: nothing, max(x, 0) with NaN kept, x limited to [low, high], or x < 0 ? low * x : x."""
+
+
+@dataclass(frozen=True)
+class Epilogue:
+    """What happens to a convolution's sums: ``activation(sum + bias[filter] + residual)``.
+
+    Attributes
+    ----------
+    bias : Arg, optional
+        (out_blocks * block,), zeros beyond the last filter.
+    residual : Arg, optional
+        Of the output's blocked shape; may be the very memory of the output.
+    activation : str
+        One of `ACTIVATIONS`.
+    low, high : float
+        Limits of ``clip``; `low` is the slope of ``leaky``.
+    """
+
+    bias: Arg | None = None
+    residual: Arg | None = None
+    activation: str = "none"
+    low: float = 0.0
+    high: float = 0.0
 
 
 def with_epilogue(node: Node, request: Request) -> Node | None:

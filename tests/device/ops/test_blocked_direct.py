@@ -13,8 +13,9 @@ from clsym.base import MXNetError
 from clsym.graph.contract.kernel_call import Arg, In, KernelCall, Out
 from clsym.graph.contract.traits import DeviceTraits
 from clsym.ops.cpu_blocked.direct import forward, pack, packed_shape
-from clsym.ops.cpu_blocked.geometry import BlockedGeometry, Epilogue
+from clsym.ops.cpu_blocked.geometry import BlockedGeometry
 from clsym.ops.cpu_blocked.strip import choose_strip, shape_class
+from clsym.ops.shared.epilogue import Epilogue
 from clsym.runtime.buffer import allocate
 from clsym.runtime.device import Device
 from clsym.runtime.launch import Launch

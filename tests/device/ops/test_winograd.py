@@ -12,7 +12,8 @@ import pytest
 from clsym.graph.contract.kernel_call import In, KernelCall, Out, Temp
 from clsym.graph.contract.traits import DeviceTraits
 from clsym.ops.cpu_blocked import winograd
-from clsym.ops.cpu_blocked.geometry import BlockedGeometry, Epilogue
+from clsym.ops.cpu_blocked.geometry import BlockedGeometry
+from clsym.ops.shared.epilogue import Epilogue
 from clsym.runtime.buffer import allocate
 from clsym.runtime.device import Device
 from clsym.runtime.launch import Launch, temp_sizes
