@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from numbers import Number
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol, TypeVar
 
 from ..base import NotImplementedForSymbol
 from ..graph.contract.op import Entry
 from ..graph.contract.registry import find_op
 from .compose import create_node
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from .symbol import Symbol
 
 __all__ = ["Arithmetic", "binary", "scalar"]
 
@@ -26,19 +22,29 @@ _TENSOR = {
 _UNDERSCORED = {"equal", "not_equal", "greater", "greater_equal", "lesser", "lesser_equal"}
 
 
-def scalar(kind: str, symbol: Symbol, value: Any, hint: str = "") -> Symbol:
+class Operand(Protocol):
+    """What an operand must be: a symbol, made of entries."""
+
+    def __init__(self, *entries: Entry) -> None: ...
+    def _single(self, name: str) -> Entry | None: ...
+
+
+S = TypeVar("S", bound=Operand)
+
+
+def scalar(kind: str, symbol: S, value: Any, hint: str = "") -> S:
     """``_plus_scalar`` and its kin."""
     hint = hint or (f"_{kind}_scalar" if kind in _UNDERSCORED else f"_{kind}scalar")
     node = create_node(find_op(f"_{kind}_scalar"), hint, [symbol._single("data")], {}, {"scalar": value}, None, None)
     return type(symbol)(node.out())
 
 
-def _tensor(kind: str, left: Symbol, right: Symbol) -> Symbol:
+def _tensor(kind: str, left: S, right: S) -> S:
     inputs: list[Entry | None] = [left._single("lhs"), right._single("rhs")]
     return type(left)(create_node(find_op(_TENSOR[kind]), f"_{kind}", inputs, {}, {}, None, None).out())
 
 
-def binary(kind: str, symbol: Symbol, other: Any) -> Symbol:
+def binary(kind: str, symbol: S, other: Any) -> S:
     """``_plus`` or ``_plus_scalar``, and their kin, by the type of the other operand."""
     if isinstance(other, type(symbol)):
         return _tensor(kind, symbol, other)

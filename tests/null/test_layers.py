@@ -20,7 +20,20 @@ LAYERS = {
     "symbol": 6,
     "report": 7, "data": 7, "contrib": 7, "tuner": 7, "__init__": 8, "demo": 9, "cli": 10, "__main__": 11,
 }  # fmt: skip
-ORDER_INSIDE_1 = ["base", "params", "context", "naming"]
+# the same inside the compiler, by folder and file
+GRAPH = {
+    "contract": 0,
+    "build": 1, "infer": 1, "gradient": 1, "memory": 1,
+    "files": 2, "order": 2,
+    "lower": 3,
+    "rewrite": 4, "recompute": 4,
+    "plan_data": 5,
+    "report": 6, "compilation": 6,
+    "passes": 7,
+    "plan": 8,
+}  # fmt: skip
+# and between the families of operators: forms for one kind of device know what they are forms of, never the other way round
+DEVICE_FORMS = {"cpu_blocked"}
 
 
 def _modules() -> list[Path]:
@@ -32,9 +45,15 @@ def _unit(path: Path) -> str:
     return part.removesuffix(".py")
 
 
+def _dotted(path: Path) -> str:
+    parts = ["clsym", *path.relative_to(ROOT).with_suffix("").parts]
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
 def _imports(path: Path) -> list[tuple[str, int]]:
-    """(absolute dotted name, line) of every import, those inside functions and TYPE_CHECKING blocks included."""
+    """(absolute dotted name, line) of every import, those inside functions and for types alone included; modules by their own name."""
     package = ["clsym", *path.relative_to(ROOT).parts[:-1]]
+    known = {_dotted(p) for p in _modules()}
     found = []
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -42,7 +61,9 @@ def _imports(path: Path) -> list[tuple[str, int]]:
         elif isinstance(node, ast.ImportFrom):
             stem = package[: len(package) - node.level + 1] if node.level else []
             base = ".".join([*stem, *([node.module] if node.module else [])])
-            found += [(f"{base}.{a.name}" if base == "clsym" else base, node.lineno) for a in node.names]
+            for a in node.names:
+                whole = f"{base}.{a.name}"
+                found.append((whole if whole in known or base == "clsym" else base, node.lineno))
     return found
 
 
@@ -62,6 +83,36 @@ def test_imports_go_down(path: Path) -> None:
         assert LAYERS[target] < LAYERS[mine], f"{path.relative_to(ROOT)}:{line} imports {name}: {mine} may not see {target}"
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "graph").rglob("*.py")), ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_go_down_inside_the_compiler(path: Path) -> None:
+    mine = _dotted(path).split(".")[2:3]
+    for name, line in _imports(path):
+        target = name.split(".")[2:3]
+        if not name.startswith("clsym.graph.") or not mine or target == mine:
+            continue
+        assert GRAPH[target[0]] < GRAPH[mine[0]], f"{path.relative_to(ROOT)}:{line} imports {name}: {mine[0]} may not see {target[0]}"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "ops").rglob("*.py")), ids=lambda p: str(p.relative_to(ROOT)))
+def test_operators_do_not_know_their_device_forms(path: Path) -> None:
+    mine = path.relative_to(ROOT).parts[1]
+    for name, line in _imports(path):
+        family = name.split(".")[2:3]
+        if name.startswith("clsym.ops.") and mine not in DEVICE_FORMS:
+            assert not DEVICE_FORMS & set(family), f"{path.relative_to(ROOT)}:{line} imports {name}; attach the form from its own file"
+
+
+def test_no_circles() -> None:
+    """No module is reached from what it imports, imports for types alone included."""
+    modules = {_dotted(p): p for p in _modules()}
+    edges = {m: {n for n, _ in _imports(p) if n in modules and n != m} for m, p in modules.items()}
+    left = dict(edges)
+    while left:
+        leaves = {m for m, to in left.items() if not to & left.keys()}
+        assert leaves, f"imports in circles among {sorted(left)}"
+        left = {m: to for m, to in left.items() if m not in leaves}
+
+
 @pytest.mark.parametrize("path", _modules(), ids=lambda p: str(p.relative_to(ROOT)))
 def test_only_runtime_and_ndarray_import_opencl(path: Path) -> None:
     users = {name for name, _ in _imports(path) if name.split(".")[0] == "pyopencl"}
@@ -74,7 +125,7 @@ def test_passes_name_no_operator() -> None:
     from clsym.graph.contract.registry import all_names
 
     names = {n for n in all_names() if len(n) > 3} - inserted
-    for path in (ROOT / "graph").glob("*.py"):
+    for path in (ROOT / "graph").rglob("*.py"):
         if path.name in ("serialize.py", "deserialize.py"):  # old graph files are mended by operator
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -88,6 +139,7 @@ def test_every_kernel_file_is_used_and_documented() -> None:
     if not kernels.is_dir():
         pytest.skip("not a checkout")
     sources = "\n".join(p.read_text(encoding="utf-8") for p in _modules())
-    for path in kernels.glob("*.cl"):
-        assert path.read_text(encoding="utf-8").startswith("/*"), f"{path.name} must open with what it computes"
-        assert f'"{path.name}"' in sources, f"{path.name} is used by no module"
+    for path in kernels.rglob("*.cl"):
+        name = str(path.relative_to(kernels))
+        assert path.read_text(encoding="utf-8").startswith("/*"), f"{name} must open with what it computes"
+        assert f'"{name}"' in sources, f"{name} is used by no module"
