@@ -20,9 +20,15 @@ from .plan_data import Binding, PlanData
 from .recompute.choose import Recomputed
 from .rewrite.fuse_elementwise import Fused
 
-__all__ = ["Compilation", "WantedGradient"]
+__all__ = ["Compilation", "Placer", "WantedGradient"]
 
 Key = tuple[int, int]
+
+
+Placer = Callable[[Sequence[Node], Mapping[Key, TensorSpec]], Mapping[int, Context]]
+"""From the nodes of the user's graph, inputs first, and the specs of their entries, to where operators run, by serial.
+
+Operators that it leaves out, and those that a ``ctx_group`` names a place for, run where they would without it."""
 
 
 class WantedGradient(NamedTuple):
@@ -57,6 +63,8 @@ class Compilation:
         Serial of a node of the user's graph to the number that its random draws depend on; None: its place in this graph.
     specs : dict
         Of every entry, by its key.
+    placer : callable or None
+        Chooses where operators run; see `Placer`.
     where : dict of int to Context
         Serial of a node of the user's graph to where it runs, or where a variable's array lies; and of nodes that passes made, where that
         is not where their origin is.
@@ -89,6 +97,7 @@ class Compilation:
     optimize: bool
     numbers: Mapping[int, int] | None
     specs: dict[Key, TensorSpec]
+    placer: Placer | None = None
     where: dict[int, Context] = field(default_factory=dict)
     preparation: PlanData | None = None
     prepared: list[Node] = field(default_factory=list)

@@ -35,8 +35,11 @@ def infer(c: Compilation) -> None:
 def assign(c: Compilation) -> None:
     """Where every node of the user's graph runs: decided here, since all other forms of the graph depend on it."""
     c.where |= {v.serial: ctx for v, ctx in zip(c.binding.variables, c.binding.contexts, strict=True)}
-    for node in topological(c.heads):
-        c.where.setdefault(node.serial, c.context_of(node))
+    order = topological(c.heads)
+    chosen = c.placer(order, c.specs) if c.placer is not None else {}
+    for node in order:
+        pinned = attribute(node, "ctx_group") in c.group2ctx
+        c.where.setdefault(node.serial, chosen[node.serial] if node.serial in chosen and not pinned else c.context_of(node))
     c.out_contexts = [c.default if h.node.is_variable else c.where[h.node.serial] for h in c.heads]
 
 

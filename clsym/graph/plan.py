@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from ..base import env
 from ..context import Context
-from .compilation import Compilation
+from .compilation import Compilation, Placer
 from .contract.op import Entry
 from .contract.spec import TensorSpec, show_shape
 from .contract.traits import DeviceTraits
@@ -87,6 +87,7 @@ def compile_plan(
     specs: Mapping[Key, TensorSpec] | None = None,
     memory_limit: int | None = None,
     optimize: bool | None = None,
+    placer: Placer | None = None,
 ) -> Plan:
     """Run the passes: infer, rewrite, hoist, gradient, place, schedule, fuse, lower, recompute, memory, sync.
 
@@ -116,6 +117,8 @@ def compile_plan(
     optimize : bool
         Whether the graph may be rewritten: blocked layouts, fusion, parameters prepared ahead. The default is what the environment variable
         ``CLSYM_OPTIMIZE`` says.
+    placer : callable
+        Chooses where operators run, before the graph is rewritten for the devices; see `clsym.graph.compilation.Placer`.
 
     Raises
     ------
@@ -124,7 +127,7 @@ def compile_plan(
     """
     c = Compilation(
         list(heads), binding, train, default, dict(group2ctx or {}), traits, reuse, memory_limit,
-        optimize=env("CLSYM_OPTIMIZE") != "0" if optimize is None else optimize, numbers=positions, specs=dict(specs or {}),
+        optimize=env("CLSYM_OPTIMIZE") != "0" if optimize is None else optimize, numbers=positions, specs=dict(specs or {}), placer=placer,
     )  # fmt: skip
     for run in PASSES:
         run(c)

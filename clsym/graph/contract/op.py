@@ -165,6 +165,8 @@ class Op:
         Names of its outputs. Override `output_names` where they depend on the parameters.
     variadic : str
         The parameter that counts the inputs (``'num_args'``), filled in from the call; the inputs are arg0, arg1, ...
+    subgraphs : int
+        How many graphs a node of it holds (``p.subgraphs``, a tuple of `Subgraph`): bodies of loops, branches.
     random : bool
         Whether it draws random numbers (takes `Rng`).
     is_loss : bool
@@ -184,6 +186,7 @@ class Op:
     aux: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ("output",)
     variadic: str = ""
+    subgraphs: int = 0
     random: bool = False
     is_loss: bool = False
     hidden: bool = False

@@ -17,9 +17,12 @@ from ...params import Params
 from ..build import HIDDEN_KEYS, check_aux, fill_inputs, hide_keys, input_names, is_hidden
 from ..contract.op import Entry, Node, Op
 from ..contract.registry import find_op
+from ..contract.subgraph import Subgraph
 
 __all__ = ["from_json"]
 
+_DEEPEST = 32
+"""How deep subgraphs may lie inside one another."""
 _UNVERSIONED = 800
 """The version of a file that doesn't tell it: 0.8.0."""
 
@@ -35,6 +38,10 @@ def _parse(text: str) -> dict[str, Any]:
         raise MXNetError("invalid symbol JSON: nested too deeply") from None
     except ValueError as exc:
         raise MXNetError(f"invalid symbol JSON: {exc}. Is this a -symbol.json file, and complete?") from exc
+    return _fields(graph)
+
+
+def _fields(graph: Any) -> dict[str, Any]:
     if not isinstance(graph, dict):
         _fail(f"a graph is an object with 'nodes' and 'heads', not {type(graph).__name__}")
     for field in ("nodes", "heads"):
@@ -74,8 +81,11 @@ class _Record:
                 if not isinstance(value, str):
                     _fail(f"{self.where}: {field} {key[:100]!r} must be a string, not {type(value).__name__}")
                 self.attrs[key] = value
-        if raw.get("control_deps") or raw.get("subgraphs"):
-            _fail(f"{self.where}: control dependencies and subgraphs are not supported; save the graph without them")
+        if raw.get("control_deps"):
+            _fail(f"{self.where}: control dependencies are not supported; save the graph without them")
+        self.subgraphs = raw.get("subgraphs") or []
+        if not isinstance(self.subgraphs, list):
+            _fail(f"{self.where}: 'subgraphs' must be a list")
         inputs = raw.get("inputs", [])
         if not isinstance(inputs, list):
             _fail(f"{self.where}: 'inputs' must be a list")
@@ -149,10 +159,20 @@ def _parameters(record: _Record, op: Op) -> Params:
         raise MXNetError(f"{record.where}: {exc}") from exc
 
 
-def _operator(record: _Record, made: dict[int, Node], version: int) -> Node:
+def _subgraphs(record: _Record, op: Op, version: int, depth: int) -> tuple[Subgraph, ...]:
+    if len(record.subgraphs) != op.subgraphs:
+        _fail(f"{record.where} holds {len(record.subgraphs)} subgraphs, but the operator takes {op.subgraphs or 'none'}")
+    if depth >= _DEEPEST:
+        _fail(f"{record.where}: subgraphs are nested more than {_DEEPEST} deep")
+    return tuple(Subgraph(_graph(_fields(raw), version, depth + 1)) for raw in record.subgraphs)
+
+
+def _operator(record: _Record, made: dict[int, Node], version: int, depth: int) -> Node:
     op = find_op(record.op, f": {record.where}")
     moved = _legacy_attributes(record, op, version)
     params = _parameters(record, op)
+    if op.subgraphs or record.subgraphs:
+        params = params.replace(subgraphs=_subgraphs(record, op, version, depth))
     names = input_names(op, params, record.where)
     if len(record.inputs) > len(names):
         _fail(f"{record.where} has {len(record.inputs)} inputs, but with its parameters it takes {len(names)}: {', '.join(names)}")
@@ -185,7 +205,11 @@ def from_json(text: str) -> tuple[Entry, ...]:
         Anything is wrong with it; the message has the index, name and operator of the node.
     """
     graph = _parse(text)
-    version = _version(graph)
+    return _graph(graph, _version(graph), 0)
+
+
+def _graph(graph: dict[str, Any], version: int, depth: int) -> tuple[Entry, ...]:
+    """The outputs of a graph in a file, or of one inside a node, `depth` nodes deep."""
     count = len(graph["nodes"])
     records = [_Record(i, raw, count) for i, raw in enumerate(graph["nodes"])]
     made: dict[int, Node] = {}
@@ -196,7 +220,7 @@ def from_json(text: str) -> tuple[Entry, ...]:
                 _fail(f"{record.where} is a variable and can have no inputs")
             made[index] = Node(None, record.name, attrs=hide_keys(record.attrs) if version < 900 else record.attrs)
         else:
-            made[index] = _operator(record, made, version)
+            made[index] = _operator(record, made, version, depth)
     if not graph["heads"]:
         _fail("'heads' is empty: the graph has no outputs")
     heads: list[Entry] = []

@@ -66,24 +66,34 @@ def entry_versions(order: Iterable[Node]) -> tuple[dict[int, tuple[int, ...]], d
 
 def to_json(heads: Sequence[Entry]) -> str:
     """The graph below `heads` as the text that MXNet 1.9.1 writes for it."""
+    fields = [*_graph(heads, "  "), f'"attrs": {{"mxnet_version": ["int", {MXNET_VERSION}]}}']
+    return "{\n  " + ", \n  ".join(fields) + "\n}"
+
+
+def _graph(heads: Sequence[Entry], indent: str) -> list[str]:
+    """The fields of a graph, each line but the first behind `indent`."""
     order = topological(heads)
     index = {node.serial: i for i, node in enumerate(order)}
     versions, writes = entry_versions(order)
     nodes: list[str] = []
     rows = [0]
+    inner, deeper = indent + "  ", indent + "    "
     for node in order:
         fields = [f'"op": {_quote(node.op.name if node.op else "null")}', f'"name": {_quote(node.name)}']
         if node.attrs:
-            fields.append('"attrs": ' + _dict(node.attrs, "      "))
+            fields.append('"attrs": ' + _dict(node.attrs, deeper))
         entries = [(index[e.node.serial], e.index, v) for e, v in zip(node.inputs, versions[node.serial], strict=True)]
-        fields.append('"inputs": ' + _list(entries, "[{0[0]}, {0[1]}, {0[2]}]".format, "      "))
-        nodes.append("    {\n      " + ", \n      ".join(fields) + "\n    }")
+        fields.append('"inputs": ' + _list(entries, "[{0[0]}, {0[1]}, {0[2]}]".format, deeper))
+        if node.op is not None and node.op.subgraphs:
+            parts = [f", \n{deeper}    ".join(_graph(s.heads, deeper + "    ")) for s in node.params.subgraphs]
+            bodies = [f"{deeper}  {{\n{deeper}    {part}\n{deeper}  }}" for part in parts]
+            fields.append('"subgraphs": [\n' + ", \n".join(bodies) + f"\n{deeper}]")
+        nodes.append(f"{inner}{{\n{deeper}" + f", \n{deeper}".join(fields) + f"\n{inner}}}")
         rows.append(rows[-1] + (node.op.json_outputs(node.params) if node.op else 1))
     outputs = [(index[h.node.serial], h.index, writes.get(h.node.serial, 0)) for h in heads]
-    return (
-        '{\n  "nodes": [\n' + ", \n".join(nodes) + "\n  ], \n"
-        '  "arg_nodes": ' + _list([i for i, n in enumerate(order) if n.is_variable], str, "  ") + ", \n"
-        '  "node_row_ptr": ' + _list(rows, str, "  ") + ", \n"
-        '  "heads": ' + _list(outputs, "[{0[0]}, {0[1]}, {0[2]}]".format, "  ") + ", \n"
-        f'  "attrs": {{"mxnet_version": ["int", {MXNET_VERSION}]}}\n}}'
-    )
+    return [
+        '"nodes": [\n' + ", \n".join(nodes) + f"\n{indent}]",
+        '"arg_nodes": ' + _list([i for i, n in enumerate(order) if n.is_variable], str, indent),
+        '"node_row_ptr": ' + _list(rows, str, indent),
+        '"heads": ' + _list(outputs, "[{0[0]}, {0[1]}, {0[2]}]".format, indent),
+    ]
