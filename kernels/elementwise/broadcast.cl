@@ -10,6 +10,7 @@
  * In place: the output may be an input that is nowhere repeated.
  */
 #include "common.h"
+#include "elements8.h"
 #include "math.h"
 #include "convert.h"
 
@@ -35,54 +36,49 @@
     const CT u = LOAD(a, oa);                                                                                               \
     MAP_LOOP for (long j = 0; j < len; j++) { const CT v = ONE ? 0 : LOAD(b, ob + j * sb); BODY; }                          \
   }
-#define WALK(BODY)                                                                       \
-  EACH_RANGE(i, n)                                                                       \
-  if (i_lo >= i_hi) return;                                                              \
-  long ext[8], pa[8], pb[8], at[8];                                                      \
-  vstore8(dims, 0, ext);                                                                 \
-  vstore8(steps_a, 0, pa);                                                               \
-  vstore8(steps_b, 0, pb);                                                               \
-  const long sa = pa[nd - 1], sb = pb[nd - 1], row = ext[nd - 1];                        \
-  long rest = i_lo, oa = 0, ob = 0;                                                      \
-  for (int d = nd - 1; d >= 0; d--) {                                                    \
-    at[d] = rest % ext[d];                                                               \
-    rest /= ext[d];                                                                      \
-    oa += at[d] * pa[d];                                                                 \
-    ob += at[d] * pb[d];                                                                 \
-  }                                                                                      \
-  for (long i = i_lo; i < i_hi;) {                                                       \
-    const long left = row - at[nd - 1], len = i + left < i_hi ? left : i_hi - i;         \
-    STRETCH(BODY)                                                                        \
-    i += len;                                                                            \
-    oa -= at[nd - 1] * sa; /* back to the row's start, which only the first can miss */  \
-    ob -= at[nd - 1] * sb;                                                               \
-    at[nd - 1] = 0;                                                                      \
-    for (int d = nd - 2; d >= 0; d--) {                                                  \
-      oa += pa[d];                                                                       \
-      ob += pb[d];                                                                       \
-      if (++at[d] < ext[d]) break;                                                       \
-      oa -= ext[d] * pa[d];                                                              \
-      ob -= ext[d] * pb[d];                                                              \
-      at[d] = 0;                                                                         \
-    }                                                                                    \
+#define WALK(BODY)                                                                               \
+  EACH_RANGE(i, n)                                                                               \
+  if (i_lo >= i_hi) return;                                                                      \
+  const long ext[8] = ELEMENTS8(dims), pa[8] = ELEMENTS8(steps_a), pb[8] = ELEMENTS8(steps_b);   \
+  long at[8];                                                                                    \
+  const long sa = pa[nd - 1], sb = pb[nd - 1], row = ext[nd - 1];                                \
+  long rest = i_lo, oa = 0, ob = 0;                                                              \
+  for (int d = nd - 1; d >= 0; d--) {                                                            \
+    at[d] = rest % ext[d];                                                                       \
+    rest /= ext[d];                                                                              \
+    oa += at[d] * pa[d];                                                                         \
+    ob += at[d] * pb[d];                                                                         \
+  }                                                                                              \
+  for (long i = i_lo; i < i_hi;) {                                                               \
+    const long left = row - at[nd - 1], len = i + left < i_hi ? left : i_hi - i;                 \
+    STRETCH(BODY)                                                                                \
+    i += len;                                                                                    \
+    oa -= at[nd - 1] * sa; /* back to the row's start, which only the first can miss */          \
+    ob -= at[nd - 1] * sb;                                                                       \
+    at[nd - 1] = 0;                                                                              \
+    for (int d = nd - 2; d >= 0; d--) {                                                          \
+      oa += pa[d];                                                                               \
+      ob += pb[d];                                                                               \
+      if (++at[d] < ext[d]) break;                                                               \
+      oa -= ext[d] * pa[d];                                                                      \
+      ob -= ext[d] * pb[d];                                                                      \
+      at[d] = 0;                                                                                 \
+    }                                                                                            \
   }
 #else
-#define WALK(BODY)                                           \
-  long ext[8], pa[8], pb[8];                                 \
-  vstore8(dims, 0, ext);                                     \
-  vstore8(steps_a, 0, pa);                                   \
-  vstore8(steps_b, 0, pb);                                   \
-  FOR_EACH(i, n) {                                           \
-    long rest = i, oa = 0, ob = 0;                           \
-    for (int d = nd - 1; d >= 0; d--) {                      \
-      const long at = rest % ext[d];                         \
-      rest /= ext[d];                                        \
-      oa += at * pa[d];                                      \
-      ob += at * pb[d];                                      \
-    }                                                        \
-    const int j = 0;                                         \
-    const CT u = LOAD(a, oa), v = ONE ? 0 : LOAD(b, ob);     \
-    BODY;                                                    \
+#define WALK(BODY)                                                                               \
+  const long ext[8] = ELEMENTS8(dims), pa[8] = ELEMENTS8(steps_a), pb[8] = ELEMENTS8(steps_b);   \
+  FOR_EACH(i, n) {                                                                               \
+    long rest = i, oa = 0, ob = 0;                                                               \
+    for (int d = nd - 1; d >= 0; d--) {                                                          \
+      const long at = rest % ext[d];                                                             \
+      rest /= ext[d];                                                                            \
+      oa += at * pa[d];                                                                          \
+      ob += at * pb[d];                                                                          \
+    }                                                                                            \
+    const int j = 0;                                                                             \
+    const CT u = LOAD(a, oa), v = ONE ? 0 : LOAD(b, ob);                                         \
+    BODY;                                                                                        \
   }
 #endif
 

@@ -11,6 +11,7 @@
  *        sum_group    a work-group one (m, p): where the innermost axis is reduced and long
  */
 #include "common.h"
+#include "elements8.h"
 
 #ifndef TY
 #define TY T
@@ -26,12 +27,8 @@
 #define SUM_ARGS                                                                                                               \
   const global T *x, global TY *y, const int kd, const long8 kept, const long8 ks, const int rd, const long8 reduced, const long8 rs, \
       const long outputs, const long count, const int parts, const long per_part
-#define UNPACK                 \
-  long ke[8], kp[8], re[8], rp[8]; \
-  vstore8(kept, 0, ke);        \
-  vstore8(ks, 0, kp);          \
-  vstore8(reduced, 0, re);     \
-  vstore8(rs, 0, rp);
+#define UNPACK \
+  const long ke[8] = ELEMENTS8(kept), kp[8] = ELEMENTS8(ks), re[8] = ELEMENTS8(reduced), rp[8] = ELEMENTS8(rs);
 
 /* Where index m of extents e lies, and its coordinates in at */
 static inline long locate(long m, const int nd, const long *e, const long *p, long *at) {

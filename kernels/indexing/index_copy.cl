@@ -6,6 +6,7 @@
  * Extents of 1 fill up the front. On a CPU a work-item takes a stretch of items, innermost dimension in one loop; on a GPU a grid-stride loop.
  */
 #include "common.h"
+#include "elements8.h"
 
 #ifndef S
 #define S float
@@ -25,13 +26,10 @@
 #define MOVE(d, s) STORE_AS(1, T, dst, d, LOAD_AS(S, src, s))
 #endif
 
-#define LANES(v) {v.s0, v.s1, v.s2, v.s3, v.s4, v.s5, v.s6, v.s7}
-
 kernel void index_copy(const global S *src, global T *dst, const global long *src_table, const global long *dst_table, const long n,
                        const int table_dim, const long8 extents, const long8 src_strides, const long8 dst_strides,
                        const long src_start, const long dst_start) {
-  /* lane by lane: vstore8 of long8 crashes PoCL's compiler for CPUs without AVX-512 */
-  const long e[8] = LANES(extents), ss[8] = LANES(src_strides), ds[8] = LANES(dst_strides);
+  const long e[8] = ELEMENTS8(extents), ss[8] = ELEMENTS8(src_strides), ds[8] = ELEMENTS8(dst_strides);
 #if DEVICE_CPU
   const long chunk = (n + (long)get_global_size(0) - 1) / (long)get_global_size(0);
   const long lo = (long)get_global_id(0) * chunk;
