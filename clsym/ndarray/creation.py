@@ -9,6 +9,7 @@ import numpy as np
 from ..base import MXNetError
 from ..context import Context, cpu, current_context
 from . import params_file
+from .dlpack_import import from_numpy_array
 from .ndarray import NDArray
 from .register import operator
 from .storage import as_shape, type_name
@@ -163,14 +164,31 @@ def eye(N: int, M: int = 0, k: int = 0, ctx: Context | None = None, dtype: Any =
 
 
 def from_numpy(ndarray: np.ndarray[Any, Any], zero_copy: bool = True) -> NDArray:
-    """An array with the values and element type of a numpy array; always a copy, on the current context.
+    """An array with the values and element type of a numpy array, on the current context.
 
+    Parameters
+    ----------
+    ndarray : numpy.ndarray
+    zero_copy : bool
+        Share the memory where the context's memory is the host's, as on CPUs; elsewhere the values are copied all the same. The numpy
+        array becomes read-only, and must be contiguous.
+
+    Raises
+    ------
+    ValueError
+        With `zero_copy`: it is not contiguous, or of a type that arrays cannot hold.
+
+    Examples
+    --------
     >>> import clsym as mx
     >>> import numpy as np
     >>> mx.nd.from_numpy(np.arange(3, dtype='int64')).dtype
     <class 'numpy.int64'>
     """
-    return array(ndarray, None, ndarray.dtype)
+    if not zero_copy:
+        return array(ndarray, None, ndarray.dtype)
+    shared: NDArray = from_numpy_array(ndarray)
+    return shared
 
 
 def imdecode(*args: Any, **kwargs: Any) -> NDArray:

@@ -10,6 +10,7 @@ from ..base import MXNetError
 from ..runtime.topology import opened_devices
 from ..runtime.transfer import wait_all
 from .arithmetic import BINARY, Binary, binary, require_arrays
+from .dlpack_import import from_tensor
 from .ndarray import NDArray
 from .register import operator
 
@@ -140,15 +141,38 @@ def waitall() -> None:
 
 
 def to_dlpack_for_read(data: NDArray) -> Any:
-    """Not there: raises `MXNetError`."""
+    """`NDArray.to_dlpack_for_read` of an array."""
     return data.to_dlpack_for_read()
 
 
 def to_dlpack_for_write(data: NDArray) -> Any:
-    """Not there: raises `MXNetError`."""
+    """`NDArray.to_dlpack_for_write` of an array."""
     return data.to_dlpack_for_write()
 
 
 def from_dlpack(dlpack: Any) -> NDArray:
-    """Not there: raises `MXNetError`."""
-    raise MXNetError("an OpenCL buffer cannot be shared by DLPack; pass a numpy array to mx.nd.array")
+    """An array over a tensor of another library, on the current context.
+
+    Where the context's memory is the host's, as on CPUs, it is shared: each side sees what the other writes, after
+    `NDArray.wait_to_read`. A tensor that does not begin at a multiple of the device's alignment is copied for each kernel that
+    takes it as a whole. Elsewhere, and where the tensor is marked as read-only, the values are copied.
+
+    Parameters
+    ----------
+    dlpack : PyCapsule or object with ``__dlpack__``
+        In host memory, row-major without gaps. A capsule can be used once.
+
+    Raises
+    ------
+    MXNetError
+        The capsule was used before, or the tensor is on another device, not contiguous, or of a type that arrays cannot hold.
+
+    Examples
+    --------
+    >>> import clsym as mx
+    >>> import numpy as np
+    >>> mx.nd.from_dlpack(np.arange(3, dtype='int32')).asnumpy().tolist()
+    [0, 1, 2]
+    """
+    array: NDArray = from_tensor(dlpack)
+    return array

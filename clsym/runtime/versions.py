@@ -10,12 +10,13 @@ import threading
 from collections.abc import Iterable
 from typing import Any
 
-__all__ = ["Watch", "touch"]
+__all__ = ["Watch", "end_outside_writes", "expect_outside_writes", "touch"]
 
 _lock = threading.Lock()
 _watched: dict[int, int] = {}  # handle of a buffer to the number of watches on it
 _version: dict[int, int] = {}
 _clock = [0]
+_outside: dict[int, int] = {}  # handle of a buffer to the number of views on it that others may write through
 
 
 def touch(buffer: Any) -> None:
@@ -35,6 +36,24 @@ def touch_handles(handles: Iterable[int]) -> None:
                 _version[handle] = _clock[0]
 
 
+def expect_outside_writes(handle: int) -> None:
+    """From now on somebody may write to this buffer without a word (another library that shares its memory)."""
+    with _lock:
+        _outside[handle] = _outside.get(handle, 0) + 1
+
+
+def end_outside_writes(handle: int) -> None:
+    """One of those who might write to the buffer is gone."""
+    left = _outside.get(handle, 0) - 1  # no lock: the collector may run this anywhere
+    if left > 0:
+        _outside[handle] = left
+    else:
+        _outside.pop(handle, None)
+    if handle in _watched:
+        _clock[0] += 1
+        _version[handle] = _clock[0]
+
+
 class Watch:
     """Tells whether any of some buffers was written since it was last asked.
 
@@ -51,7 +70,9 @@ class Watch:
                 _version.setdefault(handle, 0)
 
     def changed(self) -> bool:
-        """Whether there was a write since the last call; True at the first."""
+        """Whether there was a write since the last call, or may have been one by others who share the memory; True at the first."""
+        if _outside and not _outside.keys().isdisjoint(self._handles):
+            return True
         clock = _clock[0]
         if clock == self._clock:
             return False
