@@ -123,6 +123,8 @@ class Arithmetic(ArrayBase):
         return binary(_POW, other, self)
 
     def __neg__(self) -> Any:
+        if self._dtype == "bool":
+            return binary(_MUL, self, -1)  # int64, as all arithmetic of truth values with numbers
         return invoke("negative", (self,))
 
     def __abs__(self) -> Any:

@@ -57,12 +57,20 @@ def array(source_array: Any, ctx: Context | None = None, dtype: Any = None) -> N
     name = type_name(dtype)
     try:
         with np.errstate(over="ignore", invalid="ignore"):
-            host = np.array(source_array, dtype=name, order="C")
+            host = _converted(source_array, name)
     except (TypeError, ValueError, OverflowError) as exc:
         raise TypeError(f"source_array must be array like object: {exc}") from exc
     result: NDArray = NDArray._empty(host.shape, name, ctx)
     result._upload(host, private=True, fresh=True)
     return result
+
+
+def _converted(source: Any, dtype: str) -> np.ndarray[Any, Any]:
+    """A new host array of that type; integers that it cannot hold wrap around, as in C, which numpy refuses for Python's."""
+    try:
+        return np.array(source, dtype=dtype, order="C")
+    except OverflowError:
+        return np.array(np.array(source).astype(dtype), order="C")
 
 
 def empty(shape: Any, ctx: Context | None = None, dtype: Any = None, stype: str | None = None) -> NDArray:

@@ -35,12 +35,17 @@ def _delete(address: int | None, alive: dict[int, Any] = _alive) -> None:
     alive.pop(address or 0, None)
 
 
+# by address: a reference to a capsule that is being collected would bring it back
+_valid = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_char_p)(("PyCapsule_IsValid", ctypes.pythonapi))
+_pointer = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p)(("PyCapsule_GetPointer", ctypes.pythonapi))
+
+
 @DELETER
 def _capsule_gone(
     capsule: int | None,
     alive: dict[int, Any] = _alive,
-    valid: Any = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_char_p)(("PyCapsule_IsValid", ctypes.pythonapi)),
-    pointer: Any = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p)(("PyCapsule_GetPointer", ctypes.pythonapi)),
+    valid: Any = _valid,
+    pointer: Any = _pointer,
     names: tuple[bytes, ...] = (ManagedTensor.capsule_name, ManagedTensorVersioned.capsule_name),
 ) -> None:
     """A capsule was collected; one that nobody renamed was not used, and nobody else will call its deleter."""

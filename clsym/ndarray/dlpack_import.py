@@ -12,7 +12,8 @@ from ..base import DTYPE_FLAGS, MXNetError
 from ..context import Context, current_context
 from ..runtime.device import resolve
 from ..runtime.host_memory import HostBuffer, shares_host_memory
-from .dlpack_abi import CPU, READ_ONLY, VERSION, ManagedTensor, ManagedTensorVersioned, Tensor, capsule_pointer, element_type, rename_capsule
+from . import dlpack_abi as abi
+from .dlpack_abi import CPU, VERSION, ManagedTensor, ManagedTensorVersioned
 from .storage import ITEMSIZE, ArrayBase
 
 __all__ = ["from_capsule", "from_host", "from_numpy_array", "from_tensor"]
@@ -33,7 +34,7 @@ class _Consumed:
             self._call(self._deleter)(self._address)
 
 
-def from_tensor(tensor: Any) -> ArrayBase:
+def from_tensor(tensor: Any) -> Any:
     """An array over a tensor: a DLPack capsule, or an object with ``__dlpack__``.
 
     Raises
@@ -60,7 +61,7 @@ def _elsewhere(kind: int) -> str:
     return f"from_dlpack: the tensor is on a device of DLPack type {kind}, not in host memory (type {CPU}); copy it to the host first"
 
 
-def from_capsule(capsule: Any) -> ArrayBase:
+def from_capsule(capsule: Any) -> Any:
     """An array over the tensor of a capsule, which is marked as used; see `from_tensor`.
 
     Raises
@@ -69,7 +70,7 @@ def from_capsule(capsule: Any) -> ArrayBase:
         As for `from_tensor`, or the capsule was used before or is of a later version of DLPack. It can be used by others then.
     """
     for kind in (ManagedTensorVersioned, ManagedTensor):
-        address = capsule_pointer(capsule, kind.capsule_name)
+        address = abi.capsule_pointer(capsule, kind.capsule_name)
         if address:
             managed: ManagedTensor | ManagedTensorVersioned = kind.from_address(address)
             break
@@ -80,21 +81,21 @@ def from_capsule(capsule: Any) -> ArrayBase:
         if managed.version.major != VERSION[0]:
             found = f"{managed.version.major}.{managed.version.minor}"
             raise MXNetError(f"from_dlpack: the tensor is of DLPack {found}; {VERSION[0]}.x and the form before it are understood")
-        read_only = bool(managed.flags & READ_ONLY)
+        read_only = bool(managed.flags & abi.READ_ONLY)
     tensor = managed.tensor
     shape, dtype = _checked(tensor)
-    rename_capsule(capsule, _USED[kind.capsule_name])
+    abi.rename_capsule(capsule, _USED[kind.capsule_name])
     return from_host((tensor.data or 0) + tensor.byte_offset, shape, dtype, _Consumed(managed), copy=read_only)
 
 
 _USED = {kind.capsule_name: b"used_" + kind.capsule_name for kind in (ManagedTensor, ManagedTensorVersioned)}
 
 
-def _checked(tensor: Tensor) -> tuple[tuple[int, ...], str]:
+def _checked(tensor: abi.Tensor) -> tuple[tuple[int, ...], str]:
     if tensor.device.type != CPU:
         raise MXNetError(_elsewhere(tensor.device.type))
     shape = tuple(int(tensor.shape[k]) for k in range(tensor.ndim))
-    dtype = element_type(tensor.dtype)
+    dtype = abi.element_type(tensor.dtype)
     if tensor.strides and all(shape):
         step = 1
         for k in reversed(range(tensor.ndim)):
@@ -105,7 +106,7 @@ def _checked(tensor: Tensor) -> tuple[tuple[int, ...], str]:
     return shape, dtype
 
 
-def from_host(address: int, shape: tuple[int, ...], dtype: str, owner: Any, ctx: Context | None = None, copy: bool = False) -> ArrayBase:
+def from_host(address: int, shape: tuple[int, ...], dtype: str, owner: Any, ctx: Context | None = None, copy: bool = False) -> Any:
     """An array over host memory, or of its values where the device's memory is not the host's, or `copy` says so.
 
     Parameters
@@ -121,17 +122,16 @@ def from_host(address: int, shape: tuple[int, ...], dtype: str, owner: Any, ctx:
     device = resolve(ctx)
     nbytes = math.prod(shape) * ITEMSIZE[dtype]
     if nbytes == 0 or copy or not shares_host_memory(device):
-        array: ArrayBase = ArrayBase.array_type._new(shape, dtype, ctx, device)
+        array = ArrayBase.array_type._new(shape, dtype, ctx, device)
         if nbytes:
-            values = np.frombuffer((ctypes.c_char * nbytes).from_address(address), dtype).reshape(shape).copy()
+            values = np.ndarray(shape, dtype, (ctypes.c_char * nbytes).from_address(address)).copy()
             array._upload(values, private=True, fresh=True)
         return array
     root = HostBuffer(device, address, nbytes, owner)
-    shared: ArrayBase = ArrayBase.array_type._wrap(root, root.lead, shape, dtype, ctx, device)
-    return shared
+    return ArrayBase.array_type._wrap(root, root.lead, shape, dtype, ctx, device)
 
 
-def from_numpy_array(values: Any) -> ArrayBase:
+def from_numpy_array(values: Any) -> Any:
     """An array over a numpy array, which becomes read-only.
 
     Raises

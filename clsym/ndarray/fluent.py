@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..base import MXNetError
 from .register import operator
-from .storage import ArrayBase
+from .storage import ArrayBase, as_shape
 
 __all__ = ["FLUENT", "Fluent"]
 
 FLUENT = (
     "abs", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctanh", "argmax", "argmax_channel", "argmin", "argsort",
-    "broadcast_axes", "broadcast_like", "broadcast_to", "cbrt", "ceil", "clip", "cos", "cosh", "degrees", "depth_to_space", "diag",
+    "broadcast_axes", "cbrt", "ceil", "clip", "cos", "cosh", "degrees", "depth_to_space", "diag",
     "exp", "expm1", "fix", "flip", "floor", "log", "log10", "log1p", "log2", "log_softmax", "max", "mean", "min", "nanprod", "nansum",
     "norm", "one_hot", "ones_like", "pad", "pick", "prod", "radians", "rcbrt", "reciprocal", "relu", "repeat", "reshape_like", "rint",
     "round", "rsqrt", "shape_array", "sigmoid", "sign", "sin", "sinh", "size_array", "slice", "slice_axis", "slice_like", "softmax",
@@ -42,7 +43,26 @@ class Fluent(ArrayBase):
         if not inplace:
             return operator("expand_dims")(self, axis=axis, **kwargs)
         at = axis if axis >= 0 else axis + len(self._shape) + 1
+        if not 0 <= at <= len(self._shape):
+            raise MXNetError(f"expand_dims: axis {axis} is out of range for an array of {len(self._shape)} dimensions")
         return self._view(0, (*self._shape[:at], 1, *self._shape[at:]))
+
+    def broadcast_to(self, shape: Any, **kwargs: Any) -> Any:
+        """``mx.nd.broadcast_to`` of this array, which may have fewer dimensions: they count from the right."""
+        wanted = as_shape(shape) if isinstance(shape, (tuple, list)) else (shape,)
+        source = self._with_dims(len(wanted))
+        return operator("broadcast_to")(source, shape=wanted, **kwargs)
+
+    def broadcast_like(self, other: Any, lhs_axes: Any = None, rhs_axes: Any = None, **kwargs: Any) -> Any:
+        """``mx.nd.broadcast_like`` of this array, which may have fewer dimensions than `other` where no axes are named."""
+        if lhs_axes is None and rhs_axes is None and isinstance(other, ArrayBase):
+            return operator("broadcast_like")(self._with_dims(len(other._shape)), other, **kwargs)
+        return operator("broadcast_like")(self, other, lhs_axes=lhs_axes, rhs_axes=rhs_axes, **kwargs)
+
+    def _with_dims(self, ndim: int) -> ArrayBase:
+        """A view with as many dimensions at least, extents of 1 in front."""
+        missing = ndim - len(self._shape)
+        return self._view(0, (1,) * missing + self._shape) if missing > 0 else self
 
     def squeeze(self, axis: Any = None, inplace: bool = False, **kwargs: Any) -> Any:
         """``mx.nd.squeeze`` of this array; with `inplace` a view."""

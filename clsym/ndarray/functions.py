@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from operator import index
 from typing import Any
 
 from ..base import MXNetError
@@ -86,16 +87,29 @@ def concatenate(arrays: Sequence[NDArray], axis: int = 0, always_copy: bool = Tr
 def moveaxis(tensor: NDArray, source: Any, destination: Any) -> NDArray:
     """The array with axes moved to other positions, the others in order.
 
+    Parameters
+    ----------
+    tensor : NDArray
+    source, destination : int or sequence of int
+        Which axes go where; as many of one as of the other.
+
+    Raises
+    ------
+    ValueError
+        An axis does not exist or stands there twice.
+
     Examples
     --------
     >>> import clsym as mx
     >>> mx.nd.moveaxis(mx.nd.zeros((2, 3, 4)), 0, 2).shape
     (3, 4, 2)
+    >>> mx.nd.moveaxis(mx.nd.zeros((2, 3, 4)), [0, 1], [-1, -2]).shape
+    (4, 3, 2)
     """
     ndim = tensor.ndim
     pairs = []
     for axes, label in ((source, "source"), (destination, "destination")):
-        wanted = list(axes) if isinstance(axes, (tuple, list)) else [axes]
+        wanted = [index(a) for a in axes] if isinstance(axes, Iterable) else [index(axes)]
         if any(not -ndim <= a < ndim for a in wanted):
             raise ValueError(f"{label} {axes} is out of bounds for an array of {ndim} dimensions")
         pairs.append([a % ndim for a in wanted])

@@ -9,8 +9,9 @@ from typing import Any, NoReturn
 import numpy as np
 
 from ..base import MXNetError
-from ..context import Context
+from ..context import Context, cpu
 from ..runtime.transfer import wait_for
+from . import params_file
 from .arithmetic import Arithmetic
 from .dlpack_abi import CPU
 from .dlpack_export import to_capsule
@@ -230,7 +231,11 @@ class NDArray(Arithmetic, Fluent):
 
     def as_in_context(self, context: Context) -> NDArray:
         """This array if it lives on `context`, else a copy there."""
-        return self if self._ctx == context else self._copy_to(context)
+        if self._ctx == context:
+            return self
+        if not isinstance(context, Context):
+            raise TypeError(f"as_in_context takes a Context such as mx.cpu() or mx.gpu(0), not {context!r}")
+        return self._copy_to(context)
 
     as_in_ctx = as_in_context
 
@@ -354,8 +359,21 @@ class NDArray(Arithmetic, Fluent):
 
     # ------------------------------------------------------------------ pickling
 
+    def __getstate__(self) -> dict[str, Any]:
+        """The context, and under ``handle`` the array as one record of a ``.params`` file, which is also what MXNet keeps there."""
+        return {"handle": bytearray(params_file.dump_array(self._download())), "context": self._ctx}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Become the array of a state; without a context, as in MXNet's states, one on ``cpu(0)``."""
+        values = params_file.load_array(bytes(state["handle"]))
+        array = NDArray._empty(values.shape, values.dtype.name, state.get("context", cpu(0)))
+        array._upload(np.array(values, order="C"), private=True, fresh=True)
+        for name in ArrayBase.__slots__:
+            if name != "__weakref__":
+                setattr(self, name, getattr(array, name))
+
     def __reduce__(self) -> Any:
-        return _restore, (self._download(), self._ctx)
+        return _new, (type(self),), self.__getstate__()
 
     def __copy__(self) -> NDArray:
         return self.copy()
@@ -364,10 +382,9 @@ class NDArray(Arithmetic, Fluent):
         return self.copy()
 
 
-def _restore(values: Host, ctx: Context) -> NDArray:
-    array: NDArray = NDArray._empty(values.shape, values.dtype.name, ctx)
-    array._upload(np.array(values, order="C"), private=True, fresh=True)
-    return array
+def _new(kind: type[NDArray]) -> NDArray:
+    """An array without memory, to be filled by ``__setstate__``."""
+    return kind.__new__(kind)
 
 
 def _overlap(a: ArrayBase, b: ArrayBase) -> bool:

@@ -19,7 +19,7 @@ import numpy as np
 from clsym.base import DTYPE_FLAGS, MXNetError, dtype_name
 from clsym.ndarray.params_reader import DEFAULT_STORAGE, LIST_MAGIC, MAX_NAME_BYTES, V2_MAGIC, V3_MAGIC, Arrays, ParamsReader
 
-__all__ = ["Arrays", "load_buffer", "read", "write"]
+__all__ = ["Arrays", "dump_array", "load_array", "load_buffer", "read", "write"]
 
 CPU_0 = struct.pack("<ii", 1, 0)
 
@@ -112,6 +112,29 @@ def write(path: str | os.PathLike[str], data: Arrays | np.ndarray, np_shape: boo
         ) from exc
 
 
+def dump_array(array: np.ndarray) -> bytes:
+    """One array as it stands in a file: what MXNet's pickles hold.
+
+    >>> load_array(dump_array(np.ones((1, 2)))).tolist()
+    [[1.0, 1.0]]
+    """
+    _, (array,) = _split(array)
+    stream = io.BytesIO()
+    _dump_array(stream, array, V3_MAGIC if array.ndim == 0 else V2_MAGIC)
+    return stream.getvalue()
+
+
+def load_array(record: bytes) -> np.ndarray:
+    """The array of such a record.
+
+    Raises
+    ------
+    MXNetError
+        It is truncated, or no such record.
+    """
+    return ParamsReader(io.BytesIO(record), len(record), "the state of an array").array()
+
+
 def _split(data: Arrays | np.ndarray) -> tuple[list[bytes], list[np.ndarray]]:
     """Encoded names and contiguous arrays, all checked before a file is touched."""
     names: list[bytes] = []
@@ -152,12 +175,16 @@ def _encode_name(name: object) -> bytes:
 def _dump(stream: BinaryIO, names: list[bytes], arrays: list[np.ndarray], magic: int) -> None:
     stream.write(struct.pack("<QQQ", LIST_MAGIC, 0, len(arrays)))
     for array in arrays:
-        stream.write(struct.pack(f"<Iii{array.ndim}q", magic, DEFAULT_STORAGE, array.ndim, *array.shape))
-        stream.write(CPU_0 + struct.pack("<I", DTYPE_FLAGS[array.dtype.name]))
-        stream.write(array.reshape(-1).view(np.uint8).data)
+        _dump_array(stream, array, magic)
     stream.write(struct.pack("<Q", len(names)))
     for name in names:
         stream.write(struct.pack("<Q", len(name)) + name)
+
+
+def _dump_array(stream: BinaryIO, array: np.ndarray, magic: int) -> None:
+    stream.write(struct.pack(f"<Iii{array.ndim}q", magic, DEFAULT_STORAGE, array.ndim, *array.shape))
+    stream.write(CPU_0 + struct.pack("<I", DTYPE_FLAGS[array.dtype.name]))
+    stream.write(array.reshape(-1).view(np.uint8).data)
 
 
 def _replace(target: Path, names: list[bytes], arrays: list[np.ndarray], magic: int) -> None:

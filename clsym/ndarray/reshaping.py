@@ -11,6 +11,10 @@ from ..base import MXNetError
 __all__ = ["infer_reshape"]
 
 
+class ReshapeError(MXNetError, ValueError):
+    """The sizes differ; MXNet raises the one or the other, depending on which is larger."""
+
+
 def infer_reshape(old: Sequence[int], codes: Sequence[int], reverse: bool = False) -> tuple[int, ...]:
     """The new shape that MXNet's reshape codes describe.
 
@@ -87,7 +91,7 @@ def infer_reshape(old: Sequence[int], codes: Sequence[int], reverse: bool = Fals
     if unknown >= 0 and have and size % have == 0:
         new[unknown] = size // have
     if math.prod(new) != size:
-        raise ValueError(f"Cannot reshape array of size {size} into shape {tuple(codes)}")
+        raise ReshapeError(f"Cannot reshape array of size {size} into shape {tuple(codes)}")
     return tuple(new)
 
 

@@ -1,8 +1,8 @@
 """Device memory that is the host's: where buffers of a CPU device can be shared with other libraries, without a copy.
 
-OpenCL promises no more than that a mapped buffer may be read and written until it is unmapped. On the CPU runtimes a buffer simply *is* host
-memory, whose address never changes and in which both sides see each other's writes at once. Whether a device is like that is asked of the
-device itself, once.
+OpenCL promises no more than that a mapped buffer may be read and written until it is unmapped. On the CPU runtimes a buffer simply *is*
+host memory, whose address never changes and in which both sides see each other's writes at once. Whether a device is like that is asked of
+the device itself, once.
 """
 
 from __future__ import annotations
