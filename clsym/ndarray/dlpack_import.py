@@ -124,7 +124,7 @@ def from_host(address: int, shape: tuple[int, ...], dtype: str, owner: Any, ctx:
     if nbytes == 0 or copy or not shares_host_memory(device):
         array = ArrayBase.array_type._new(shape, dtype, ctx, device)
         if nbytes:
-            values = np.ndarray(shape, dtype, (ctypes.c_char * nbytes).from_address(address)).copy()
+            values = np.frombuffer(bytes((ctypes.c_char * nbytes).from_address(address)), dtype).reshape(shape)
             array._upload(values, private=True, fresh=True)
         return array
     root = HostBuffer(device, address, nbytes, owner)

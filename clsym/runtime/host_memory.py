@@ -36,7 +36,7 @@ def _test(device: Device) -> bool:
     try:
         buffer = cl.Buffer(device.cl_context, cl.mem_flags.READ_WRITE, 4 * n)
         address, keep = _map(device, buffer, 0, 4 * n)
-        mapped = np.frombuffer((ctypes.c_char * (4 * n)).from_address(address), np.int32)
+        mapped: np.ndarray[Any, Any] = np.asarray((ctypes.c_int32 * n).from_address(address))
         again, keep_too = _map(device, buffer, 0, 4 * n)
         wrapped = np.zeros(n, np.int32)
         host = cl.Buffer(device.cl_context, cl.mem_flags.READ_WRITE | cl.mem_flags.USE_HOST_PTR, hostbuf=wrapped)
@@ -59,8 +59,10 @@ def _both_ways(device: Device, buffer: cl.Buffer, values: np.ndarray[Any, Any]) 
 
 
 def _map(device: Device, buffer: Any, offset: int, nbytes: int) -> tuple[int, Any]:
-    flags = cl.map_flags.READ | cl.map_flags.WRITE
-    array, _ = cl.enqueue_map_buffer(device.queue, buffer, flags, offset, (nbytes,), np.uint8, is_blocking=True)
+    flags: Any = cl.map_flags.READ | cl.map_flags.WRITE
+    bytes_type: Any = np.dtype(np.uint8)
+    array: Any
+    array, _ = cl.enqueue_map_buffer(device.queue, buffer, flags, offset, (nbytes,), bytes_type, is_blocking=True)
     return int(array.__array_interface__["data"][0]), array
 
 
