@@ -303,7 +303,7 @@ class NDArray(Arithmetic, Fluent):
         shape : tuple of int, or integers
             0 keeps an extent, -1 is inferred, -2 takes all that is left, -3 merges two, -4 splits one by the two numbers behind it.
         reverse : bool
-            Match the codes from the right.
+            Match the codes from the right; a -4 then stands behind its two numbers.
 
         Raises
         ------

@@ -24,7 +24,7 @@ def infer_reshape(old: Sequence[int], codes: Sequence[int], reverse: bool = Fals
     codes : sequence of int
         0 keeps an extent, -1 is inferred, -2 takes all extents left, -3 merges two, -4 splits one into the two numbers behind it.
     reverse : bool
-        Match from the right.
+        Match from the right; a -4 then stands behind its two numbers.
 
     Raises
     ------
@@ -38,9 +38,7 @@ def infer_reshape(old: Sequence[int], codes: Sequence[int], reverse: bool = Fals
     """
     codes = [operator.index(c) for c in codes]
     if reverse:
-        if -4 in codes:
-            codes = _reverse_splits(codes)
-        return infer_reshape(tuple(reversed(old)), codes[::-1] if -4 not in codes else codes)[::-1]
+        return infer_reshape(tuple(reversed(old)), codes[::-1])[::-1]
     new: list[int] = []
     unknown = -1
     source = 0  # the next extent of `old`
@@ -93,17 +91,3 @@ def infer_reshape(old: Sequence[int], codes: Sequence[int], reverse: bool = Fals
     if math.prod(new) != size:
         raise ReshapeError(f"Cannot reshape array of size {size} into shape {tuple(codes)}")
     return tuple(new)
-
-
-def _reverse_splits(codes: Sequence[int]) -> list[int]:
-    """The codes from the right, with each -4 before its two numbers again, the right one first."""
-    groups: list[list[int]] = []
-    i = 0
-    while i < len(codes):
-        if codes[i] == -4 and i + 2 < len(codes):
-            groups.append([-4, codes[i + 2], codes[i + 1]])
-            i += 3
-        else:
-            groups.append([codes[i]])
-            i += 1
-    return [c for group in reversed(groups) for c in group]

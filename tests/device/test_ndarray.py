@@ -116,6 +116,9 @@ def test_copies(ctx):
         a.copyto(nd.zeros(2, ctx=ctx))
     with pytest.raises(TypeError, match="copyto does not support type"):
         a.copyto(3)
+    for what in ("cpu", None):
+        with pytest.raises(TypeError, match="as_in_context takes a Context"):
+            a.as_in_context(what)
 
 
 @pytest.mark.parametrize("src", DTYPES)
@@ -163,6 +166,17 @@ def test_bad_reshapes(ctx):
     with pytest.raises(TypeError, match="unknown keywords in reshape: foo"):
         array.reshape((24,), foo=1)
     assert array.reshape((6, -1), reverse=True).shape == (6, 4)
+    for error in (ValueError, MXNetError):  # MXNet raises the one where the size is smaller, the other where it is larger
+        with pytest.raises(error, match="Cannot reshape array of size 24"):
+            array.reshape((30,))
+
+
+def test_axes_of_expand_dims_are_checked(ctx):
+    array = nd.zeros((2, 3), ctx=ctx)
+    assert [array.expand_dims(k, inplace=True).shape for k in (0, 2, -1, -3)] == [(1, 2, 3), (2, 3, 1), (2, 3, 1), (1, 2, 3)]
+    for axis in (3, -4):
+        with pytest.raises(MXNetError, match=f"axis {axis} is out of range"):
+            array.expand_dims(axis, inplace=True)
 
 
 def test_properties(ctx):
