@@ -293,20 +293,20 @@ def test_from_numpy_refuses_what_it_cannot_share():
 
 
 def test_prepared_weights_follow_writes_of_others(shared, ctx):
-    data, weight = mx.sym.var("data"), mx.sym.var("weight")
-    net = mx.sym.FullyConnected(data, weight, num_hidden=64, no_bias=True)
-    executor = net.simple_bind(ctx, data=(8, 32), grad_req="null")
+    net = mx.sym.Convolution(mx.sym.var("data"), mx.sym.var("weight"), num_filter=16, kernel=(1, 1), no_bias=True)
+    executor = net.simple_bind(ctx, data=(1, 32, 8, 8), grad_req="null")
     executor.arg_dict["data"][:] = 1
     executor.arg_dict["weight"][:] = 1
     assert (executor.forward()[0].asnumpy() == 32).all()
-    # numpy gives read-only views of the first form: write through the address, as another library does
     capsule = executor.arg_dict["weight"].to_dlpack_for_write()
     address = ManagedTensor.from_address(capsule_pointer(capsule, b"dltensor")).tensor.data
-    outside = np.asarray((ctypes.c_float * (64 * 32)).from_address(address))
-    outside[:] = 2
-    assert (executor.forward()[0].asnumpy() == 64).all()
-    outside[:] = 3
-    assert (executor.forward()[0].asnumpy() == 96).all()
+    outside = np.asarray((ctypes.c_float * (16 * 32)).from_address(address))
+    for value in (2, 3):
+        outside[:] = value
+        assert (executor.forward()[0].asnumpy() == 32 * value).all()
+    outside[:] = 4
+    del capsule  # what was written before the consumer let go counts as well
+    assert (executor.forward()[0].asnumpy() == 128).all()
 
 
 def test_interpreter_exit_with_tensors_in_flight(ctx):
