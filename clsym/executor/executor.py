@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,13 +19,16 @@ from ..graph.plan import Binding, Plan, compile_plan
 from ..graph.report.memory_report import MemoryReport
 from ..ndarray import NDArray
 from ..runtime.bound import Arena, BoundPlan
-from ..runtime.check import check_run, find_nan
+from ..runtime.check import check_run
 from ..runtime.device import resolve
 from ..runtime.launch import random_state
+from ..runtime.versions import Watch, clock
 from .arrays import new_array
-from .inputs import apply_declared_shapes, graph_inputs, traits_of
+from .inputs import graph_inputs, traits_of
 from .internals import Internals
 from .monitor import Monitor
+from .nan import first_nan
+from .reshape import new_shapes, renew
 
 __all__ = ["Executor"]
 
@@ -77,7 +81,6 @@ class Executor:
         self._monitor: Monitor | None = None
         self._check_specs()
         self._arena: Arena = shared_exec._arena if shared_exec is not None else Arena()
-        self._token = object()
         self._positions = {n.serial: i for i, n in enumerate(topological(self._heads))}
         self._plans: dict[tuple[bool, bool], BoundPlan] = {}
         if memory_limit is not None:
@@ -85,8 +88,10 @@ class Executor:
         self.outputs = self._make_outputs()
         self._head_grads: list[NDArray | None] = [None] * len(self._heads)
         self._rng_words = random_state.peek()
-        self._state = ""  # 'train': the arena holds what backward() reads
         self._last_train = False
+        self._inputs: Watch | None = None  # on arguments and states, once there was a forward whose gradient may be asked for
+        self._forward_at = 0  # the clock of writes at the last forward
+        self._spoiled: frozenset[str] = frozenset()  # donated arguments that lost their values since then, by key
         self._internals: Internals | None = None
 
     # ------------------------------------------------------------------------------------------------------------------- binding
@@ -157,21 +162,26 @@ class Executor:
         found = self._plans.get(which)
         if found is None:
             plan = self._compile(*which)
-            externals: dict[str, NDArray] = {}
-            for key in plan.externals:
-                kind, _, number = key.partition(":")
-                i = int(number)
-                if kind == "var":
-                    externals[key] = self.arg_arrays[i] if i < len(self.arg_arrays) else self.aux_arrays[i - len(self.arg_arrays)]
-                elif kind == "grad":
-                    grad = self.grad_arrays[i]
-                    assert grad is not None
-                    externals[key] = grad
-                elif kind == "out":
-                    externals[key] = self.outputs[i]
-                elif kind == "head":
-                    externals[key] = self._head_grad(i)
-            found = self._plans[which] = BoundPlan(plan, [resolve(c) for c in plan.contexts], externals, self._arena)
+            found = self._plans[which] = BoundPlan(plan, [resolve(c) for c in plan.contexts], self._externals(plan), self._arena)
+        return found
+
+    def _externals(self, plan: Plan) -> dict[str, NDArray]:
+        """The arrays that a plan works on, by key."""
+        inputs = [*self.arg_arrays, *self.aux_arrays]
+        found: dict[str, NDArray] = {}
+        for key in plan.externals:
+            kind, _, number = key.partition(":")
+            i = int(number)
+            if kind == "var":
+                found[key] = inputs[i]
+            elif kind == "grad":
+                grad = self.grad_arrays[i]
+                assert grad is not None
+                found[key] = grad
+            elif kind == "out":
+                found[key] = self.outputs[i]
+            elif kind == "head":
+                found[key] = self._head_grad(i)
         return found
 
     def _head_grad(self, i: int) -> NDArray:
@@ -219,28 +229,33 @@ class Executor:
                 raise ValueError(f"Shape not match! Argument {name}, need: {tuple(target.shape)}, received: {tuple(value.shape)}")
             target[:] = value
         bound = self._bound(is_train)
-        self._rng_words = random_state.draw() if bound.plan.uses_rng else self._rng_words
-        self._run(bound, backward=False)
+        words = random_state.draw() if bound.plan.uses_rng else self._rng_words
+        self._run(bound, False, words)
+        self._rng_words = words
+        self._spoiled = bound.custody.spoils[False]
         self._last_train = is_train
-        self._state = "train" if is_train else ""
-        self._claim()
+        if any(r != "null" for r in self._reqs):
+            if self._inputs is None:
+                self._inputs = Watch([*self.arg_arrays, *self.aux_arrays])
+            self._forward_at = clock()
         return self.outputs
 
-    def _claim(self) -> None:
-        self._arena.tenant = self._token
-
-    def _run(self, bound: BoundPlan, backward: bool) -> None:
+    def _run(self, bound: BoundPlan, backward: bool, words: np.ndarray[Any, Any], show: bool = True) -> None:
         if bound.plan.uses_rng:
-            bound.write_rng(self._rng_words)
+            bound.write_rng(words)
         if env("CLSYM_CHECK") == "1":
             check_run(bound, backward)
-        elif self._monitor is not None and not backward:
+        elif self._monitor is not None and show and not backward:
             self._monitor.run(bound, self._ctx)
         else:
             bound.run(backward)
 
     def backward(self, out_grads: NDArray | Sequence[NDArray] | Mapping[str, NDArray] | None = None, is_train: bool = True) -> None:
         """Compute the gradients into ``grad_dict``, by each argument's ``grad_req``.
+
+        They are those of the last forward. Where what it left is gone, since another backward used it up, an executor that shares the
+        memory ran, or it was an inference forward, the forward is run again first, with the same random draws; outputs and auxiliary
+        states stay as they are.
 
         Parameters
         ----------
@@ -252,31 +267,63 @@ class Executor:
         Raises
         ------
         MXNetError
-            A head gradient is missing, or has a wrong shape.
+            A head gradient is missing, or has a wrong shape; or the forward would have to be run again, but one of its arguments was
+            written since, or was donated and not written again.
         """
         if all(r == "null" for r in self._reqs):
             return
         bound = self._bound(True)
         self._set_head_grads(bound, out_grads)
-        if self._state != "train" or self._arena.tenant is not self._token:
-            self._redo_forward(bound)
-        self._state = ""  # the backward part works over what the forward part left
-        self._run(bound, backward=True)
+        if bound.ready:
+            self._refuse_written(bound, bound.custody.kept, "was donated, and the forward left in its memory what backward() reads")
+            self._run_backward(bound)
+            return
+        self._refuse_written(bound, self._read_again(bound), "is needed to run the forward again, since what it left is gone")
+        outputs = [(o, o.copy()) for o in self.outputs]
+        try:
+            self._forward_again(bound)
+            self._run_backward(bound)
+        finally:
+            for array, value in outputs:
+                value.copyto(array)
 
-    def _redo_forward(self, bound: BoundPlan) -> None:
+    def _run_backward(self, bound: BoundPlan) -> None:
+        self._run(bound, True, self._rng_words)
+        self._spoiled |= bound.custody.spoils[True]
+
+    def _refuse_written(self, bound: BoundPlan, keys: Container[str], why: str) -> None:
+        """Raise if one of some inputs was written since the last forward."""
+        if self._inputs is None:
+            return
+        names = [*self.arg_names, *self.aux_names]
+        for i in self._inputs.since(self._forward_at):
+            if f"var:{i}" in keys:
+                raise MXNetError(
+                    f"backward: {names[i]!r} was written after the last forward, but {why}; "
+                    "call forward(is_train=True) again, or write it only after backward()"
+                )
+
+    def _read_again(self, bound: BoundPlan) -> set[str]:
+        """Keys of the inputs that must be as the last forward found them for it to be run again.
+
+        Not those that a training forward writes itself, and not those that a run took: whoever writes these again gives them anew.
+        """
+        mutated = {step.ins[i] for step in bound.plan.steps for i in step.mutates}
+        return {k for k, e in bound.plan.externals.items() if k.startswith("var:") and e not in mutated} - self._spoiled
+
+    def _forward_again(self, bound: BoundPlan) -> None:
         """Bring back what backward reads: the same draws, the auxiliary states left as they are."""
-        mutated = sorted({step.ins[i] for step in bound.plan.steps for i in step.mutates})
+        mutated = {step.ins[i] for step in bound.plan.steps for i in step.mutates}
         saved = []
         for key, e in bound.plan.externals.items():
             if e in mutated:
                 array = bound.externals[key]
                 assert isinstance(array, NDArray)
                 saved.append((array, array.copy()))
-        outputs = [(o, o.copy()) for o in self.outputs] if not self._last_train else []
-        self._run(bound, backward=False)
-        for array, value in (*saved, *outputs):
+        self._run(bound, False, self._rng_words, show=False)
+        self._spoiled |= bound.custody.spoils[False]
+        for array, value in saved:
             value.copyto(array)
-        self._claim()
 
     def _set_head_grads(self, bound: BoundPlan, out_grads: Any) -> None:
         needed = sorted(int(key[5:]) for key in bound.plan.externals if key.startswith("head:"))
@@ -350,31 +397,31 @@ class Executor:
 
         The forward then runs step by step and waits after each, over the graph as it was written: nothing is fused. None removes it.
         """
-        before, self._monitor = self._monitor, None if callback is None else Monitor(callback, monitor_all)
-        if (before is None) != (self._monitor is None):
-            self._state = ""  # another plan, which keeps other things for the backward
+        self._monitor = None if callback is None else Monitor(callback, monitor_all)
 
     def find_nan(self, is_train: bool = False) -> str | None:
         """Run the forward step by step, and with `is_train` the backward with the last head gradients; name the first node that made a NaN.
 
-        The graph is run as it was written, without fusion.
+        The graph is run as it was written, without fusion, for the present arguments and with the last draws. Outputs, gradients and
+        auxiliary states stay as they are.
 
         Returns
         -------
         str or None
             For example ``"'log0_output', made by node 'log0' (log)"``, or ``"argument 'data'"``.
+
+        Raises
+        ------
+        MXNetError
+            An argument was donated and does not hold its values any more.
         """
-        bound = self._bound(is_train, as_written=True)
-        if bound.plan.uses_rng:
-            bound.write_rng(self._rng_words)
-        saved = [(a, a.copy()) for a in self.aux_arrays] if is_train else []
-        found = find_nan(bound, False)
-        if found is None and is_train and len(bound.plan.steps) > bound.plan.forward:
-            found = find_nan(bound, True)
-        for array, value in saved:
-            value.copyto(array)
-        self._state = ""
-        return found
+        reqs = ["null" if r == "null" or not is_train else "write" for r in self._reqs]
+        plan = compile_plan(
+            self._heads, replace(self._binding(reqs), donated=frozenset()), train=is_train, default=self._ctx,
+            group2ctx=self._group2ctx, traits=traits_of, positions=self._positions, specs=self._specs,
+            memory_limit=self._memory_limit, optimize=False,
+        )  # fmt: skip
+        return first_nan(plan, self._externals(plan), self._arena, self._rng_words)
 
     def memory_report(self, is_train: bool | None = None) -> MemoryReport:
         """Where every byte goes and when; see `clsym.graph.report.memory_report.MemoryReport`.
@@ -443,47 +490,18 @@ class Executor:
         unknown = set(kwargs) - set(self.arg_names)
         if unknown:
             raise MXNetError(f"reshape: {sorted(unknown)} are no arguments; the arguments are {self.arg_names}")
-        shapes: dict[tuple[int, int], Any] = {}
-        for node in self._arg_nodes:
-            if node.name in kwargs:
-                shapes[(node.serial, 0)] = tuple(int(d) for d in kwargs[node.name])
-        order = topological(self._heads)
-        apply_declared_shapes([*self._arg_nodes, *self._aux_nodes], shapes)
-        infer_shapes(order, shapes)
+        shapes = new_shapes(self._heads, [*self._arg_nodes, *self._aux_nodes], kwargs)
 
-        def renew(node: Node, array: NDArray, grad: NDArray | None) -> tuple[NDArray, NDArray | None]:
-            shape = shapes.get((node.serial, 0))
-            if shape is None or not known(shape):
-                shape = tuple(array.shape)
-            if tuple(shape) == tuple(array.shape):
-                return array, grad
-            if node.name not in kwargs and not partial_shaping:
-                raise MXNetError(
-                    f"Shape of unspecified arg: {node.name} changed from {tuple(array.shape)} to {tuple(shape)}. "
-                    "This can cause the new executor to not share parameters with the old one. "
-                    "If this is intended, set partial_shaping=True."
-                )
-            size = int(np.prod(shape))
-            if size > array.size:
-                if not allow_up_sizing:
-                    raise MXNetError(
-                        f"New shape of arg: {node.name} {tuple(shape)} is larger than original {tuple(array.shape)}. "
-                        "First making a big executor and then down sizing it is more efficient than the reverse. "
-                        "Set allow_up_sizing=True to allocate new arrays."
-                    )
-                dtype, what = dtype_name(array.dtype), f"the array {node.name!r}"
-                fresh = new_array(shape, array.context, dtype, what)
-                return fresh, new_array(shape, array.context, dtype, what) if grad is not None else None
-            part = array.reshape((-1,))[:size].reshape(shape)
-            return part, grad.reshape((-1,))[:size].reshape(shape) if grad is not None else None
+        def renewed(node: Node, array: NDArray, grad: NDArray | None) -> tuple[NDArray, NDArray | None]:
+            return renew(node.name, array, grad, shapes.get((node.serial, 0)), kwargs, partial_shaping, allow_up_sizing)
 
-        renewed = [renew(n, a, g) for n, a, g in zip(self._arg_nodes, self.arg_arrays, self.grad_arrays, strict=True)]
-        aux = [renew(n, a, None)[0] for n, a in zip(self._aux_nodes, self.aux_arrays, strict=True)]
+        args = [renewed(n, a, g) for n, a, g in zip(self._arg_nodes, self.arg_arrays, self.grad_arrays, strict=True)]
+        aux = [renewed(n, a, None)[0] for n, a in zip(self._aux_nodes, self.aux_arrays, strict=True)]
         result = Executor(
             self._heads,
             self._ctx,
-            [a for a, _ in renewed],
-            [g for _, g in renewed],
+            [a for a, _ in args],
+            [g for _, g in args],
             self._reqs,
             aux,
             self._group2ctx,

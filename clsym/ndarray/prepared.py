@@ -84,9 +84,9 @@ class Prepared:
         ins = [a._root if a._offset == 0 else self._staged(a) for a in inputs]
         outs = [a._root if a._offset == 0 else a._buffer() for a in outputs]
         for a in outputs:
-            touch(a._root)
+            touch(a._root, a._offset, a.nbytes)
         for i in self.mutates:
-            touch(inputs[i]._root)
+            touch(inputs[i]._root, inputs[i]._offset, inputs[i].nbytes)
         back: list[tuple[Any, int]] = []
         for k, out in enumerate(outs):
             if out is None or self._clashes(k, outputs[k], inputs):

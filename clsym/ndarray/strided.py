@@ -86,7 +86,7 @@ def move(src: ArrayBase, src_walk: Walk, dst: ArrayBase, dst_walk: Walk, extents
     src_start = src_walk.start + src._offset // ITEMSIZE[src._dtype]
     dst_start = dst_walk.start + dst._offset // ITEMSIZE[dst._dtype]
     shared = _kernel(device, src._dtype, dst._dtype, tables)
-    touch(dst._root)
+    touch(dst._root, dst._offset, dst.nbytes)
     set_buffer, set_value = shared.set_buffer, shared.set_value
     with shared.lock:
         set_buffer(0, src._root)

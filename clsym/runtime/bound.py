@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pyopencl as cl
@@ -12,53 +12,20 @@ from ..base import MXNetError
 from ..graph.contract.kernel_call import In, Out, Rng, Temp
 from ..graph.lower import Step
 from ..graph.plan_data import PlanData
+from .arena import Arena
 from .buffer import allocate, sub_buffer
+from .custody import Custody
 from .device import Device, check_fork, resolve
 from .launch import Launch
 from .program import build_programs
-from .versions import Watch, touch_handles
+from .transfer import upload
+from .versions import Span, Watch
 
 __all__ = ["Arena", "BoundPlan", "External"]
 
 
-class External(Protocol):
-    """An array of the caller's: a stretch of a buffer."""
-
-    _root: Any
-    _offset: int
-
-    @property
-    def nbytes(self) -> int: ...
-
-
-class Arena:
-    """The memory that the plans of one executor (and of executors that share with it) use one after the other.
-
-    It grows to the largest that any of them needs; `version` changes when it does, and plans bind their kernels anew.
-    """
-
-    def __init__(self) -> None:
-        self.buffers: dict[tuple[str, int], cl.Buffer] = {}
-        self.version = 0
-        self.tenant: object = None  # whose training state it holds; executors that share it must not read each other's
-
-    def need(self, device: Device, chunk: int, nbytes: int, what: str) -> None:
-        """Make a chunk at least `nbytes` large."""
-        key = (device.selector, chunk)
-        have = self.buffers.get(key)
-        if have is None or have.size < nbytes:
-            self.buffers[key] = have = None  # type: ignore[assignment]  # free the old one first
-            self.buffers[key] = allocate(device, nbytes, what)
-            self.version += 1
-
-    def chunk(self, device: Device, chunk: int) -> cl.Buffer:
-        """The buffer of a chunk."""
-        return self.buffers[(device.selector, chunk)]
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes held."""
-        return sum(int(b.size) for b in self.buffers.values())
+External = Span
+"""An array of the caller's: a stretch of a buffer."""
 
 
 class Prepared:
@@ -87,7 +54,7 @@ class Preparation:
             if key.startswith("out:"):
                 what = f"prepared parameter {plan.names[e]!r}"
                 self.results["prep:" + key[4:]] = Prepared(home[plan.homes[key]], plan.specs[e].nbytes, what)
-        self._watch = Watch(a._root for a in self._given.values())
+        self._watch = Watch(self._given.values())
 
     def update(self) -> None:
         """Prepare again if anything was written."""
@@ -147,7 +114,10 @@ class BoundPlan:
                 home = getattr(self.externals.get(key), "_device", None)
                 self._lane[e] = next((i for i, d in enumerate(self.devices) if d is home), 0)
         self._written = {e for step in plan.steps for e in step.outs if e >= 0} | {step.ins[i] for step in plan.steps for i in step.mutates}
-        self._handles = [a._root.int_ptr for k, a in self.externals.items() if plan.externals.get(k) in self._written]
+        unaligned = [
+            k for k in plan.externals if k in self.externals and self.externals[k]._offset % self.devices[self._lane_of(k)].traits.alignment
+        ]
+        self.custody = Custody(plan, self.externals, unaligned)
 
     # ------------------------------------------------------------------------------------------------------------ where things are
 
@@ -275,51 +245,81 @@ class BoundPlan:
         return loop
 
     def write_rng(self, words: np.ndarray[Any, Any]) -> None:
-        """Give the random operators of the next run their state."""
+        """Give the random operators of the next run their state; the words are taken at the call, and nobody waits."""
         for lane in {step.lane for step in self.plan.steps}:
-            cl.enqueue_copy(self.devices[lane].queue, self.rng_of(lane), words, is_blocking=False)
+            upload(self.devices[lane], self.rng_of(lane), 0, words, room=16)
 
-    def stage_in(self) -> None:
+    def _stage_in(self, backward: bool) -> None:
         """Bring the present values of unaligned arrays into their aligned copies."""
         for key, (buffer, array) in self._staging.items():
+            if backward and key in self.custody.staged_away:
+                continue  # the copy of a donated argument, in which the forward part left something
             queue = self.devices[self._lane_of(key)].queue
             cl.enqueue_copy(queue, buffer, array._root, byte_count=array.nbytes, src_offset=array._offset, dst_offset=0)
 
-    def stage_out(self) -> None:
+    def _stage_out(self) -> None:
         """Bring what was written into aligned copies back into the caller's arrays."""
         for key, (buffer, array) in self._staging.items():
             if self.plan.externals[key] in self._written:
                 queue = self.devices[self._lane_of(key)].queue
                 cl.enqueue_copy(queue, array._root, buffer, byte_count=array.nbytes, src_offset=0, dst_offset=array._offset)
 
-    def run(self, backward: bool) -> None:
-        """Enqueue the forward or the backward part; returns without waiting for the devices."""
+    @property
+    def ready(self) -> bool:
+        """Whether the arena holds what the backward part reads: a forward of this plan was the last run there."""
+        return self.arena.holder is self
+
+    def _take_arena(self, backward: bool) -> None:
+        """Before any run: whatever was left in the arena is gone by it, and nothing may be computed from what is not there any more."""
         check_fork()
+        if backward and not self.ready:
+            raise MXNetError("the backward part of a plan must follow its forward part: something else ran in this arena since")
+        lost = self.custody.lost_input(backward)
+        if lost is not None:
+            raise MXNetError(
+                f"argument {lost!r} was donated, and a run since then left an intermediate result in its memory: "
+                f"write it again before the next run (arg_dict[{lost!r}][:] = ..., or forward({lost}=...)), or bind without donating it"
+            )
+        self.arena.holder = None
+        if self.preparation is not None:
+            self.preparation.update()
+
+    def _ran(self, backward: bool) -> None:
+        """After any run."""
+        self.custody.ran(backward)
+        if not backward and self.plan.train:
+            self.arena.holder = self
+
+    def run(self, backward: bool) -> None:
+        """Enqueue the forward or the backward part; returns without waiting for the devices.
+
+        Raises
+        ------
+        MXNetError
+            The arena does not hold what the forward part left, or an argument's memory was given to something else.
+        """
         if len(self.devices) > 1:
             self.run_steps(backward)
             return
-        if self.preparation is not None:
-            self.preparation.update()
+        self._take_arena(backward)
         loop = self._loop(backward)
-        touch_handles(self._handles)
         if self._staging:
-            self.stage_in()
+            self._stage_in(backward)
         enqueue = cl.enqueue_nd_range_kernel
         for queue, kernel, global_size, local_size in loop:
             enqueue(queue, kernel, global_size, local_size)
         if self._staging:
-            self.stage_out()
+            self._stage_out()
+        self._ran(backward)
 
     def run_steps(
         self, backward: bool, after: Callable[[int, Step], None] | None = None, before: Callable[[int, Step], None] | None = None
     ) -> None:
         """The same a step at a time: over several lanes, or to look at every step with `before` and `after`, called with (number, step)."""
-        if self.preparation is not None:
-            self.preparation.update()
+        self._take_arena(backward)
         launches = self.launches
-        touch_handles(self._handles)
         if self._staging:
-            self.stage_in()
+            self._stage_in(backward)
         if len(self.devices) > 1:
             self._meet()
         sources = self.plan.waits.sources
@@ -345,7 +345,8 @@ class BoundPlan:
         if len(self.devices) > 1:
             self._meet()
         if self._staging:
-            self.stage_out()
+            self._stage_out()
+        self._ran(backward)
 
     def _meet(self) -> None:
         """Let every lane wait for what the others were given before: a run may still read what the caller, or the next run, writes."""

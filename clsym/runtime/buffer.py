@@ -13,7 +13,7 @@ import pyopencl.tools as cl_tools
 
 from ..base import OutOfDeviceMemoryError
 from ..context import Context, add_cache_emptier
-from .device import Device, resolve
+from .device import Device, add_memory_counter, resolve
 from .topology import on_fork_clear
 
 __all__ = ["allocate", "allocate_pooled", "free_pool", "live_bytes", "pooled_bytes", "sub_buffer"]
@@ -128,3 +128,5 @@ def _free_pool_of(ctx: Context) -> None:
 
 
 add_cache_emptier(_free_pool_of)
+add_memory_counter(live_bytes)
+add_memory_counter(pooled_bytes)

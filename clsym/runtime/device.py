@@ -173,7 +173,8 @@ def memory_info(ctx: Context) -> tuple[int, int]:
 
 
 def _memory_in_use(device: Device) -> int:
-    return sum(used(device) for used in _memory_counters)
+    """Bytes held on a device and on those that it shares its memory with: what it is a part of, and all parts of that."""
+    return sum(used(part) for used in _memory_counters for part in device.root.with_parts())
 
 
 _memory_counters: list[Callable[[Device], int]] = []

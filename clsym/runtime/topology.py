@@ -129,6 +129,10 @@ class Device:
         """The whole device that this one is or is a part of."""
         return self if self.parent is None else self.parent.root
 
+    def with_parts(self) -> list[Device]:
+        """This device and every sub-device that was made of it."""
+        return [self, *(d for parts in self._partitions.values() for part in parts for d in part.with_parts())]
+
 
 _found: list[tuple[str, list[Device]]] | None = None  # platforms in the loader's order, and their devices
 

@@ -87,7 +87,7 @@ def upload(device: Device, buffer: Any, offset: int, source: HostArray, *, room:
     nbytes = source.nbytes
     if nbytes == 0:
         return
-    touch(buffer)
+    touch(buffer, offset, nbytes)
     queue = device.queue
     if nbytes <= PATTERN_LIMIT and (pieces := _pieces(offset, nbytes, room)):
         flat = np.zeros(PATTERN_LIMIT, np.uint8)
@@ -143,7 +143,7 @@ def download(device: Device, buffer: Any, offset: int, target: HostArray) -> Non
 def fill(device: Device, buffer: Any, offset: int, nbytes: int, value: HostArray) -> None:
     """Repeat the bytes of `value` (an array of one element) over a stretch of a buffer."""
     if nbytes:
-        touch(buffer)
+        touch(buffer, offset, nbytes)
         try:
             cl.enqueue_fill_buffer(device.queue, buffer, value, offset, nbytes)
         except cl.Error as exc:
@@ -170,7 +170,7 @@ def copy_bytes(src: Any, src_offset: int, src_device: Device, dst: Any, dst_offs
         download(src_device, src, src_offset, host)
         upload(dst_device, dst, dst_offset, host, private=True)
         return
-    touch(dst)
+    touch(dst, dst_offset, nbytes)
     queue = dst_device.queue
     try:
         if src_device is dst_device:
