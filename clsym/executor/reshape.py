@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from ..base import MXNetError, dtype_name
+from ..graph.contract.ir import Entry, Node, topological
+from ..graph.contract.spec import known
 from ..graph.infer import infer_shapes
-from ..graph.ir import Entry, Node, topological
-from ..graph.op import known
 from ..ndarray import NDArray
 from .arrays import new_array
 from .inputs import apply_declared_shapes

@@ -322,7 +322,8 @@ class Symbol(Arithmetic):
         shared_exec : Executor, optional
             One whose memory may be used.
         donate : sequence of str, optional
-            Arguments whose memory may be overwritten once they are no longer needed.
+            Arguments whose memory may be overwritten once they are no longer needed. One that was must be written again before the next
+            run that reads it, which is refused otherwise; ``forward(data=...)`` does so.
         memory_limit : int or str, optional
             The most that intermediate values and workspaces may take: bytes, or text such as ``'2GiB'``. Where that is less than training
             needs, the backward computes parts of the forward again, the cheapest first: norms, activations and the like, then convolutions
