@@ -159,6 +159,7 @@ class Compilation:
             alignment=self.alignment,
             limits={lane: t.max_alloc for lane, t in enumerate(self.lane_traits)},
             reuse=self.reuse,
+            not_before={e: lowered.forward for e, k in lowered.external.items() if k.startswith("grad:")},
         )
 
     @staticmethod

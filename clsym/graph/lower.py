@@ -74,6 +74,8 @@ class Lowered:
     external : dict of int to str
         Entries that live in the caller's arrays.
     uses_rng : bool
+    forward : int
+        How many steps the forward part has.
     """
 
     steps: list[Step] = field(default_factory=list)
@@ -82,6 +84,7 @@ class Lowered:
     specs: list[TensorSpec] = field(default_factory=list)
     external: dict[int, str] = field(default_factory=dict)
     uses_rng: bool = False
+    forward: int = 0
     number: dict[Key, int] = field(default_factory=dict)
 
     def entry(self, k: Key, name: str, spec: TensorSpec) -> int:
@@ -119,7 +122,7 @@ def lower_steps(
     traits : list of DeviceTraits
         Of each lane.
     """
-    result = Lowered()
+    result = Lowered(forward=schedule.forward)
     for node in order:
         if node.is_variable and node.serial in given:
             result.external[result.entry((node.serial, 0), node.name, specs[(node.serial, 0)])] = given[node.serial]

@@ -101,6 +101,25 @@ def test_a_monitor_between_forward_and_backward(ctx: mx.Context) -> None:
     same(step(a, head), want)
 
 
+def test_a_forward_leaves_gradients_as_they_are(ctx: mx.Context) -> None:
+    """The last step's are the user's until the next backward; nor may what the user does to them meanwhile reach the backward."""
+    x, y = mx.sym.Variable("x"), mx.sym.Variable("y")
+    net = mx.sym.sin(mx.sym.exp(mx.sym.negative(x)) + mx.sym.square(y)) * mx.sym.sigmoid(y)
+    a = net.simple_bind(ctx, x=(4, 10), y=(4, 10))
+    fill(a)
+    head = mx.nd.array(values((4, 10)), ctx=ctx)
+    want = step(a, head)
+    a.forward(is_train=True)
+    same(gradients(a), want)
+    for g in a.grad_arrays:
+        g[:] = 0
+    a.backward(head)
+    same(gradients(a), want)
+    plan = a.plan(True)
+    early = [st.external for st in plan.memory.storages if st.external and st.external.startswith("grad:") and st.first < plan.forward]
+    assert early == []
+
+
 # --- looks without side effects ----------------------------------------------------------------------------------------------
 
 

@@ -118,7 +118,9 @@ class _Assigner:
         alignment: int,
         reuse: bool,
         profile: Profile | None = None,
+        not_before: Mapping[int, int] | None = None,
     ) -> None:
+        self.not_before = not_before or {}
         self.profile = profile
         self.members: dict[int, list[int]] = {}
         self.absorbed: set[int] = set()
@@ -148,6 +150,10 @@ class _Assigner:
         self.entry[e] = (storage, offset)
         self.members.setdefault(storage, []).append(e)
 
+    def may_hold(self, out: int, first: int) -> bool:
+        """Whether the caller's array of an entry, if it has one, may be written from a step on."""
+        return self.not_before.get(out, 0) <= first
+
     def can_alias(self, step: StepUse, position: int) -> bool:
         """Whether an output may be a view of its input's memory."""
         source, offset = step.views[position]
@@ -161,7 +167,8 @@ class _Assigner:
         if out not in self.external:
             return True
         # the caller's array can hold the input as well, if it is no other array of the caller's and has the same size
-        return storage.external is None and not offset and storage.nbytes == self.nbytes[out] and storage.lane == step.lane
+        fits = not offset and storage.nbytes == self.nbytes[out] and storage.lane == step.lane
+        return storage.external is None and fits and self.may_hold(out, storage.first)
 
     def alias(self, step: StepUse) -> bool:
         """Make all wanted outputs of a step views, so that nothing needs to run; all or none."""
@@ -196,7 +203,7 @@ class _Assigner:
             if storage.lane != step.lane and storage.external is None:
                 continue
             key = self.external.get(out)
-            if key is not None and storage.external is not None:
+            if key is not None and (storage.external is not None or not self.may_hold(out, storage.first)):
                 continue
             same = [j for j, e in enumerate(step.ins) if (p := self.entry[e]) is not None and p[0] == number]
             if any(j not in candidates or j in step.mutated for j in same):
@@ -228,7 +235,7 @@ class _Assigner:
                 return False
         first, last = min(st.first for st in found), max(s, self.last_read[out])
         whole = Storage(self.nbytes[out], step.lane, self.external.get(out), first, last, label=str(out))
-        if whole.external is None and not self.profile.allows(s, found, whole):
+        if not self.may_hold(out, first) or (whole.external is None and not self.profile.allows(s, found, whole)):
             return False
         whole.last = max(whole.last, *(st.last for st in found))
         self.storages.append(whole)
@@ -290,12 +297,13 @@ def assign_storages(
     alignment: int,
     reuse: bool,
     profile: Profile | None = None,
+    not_before: Mapping[int, int] | None = None,
 ) -> _Assigner:
     """Decide which entries share memory; see `plan_memory` for the arguments.
 
     With a `profile`, tensors may be assembled from their parts.
     """
-    worker = _Assigner(steps, nbytes, external, donated, pinned, alignment, reuse, profile)
+    worker = _Assigner(steps, nbytes, external, donated, pinned, alignment, reuse, profile, not_before)
     worker.run()
     if worker.absorbed:
         renumber = {}
@@ -319,6 +327,7 @@ def plan_memory(
     alignment: int = 128,
     limits: Mapping[int, int] | None = None,
     reuse: bool = True,
+    not_before: Mapping[int, int] | None = None,
 ) -> MemoryPlan:
     """Plan the memory of a schedule.
 
@@ -339,12 +348,14 @@ def plan_memory(
         Device slot to the largest single allocation.
     reuse : bool
         False: no views, no in-place, every entry its own bytes (to compare with).
+    not_before : dict of int to int
+        Entries whose array of the caller's must stay as it is until a step: a gradient's, which the forward part has no business with.
     """
-    first = assign_storages(steps, nbytes, external, donated, pinned, alignment, reuse)
+    first = assign_storages(steps, nbytes, external, donated, pinned, alignment, reuse, None, not_before)
     best = _lay_out(first, steps, nbytes, alignment, limits or {}, reuse)
     if reuse and any(step.parts for step in steps):
         profile = Profile(best.storages, len(steps))
-        second = assign_storages(steps, nbytes, external, donated, pinned, alignment, reuse, profile)
+        second = assign_storages(steps, nbytes, external, donated, pinned, alignment, reuse, profile, not_before)
         assembled = _lay_out(second, steps, nbytes, alignment, limits or {}, reuse)
         if assembled.arena_bytes <= best.arena_bytes:
             best = assembled

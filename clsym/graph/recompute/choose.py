@@ -209,7 +209,7 @@ def _rewrite(tape: Tape, found: Candidate, lowered: Lowered) -> Lowered:
     replay, total = found.replay, len(lowered.names)
     names, runs = list(lowered.names), dict[int, int]()
     result = Lowered(names=names, specs=[*lowered.specs, *(lowered.specs[e] for e in replay.copies)], external=dict(lowered.external))
-    result.uses_rng, result.number = lowered.uses_rng, lowered.number
+    result.uses_rng, result.forward, result.number = lowered.uses_rng, lowered.forward, lowered.number
     for i, (s, ins, outs) in enumerate(replay.steps):
         use = tape.use(replay, i)
         step = replace(lowered.steps[s], ins=ins)
