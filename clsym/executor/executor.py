@@ -28,7 +28,7 @@ from .inputs import graph_inputs, traits_of
 from .internals import Internals
 from .monitor import Monitor
 from .nan import first_nan
-from .reshape import new_shapes, renew
+from .reshape import first_part, new_shapes, renew
 
 __all__ = ["Executor"]
 
@@ -39,7 +39,7 @@ class Executor:
     Attributes
     ----------
     arg_dict, grad_dict, aux_dict, output_dict : dict of str to NDArray
-        By name; a gradient that is not wanted is None.
+        By name; a gradient for which there is no array is None. An array given with ``grad_req='null'`` is never written.
     arg_arrays, grad_arrays, aux_arrays, outputs : list of NDArray
         The same in the order of ``list_arguments()``, ``list_auxiliary_states()`` and ``list_outputs()``. The outputs are the same arrays
         from one forward to the next: a later forward overwrites them; ``copy()`` what is to stay.
@@ -59,6 +59,7 @@ class Executor:
         shared_exec: Executor | None = None,
         donate: Sequence[str] = (),
         memory_limit: int | None = None,
+        output_pool: Sequence[NDArray] = (),
     ) -> None:
         self._heads = list(heads)
         self._ctx = ctx
@@ -68,7 +69,7 @@ class Executor:
         self.aux_names = [n.name for n in self._aux_nodes]
         self.output_names = [h.name for h in self._heads]
         self.arg_arrays = list(args)
-        self.grad_arrays = [g if r != "null" else None for g, r in zip(grads, reqs, strict=True)]
+        self.grad_arrays = list(grads)
         self.aux_arrays = list(aux)
         self._reqs = [r if g is not None else "null" for g, r in zip(self.grad_arrays, reqs, strict=True)]
         unknown = set(donate) - set(self.arg_names)
@@ -85,6 +86,7 @@ class Executor:
         self._plans: dict[tuple[bool, bool], BoundPlan] = {}
         if memory_limit is not None:
             self._compile(any(r != "null" for r in self._reqs))  # refuses here rather than at the first forward
+        self._output_pool = list(output_pool)  # arrays whose first part an output may be, as long as it fits
         self.outputs = self._make_outputs()
         self._head_grads: list[NDArray | None] = [None] * len(self._heads)
         self._rng_words = random_state.peek()
@@ -117,8 +119,8 @@ class Executor:
             if shape is None or not known(shape):
                 raise InferenceError(f"the shape of output {h.name!r} does not follow from the arguments: {show_shape(shape)}")
             self._out_specs.append(TensorSpec(shape, dtype or "float32"))
-        for node, array, grad in zip(self._arg_nodes, self.arg_arrays, self.grad_arrays, strict=True):
-            if grad is not None and (tuple(grad.shape) != tuple(array.shape) or grad.dtype != array.dtype):
+        for node, array, grad, req in zip(self._arg_nodes, self.arg_arrays, self.grad_arrays, self._reqs, strict=True):
+            if grad is not None and req != "null" and (tuple(grad.shape) != tuple(array.shape) or grad.dtype != array.dtype):
                 raise MXNetError(
                     f"args_grad of {node.name!r} has shape {tuple(grad.shape)} and type {dtype_name(grad.dtype)}, "
                     f"the argument {tuple(array.shape)} and {dtype_name(array.dtype)}; they must agree"
@@ -126,9 +128,13 @@ class Executor:
 
     def _make_outputs(self) -> list[NDArray]:
         result = []
-        for h, spec in zip(self._heads, self._out_specs, strict=True):
+        for i, (h, spec) in enumerate(zip(self._heads, self._out_specs, strict=True)):
             where = group_context(h.node, self._ctx, self._group2ctx) if not h.node.is_variable else self._ctx
-            result.append(new_array(spec.shape, where, spec.dtype, f"output {h.name!r}"))
+            pool = self._output_pool[i] if i < len(self._output_pool) else None
+            if pool is None or spec.size > pool.size or (pool.context, dtype_name(pool.dtype)) != (where, spec.dtype):
+                pool = new_array(spec.shape, where, spec.dtype, f"output {h.name!r}")
+                self._output_pool[i:] = [pool, *self._output_pool[i + 1 :]]
+            result.append(pool if tuple(pool.shape) == spec.shape else first_part(pool, spec.shape))
         return result
 
     def _binding(self, reqs: Sequence[str]) -> Binding:
@@ -364,7 +370,7 @@ class Executor:
 
     @property
     def grad_dict(self) -> dict[str, NDArray | None]:
-        """Gradients by argument's name; None where not wanted."""
+        """Gradients by argument's name; None where there is no array for it."""
         return self._by_name(self.arg_names, self.grad_arrays, "arguments")
 
     @property
@@ -473,6 +479,8 @@ class Executor:
     def reshape(self, partial_shaping: bool = False, allow_up_sizing: bool = False, **kwargs: Sequence[int]) -> Executor:
         """An executor of the same graph for other input shapes; arrays that keep their shape are shared, smaller ones share their memory.
 
+        Outputs too: where they are not larger than the largest so far, the forward of either executor overwrites the other's.
+
         Parameters
         ----------
         partial_shaping : bool
@@ -495,19 +503,21 @@ class Executor:
         def renewed(node: Node, array: NDArray, grad: NDArray | None) -> tuple[NDArray, NDArray | None]:
             return renew(node.name, array, grad, shapes.get((node.serial, 0)), kwargs, partial_shaping, allow_up_sizing)
 
-        args = [renewed(n, a, g) for n, a, g in zip(self._arg_nodes, self.arg_arrays, self.grad_arrays, strict=True)]
+        wanted = [g if r != "null" else None for g, r in zip(self.grad_arrays, self._reqs, strict=True)]
+        args = [renewed(n, a, g) for n, a, g in zip(self._arg_nodes, self.arg_arrays, wanted, strict=True)]
         aux = [renewed(n, a, None)[0] for n, a in zip(self._aux_nodes, self.aux_arrays, strict=True)]
         result = Executor(
             self._heads,
             self._ctx,
             [a for a, _ in args],
-            [g for _, g in args],
+            [new if new is not None else g for (_, new), g in zip(args, self.grad_arrays, strict=True)],
             self._reqs,
             aux,
             self._group2ctx,
             self,
             self._donate,
             self._memory_limit,
+            self._output_pool,
         )
         result._symbol = self._symbol
         return result

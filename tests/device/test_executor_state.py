@@ -342,3 +342,65 @@ def test_prepared_weights_see_that_another_executor_overwrote_them(ctx: mx.Conte
     assert not np.array_equal(first, second)
     fresh = conv.bind(ctx, {"x": mx.nd.ones((1, 16, 9, 9), ctx=ctx), "w": array})
     np.testing.assert_array_equal(second, fresh.forward()[0].asnumpy())
+
+
+# --- reshape -----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_reshaped_executor_shares_the_memory_of_outputs(ctx: mx.Context) -> None:
+    """Values from MXNet 1.9.1: the first elements of the old output show the new one's, unless it is larger."""
+    x = mx.sym.Variable("x")
+    net = mx.sym.Group([mx.sym.FullyConnected(x, num_hidden=4, name="fc"), mx.sym.sum(x)])
+    old = net.simple_bind(ctx, x=(5, 3))
+    for a in old.arg_arrays:
+        a[:] = 1
+    old.forward(is_train=True)
+    small = old.reshape(x=(2, 3))
+    assert [o.shape for o in small.outputs] == [(2, 4), (1,)]
+    small.forward(is_train=True, x=mx.nd.full((2, 3), 2, ctx=ctx))
+    assert old.outputs[0].asnumpy().ravel().tolist() == [7] * 8 + [4] * 12
+    assert old.outputs[1].asnumpy().tolist() == [12]
+    old.forward(is_train=True, x=mx.nd.ones((5, 3), ctx=ctx))
+    assert small.outputs[0].asnumpy().ravel().tolist() == [4] * 8
+    again = small.reshape(x=(5, 3), allow_up_sizing=True)  # fits into what the first of them had
+    again.forward(x=mx.nd.full((5, 3), 3, ctx=ctx))
+    assert old.outputs[0].asnumpy().ravel().tolist() == [10] * 20
+    large = old.reshape(x=(8, 3), allow_up_sizing=True)
+    large.forward(x=mx.nd.zeros((8, 3), ctx=ctx))
+    assert old.outputs[0].asnumpy().ravel().tolist() == [10] * 20
+    assert large.outputs[0].shape == (8, 4)
+
+
+def test_a_reshaped_executor_s_backward_leaves_the_outputs_that_both_show(ctx: mx.Context) -> None:
+    old = chain().simple_bind(ctx, x=(4, 5))
+    fill(old)
+    head = mx.nd.array(values((4, 3)), ctx=ctx)
+    want = step(old, head)
+    small = old.reshape(x=(2, 5))
+    old.forward(is_train=True)
+    small.forward()
+    shown = small.outputs[0].asnumpy()
+    old.backward(head)  # runs the forward again, whose outputs lie where the small ones do
+    same(gradients(old), want)
+    np.testing.assert_array_equal(small.outputs[0].asnumpy(), shown)
+
+
+# --- gradient arrays ---------------------------------------------------------------------------------------------------------
+
+
+def test_an_array_given_for_a_gradient_that_is_not_wanted_is_kept_and_left_alone(ctx: mx.Context) -> None:
+    x, w = mx.nd.ones((3,), ctx=ctx), mx.nd.ones((3,), ctx=ctx)
+    given = mx.nd.full((3,), 5, ctx=ctx)
+    net = mx.sym.Variable("x") * mx.sym.Variable("w")
+    e = net.bind(ctx, {"x": x, "w": w}, {"x": given, "w": mx.nd.zeros((3,), ctx=ctx)}, {"x": "null", "w": "write"})
+    assert e.grad_dict["x"] is given
+    assert e.grad_arrays[0] is given
+    e.forward(is_train=True)
+    e.backward(mx.nd.ones((3,), ctx=ctx))
+    assert given.asnumpy().tolist() == [5, 5, 5]
+    assert e.grad_dict["w"].asnumpy().tolist() == [1, 1, 1]
+    none = net.bind(ctx, {"x": x, "w": w}, {"x": given}, "null")
+    assert none.grad_dict["x"] is given
+    assert none.grad_dict["w"] is None
+    odd = mx.nd.zeros((7,), ctx=ctx)  # nobody looks at it
+    assert net.bind(ctx, {"x": x, "w": w}, {"x": odd}, "null").grad_dict["x"] is odd
