@@ -28,6 +28,7 @@ from .inputs import graph_inputs, traits_of
 from .internals import Internals
 from .monitor import Monitor
 from .nan import first_nan
+from .optimized import optimized_heads
 from .reshape import first_part, new_shapes, renew
 
 __all__ = ["Executor"]
@@ -452,6 +453,32 @@ class Executor:
         """The plan as text, with MXNet's closing line ``Total X MB allocated``."""
         plan = self.plan(any(r != "null" for r in self._reqs))
         return f"{plan.dump()}\nTotal {plan.memory.arena_bytes >> 20} MB allocated\n"
+
+    def get_optimized_symbol(self) -> Any:
+        """The graph without its repeated expressions, which is what is computed; the arguments are the same.
+
+        Forms that depend on the device (layouts, fused and prepared operators) are no symbols; ``plan().dump()`` lists them.
+
+        Returns
+        -------
+        Symbol
+
+        Raises
+        ------
+        MXNetError
+            The executor was not bound by a Symbol.
+
+        Examples
+        --------
+        >>> import clsym as mx
+        >>> x = mx.sym.var('x')
+        >>> net = mx.sym.exp(x, name='a') + mx.sym.exp(x, name='b')
+        >>> net.bind(mx.cpu(), {'x': mx.nd.ones(3)}).get_optimized_symbol().get_internals().list_outputs()
+        ['x', 'a_output', '_plus0_output']
+        """
+        if self._symbol is None:
+            raise MXNetError("get_optimized_symbol: this executor was made of entries of a graph; bind a Symbol")
+        return type(self._symbol)(*optimized_heads(self._heads, self._specs or {}))
 
     # ------------------------------------------------------------------------------------------------------- changing it
 

@@ -18,6 +18,7 @@ from .order.place import bring_home, place
 from .order.schedule import schedule
 from .plan_data import PlanData
 from .recompute.choose import choose
+from .rewrite.eliminate import eliminate
 from .rewrite.fuse_elementwise import Fused, fuse_elementwise, fused_within
 from .rewrite.hoist import hoist
 from .rewrite.rewrite import rewrite_graph
@@ -41,6 +42,13 @@ def assign(c: Compilation) -> None:
         pinned = attribute(node, "ctx_group") in c.group2ctx
         c.where.setdefault(node.serial, chosen[node.serial] if node.serial in chosen and not pinned else c.context_of(node))
     c.out_contexts = [c.default if h.node.is_variable else c.where[h.node.serial] for h in c.heads]
+
+
+def compute_once(c: Compilation) -> None:
+    """Repeated expressions become one."""
+    if c.optimize and env("MXNET_ELIMINATE_COMMON_EXPR") != "0":
+        c.heads = eliminate(c.heads, c.specs).heads
+        infer_more(c)
 
 
 def rewrite(c: Compilation) -> None:
@@ -185,6 +193,7 @@ def _mirrored() -> bool:
 PASSES: tuple[Callable[[Compilation], None], ...] = (
     infer,
     assign,
+    compute_once,
     rewrite,
     prepare_ahead,
     differentiate_heads,

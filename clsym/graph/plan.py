@@ -89,7 +89,7 @@ def compile_plan(
     optimize: bool | None = None,
     placer: Placer | None = None,
 ) -> Plan:
-    """Run the passes: infer, rewrite, hoist, gradient, place, schedule, fuse, lower, recompute, memory, sync.
+    """Run the passes: infer, compute once, rewrite, hoist, gradient, place, schedule, fuse, lower, recompute, memory, sync.
 
     Parameters
     ----------

@@ -338,9 +338,11 @@ class Symbol(Arithmetic):
         MXNetError
             Arrays are missing or contradict one another; or no way to keep to `memory_limit` was found, then it says how much is enough.
         """
-        return executor.bind(
+        result = executor.bind(
             self._entries, ctx, args, args_grad, grad_req, aux_states, group2ctx, shared_exec, donate, memory_limit=memory_limit
         )
+        result._symbol = self
+        return result
 
     def simple_bind(
         self,
@@ -359,10 +361,12 @@ class Symbol(Arithmetic):
 
         `memory_limit` is explained at `bind`.
         """
-        return executor.simple_bind(
+        result = executor.simple_bind(
             self._entries, ctx, grad_req, type_dict, stype_dict, group2ctx, shared_arg_names, shared_exec, shared_buffer,
             memory_limit=memory_limit, **kwargs
         )  # fmt: skip
+        result._symbol = self
+        return result
 
     def plan(
         self,

@@ -404,3 +404,49 @@ def test_an_array_given_for_a_gradient_that_is_not_wanted_is_kept_and_left_alone
     assert none.grad_dict["w"] is None
     odd = mx.nd.zeros((7,), ctx=ctx)  # nobody looks at it
     assert net.bind(ctx, {"x": x, "w": w}, {"x": odd}, "null").grad_dict["x"] is odd
+
+
+# --- repeated expressions ----------------------------------------------------------------------------------------------------
+
+
+def test_a_repeated_expression_is_found_under_every_name(ctx: mx.Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    x, y = mx.sym.Variable("x"), mx.sym.Variable("y")
+    net = mx.sym.tanh(mx.sym.exp(x, name="a"), name="ta") * y + mx.sym.tanh(mx.sym.exp(x, name="b"), name="tb")
+    e = net.simple_bind(ctx, x=(4, 3), y=(4, 3))
+    given = fill(e)
+    head = mx.nd.array(values((4, 3)), ctx=ctx)
+    grads = step(e, head)
+    got = e.outputs[0].asnumpy()
+    for first, second in (("a", "b"), ("ta", "tb")):
+        np.testing.assert_array_equal(e.internals[f"{first}_output"].asnumpy(), e.internals[f"{second}_output"].asnumpy())
+    np.testing.assert_allclose(e.internals["b_output"].asnumpy(), np.exp(given["x"]), rtol=1e-6)
+    seen: list[str] = []
+    e.set_monitor_callback(lambda name, value: seen.append(name))
+    e.forward()
+    assert {"a_output", "b_output"} <= set(seen)
+    monkeypatch.setenv("MXNET_ELIMINATE_COMMON_EXPR", "0")
+    plain = net.simple_bind(ctx, x=(4, 3), y=(4, 3))
+    fill(plain, given)
+    want = step(plain, head)
+    np.testing.assert_array_equal(got, plain.outputs[0].asnumpy())
+    for k in want:
+        np.testing.assert_allclose(grads[k], want[k], rtol=1e-5, atol=1e-6)
+
+
+def test_the_optimized_symbol(ctx: mx.Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names as MXNet 1.9.1 gives them."""
+    x = mx.sym.Variable("x")
+    net = mx.sym.Group([mx.sym.exp(x, name="a"), mx.sym.exp(x, name="b")])
+    e = net.simple_bind(ctx, x=(3,))
+    fill(e)
+    optimized = e.get_optimized_symbol()
+    assert isinstance(optimized, mx.sym.Symbol)
+    assert optimized.list_outputs() == ["a_output", "a_0_copy_output"]
+    assert optimized.list_arguments() == ["x"]
+    assert e.reshape(x=(2,)).get_optimized_symbol().tojson() == optimized.tojson()
+    assert mx.sym.load_json(optimized.tojson()).list_outputs() == optimized.list_outputs()
+    same_values = optimized.bind(ctx, e.arg_arrays)
+    for a, b in zip(e.forward(), same_values.forward(), strict=True):
+        np.testing.assert_array_equal(a.asnumpy(), b.asnumpy())
+    monkeypatch.setenv("MXNET_ELIMINATE_COMMON_EXPR", "0")
+    assert e.get_optimized_symbol().list_outputs() == ["a_output", "b_output"]
