@@ -121,10 +121,14 @@ class Executor:
                 raise InferenceError(f"the shape of output {h.name!r} does not follow from the arguments: {show_shape(shape)}")
             self._out_specs.append(TensorSpec(shape, dtype or "float32"))
         for node, array, grad, req in zip(self._arg_nodes, self.arg_arrays, self.grad_arrays, self._reqs, strict=True):
-            if grad is not None and req != "null" and (tuple(grad.shape) != tuple(array.shape) or grad.dtype != array.dtype):
+            if grad is None or req == "null":
+                continue
+            floats = array.dtype != grad.dtype and all(np.issubdtype(a.dtype, np.floating) for a in (array, grad))
+            if tuple(grad.shape) != tuple(array.shape) or (grad.dtype != array.dtype and not floats):
                 raise MXNetError(
                     f"args_grad of {node.name!r} has shape {tuple(grad.shape)} and type {dtype_name(grad.dtype)}, "
-                    f"the argument {tuple(array.shape)} and {dtype_name(array.dtype)}; they must agree"
+                    f"the argument {tuple(array.shape)} and {dtype_name(array.dtype)}; the shapes must agree, and the types unless both "
+                    "are floating-point types"
                 )
 
     def _make_outputs(self) -> list[NDArray]:
@@ -147,6 +151,8 @@ class Executor:
             [a.context for a in arrays],
             [*reqs, *(["null"] * len(self.aux_arrays))],
             frozenset(i for i, n in enumerate(self.arg_names) if n in self._donate),
+            [dtype_name(g.dtype) if g is not None and r != "null" else None for g, r in zip(self.grad_arrays, reqs, strict=True)]
+            + [None] * len(self.aux_arrays),
         )
 
     def plan(self, is_train: bool = False) -> Plan:

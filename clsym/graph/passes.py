@@ -102,8 +102,12 @@ def differentiate_heads(c: Compilation) -> None:
         if entry is None and req == "add":
             continue
         if entry is None:
-            spec, op = c.binding.specs[i], find_op("_zeros")
+            spec, op = c.binding.grad_spec(i), find_op("_zeros")
             entry = Node(op, f"{variable.name}_zero_grad", op.parse({"shape": spec.shape, "dtype": spec.dtype}), origin=variable).out(0)
+        elif c.binding.grad_spec(i) != c.binding.specs[i]:
+            op = find_op("Cast")
+            params = op.parse({"dtype": c.binding.grad_spec(i).dtype})
+            entry = Node(op, f"{variable.name}_grad_cast", params, inputs=(entry,), origin=entry.node.origin).out(0)
         c.grads.append(WantedGradient(i, req, entry))
 
 
@@ -136,10 +140,10 @@ def place_copies(c: Compilation) -> None:
     infer_more(c)
     for g in c.grads:
         spec, variable = c.specs[key(g.entry)], c.binding.variables[g.variable]
-        if spec != c.binding.specs[g.variable]:
+        if spec != c.binding.grad_spec(g.variable):
             op = g.entry.node.op.name if g.entry.node.op else "variable"
             raise MXNetError(
-                f"the gradient of {variable.name!r} has {spec}, the variable {c.binding.specs[g.variable]}: operator {op} is defective"
+                f"the gradient of {variable.name!r} has {spec}, its array {c.binding.grad_spec(g.variable)}: operator {op} is defective"
             )
 
 

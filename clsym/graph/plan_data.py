@@ -31,6 +31,8 @@ class Binding:
         What is wanted of the gradient of each: write, add or null.
     donated : set of int
         Numbers of variables whose arrays may be overwritten.
+    grad_types : list of (str or None)
+        Element type of the array of each gradient; none, or None: that of its variable. Values are converted as they are stored.
     """
 
     variables: Sequence[Node]
@@ -38,6 +40,12 @@ class Binding:
     contexts: Sequence[Context]
     reqs: Sequence[str]
     donated: frozenset[int] = frozenset()
+    grad_types: Sequence[str | None] = ()
+
+    def grad_spec(self, i: int) -> TensorSpec:
+        """What the array of a variable's gradient holds."""
+        dtype = self.grad_types[i] if self.grad_types else None
+        return self.specs[i] if dtype is None else TensorSpec(self.specs[i].shape, dtype)
 
 
 @dataclass(frozen=True)

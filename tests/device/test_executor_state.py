@@ -450,3 +450,51 @@ def test_the_optimized_symbol(ctx: mx.Context, monkeypatch: pytest.MonkeyPatch) 
         np.testing.assert_array_equal(a.asnumpy(), b.asnumpy())
     monkeypatch.setenv("MXNET_ELIMINATE_COMMON_EXPR", "0")
     assert e.get_optimized_symbol().list_outputs() == ["a_output", "b_output"]
+
+
+# --- gradients of another type -----------------------------------------------------------------------------------------------
+
+FLOATS = ("float16", "float32", "float64")
+
+
+@pytest.mark.parametrize("req", ["write", "add"])
+@pytest.mark.parametrize("kind", FLOATS)
+@pytest.mark.parametrize("stored", FLOATS)
+def test_a_gradient_is_converted_to_the_type_of_its_array(ctx: mx.Context, req: str, kind: str, stored: str) -> None:
+    if "float64" in (kind, stored) and not resolve(ctx).traits.fp64:
+        pytest.skip("the device has no float64")
+    net = mx.sym.tanh(mx.sym.Variable("x") * mx.sym.Variable("w"))
+    args = {k: mx.nd.array(values((3, 5)), ctx=ctx, dtype=kind) for k in "xw"}
+    head = mx.nd.array(values((3, 5)), ctx=ctx, dtype=kind)
+
+    def run(dtype: str, mode: str) -> np.ndarray[Any, Any]:
+        grad = mx.nd.full((3, 5), 0.25, ctx=ctx, dtype=dtype)
+        e = net.bind(ctx, args, {"x": grad}, {"x": mode, "w": "null"})
+        e.forward(is_train=True)
+        e.backward(head)
+        assert e.find_nan(is_train=True) is None
+        assert e.grad_dict["x"] is grad
+        return grad.asnumpy()
+
+    own, got = run(kind, "write"), run(stored, req)
+    assert got.dtype == stored
+    wanted = own.astype(stored) + np.array(0.25 if req == "add" else 0, stored)
+    np.testing.assert_allclose(got, wanted, rtol=2e-3 if "float16" in (kind, stored) else 1e-6)
+    if req == "write":
+        np.testing.assert_array_equal(got, own.astype(stored))
+
+
+def test_a_gradient_of_nothing_and_of_a_variable_itself_are_converted(ctx: mx.Context) -> None:
+    x, y = mx.sym.Variable("x"), mx.sym.Variable("y")
+    net = mx.sym.Group([x, mx.sym.BlockGrad(y)])
+    args = {k: mx.nd.ones((3,), ctx=ctx) for k in "xy"}
+    grads = {k: mx.nd.full((3,), 9, ctx=ctx, dtype="float16") for k in "xy"}
+    e = net.bind(ctx, args, grads)
+    e.forward(is_train=True)
+    e.backward([mx.nd.full((3,), 2, ctx=ctx), mx.nd.ones((3,), ctx=ctx)])
+    assert grads["x"].asnumpy().tolist() == [2, 2, 2]
+    assert grads["y"].asnumpy().tolist() == [0, 0, 0]
+    with pytest.raises(mx.MXNetError, match="types unless both are floating-point"):
+        net.bind(ctx, args, {"x": mx.nd.ones((3,), ctx=ctx, dtype="int32")})
+    with pytest.raises(mx.MXNetError, match="the shapes must agree"):
+        net.bind(ctx, args, {"x": mx.nd.ones((4,), ctx=ctx)})

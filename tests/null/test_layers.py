@@ -121,7 +121,7 @@ def test_only_runtime_and_ndarray_import_opencl(path: Path) -> None:
 
 def test_passes_name_no_operator() -> None:
     """The compiler knows operators by their data; the few it inserts itself are listed here."""
-    inserted = {"_grad_add", "_zeros", "_copy", "_CrossDeviceCopy"}
+    inserted = {"_grad_add", "_zeros", "_copy", "_CrossDeviceCopy", "Cast"}
     from clsym.graph.contract.registry import all_names
 
     names = {n for n in all_names() if len(n) > 3} - inserted
