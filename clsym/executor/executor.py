@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,8 +12,7 @@ from ..base import MXNetError, dtype_name, env
 from ..context import Context
 from ..graph.contract.ir import topological
 from ..graph.contract.op import Entry, Node
-from ..graph.contract.spec import TensorSpec, known, show_shape
-from ..graph.infer import InferenceError, infer_shapes, infer_types
+from ..graph.contract.spec import TensorSpec
 from ..graph.order.place import group_context
 from ..graph.plan import Binding, Plan, compile_plan
 from ..graph.report.memory_report import MemoryReport
@@ -22,19 +21,22 @@ from ..runtime.bound import Arena, BoundPlan
 from ..runtime.check import check_run
 from ..runtime.device import resolve
 from ..runtime.launch import random_state
-from ..runtime.versions import Watch, clock
-from .arrays import new_array
+from .arrays import output_arrays
+from .head_grads import HeadGrads
 from .inputs import graph_inputs, traits_of
 from .internals import Internals
+from .last_forward import LastForward
 from .monitor import Monitor
+from .named import NamedArrays
 from .nan import first_nan
 from .optimized import optimized_heads
-from .reshape import first_part, new_shapes, renew
+from .reshape import new_shapes, renew
+from .shapes import check_gradients, specs_of_arrays
 
 __all__ = ["Executor"]
 
 
-class Executor:
+class Executor(NamedArrays):
     """A graph with arrays for its inputs and outputs; made by `Symbol.bind` or `Symbol.simple_bind`.
 
     Attributes
@@ -81,66 +83,22 @@ class Executor:
         self._compiled: dict[tuple[bool, bool], Plan] = {}  # by training or not, and whether every node must be seen
         self._symbol: Any = None
         self._monitor: Monitor | None = None
-        self._check_specs()
+        nodes = [*self._arg_nodes, *self._aux_nodes]
+        self._specs, self._out_specs = specs_of_arrays(self._heads, nodes, [*self.arg_arrays, *self.aux_arrays])
+        check_gradients(self.arg_names, self.arg_arrays, self.grad_arrays, self._reqs)
         self._arena: Arena = shared_exec._arena if shared_exec is not None else Arena()
         self._positions = {n.serial: i for i, n in enumerate(topological(self._heads))}
         self._plans: dict[tuple[bool, bool], BoundPlan] = {}
         if memory_limit is not None:
             self._compile(any(r != "null" for r in self._reqs))  # refuses here rather than at the first forward
         self._output_pool = list(output_pool)  # arrays whose first part an output may be, as long as it fits
-        self.outputs = self._make_outputs()
-        self._head_grads: list[NDArray | None] = [None] * len(self._heads)
-        self._rng_words = random_state.peek()
-        self._last_train = False
-        self._inputs: Watch | None = None  # on arguments and states, once there was a forward whose gradient may be asked for
-        self._forward_at = 0  # the clock of writes at the last forward
-        self._spoiled: frozenset[str] = frozenset()  # donated arguments that lost their values since then, by key
+        homes = [group_context(h.node, ctx, self._group2ctx) if not h.node.is_variable else ctx for h in self._heads]
+        self.outputs = output_arrays(self.output_names, self._out_specs, homes, self._output_pool)
+        self._head_grads = HeadGrads(self.output_names, self.outputs)
+        self._last = LastForward()
         self._internals: Internals | None = None
 
     # ------------------------------------------------------------------------------------------------------------------- binding
-
-    def _check_specs(self) -> None:
-        """Infer the graph from the arrays given, so that a contradiction shows at bind."""
-        order = topological(self._heads)
-        nodes = [*self._arg_nodes, *self._aux_nodes]
-        arrays = [*self.arg_arrays, *self.aux_arrays]
-        shapes: dict[tuple[int, int], Any] = {(n.serial, 0): tuple(a.shape) for n, a in zip(nodes, arrays, strict=True)}
-        types: dict[tuple[int, int], str | None] = {(n.serial, 0): dtype_name(a.dtype) for n, a in zip(nodes, arrays, strict=True)}
-        infer_shapes(order, shapes)
-        infer_types(order, types)
-        self._specs: dict[tuple[int, int], TensorSpec] | None = {}
-        for k, found in shapes.items():
-            if found is None or not known(found):
-                self._specs = None  # an output that nobody uses; compiling tells
-                break
-            self._specs[k] = TensorSpec(found, types.get(k) or "float32")
-        self._out_specs = []
-        for h in self._heads:
-            shape, dtype = shapes.get((h.node.serial, h.index)), types.get((h.node.serial, h.index))
-            if shape is None or not known(shape):
-                raise InferenceError(f"the shape of output {h.name!r} does not follow from the arguments: {show_shape(shape)}")
-            self._out_specs.append(TensorSpec(shape, dtype or "float32"))
-        for node, array, grad, req in zip(self._arg_nodes, self.arg_arrays, self.grad_arrays, self._reqs, strict=True):
-            if grad is None or req == "null":
-                continue
-            floats = array.dtype != grad.dtype and all(np.issubdtype(a.dtype, np.floating) for a in (array, grad))
-            if tuple(grad.shape) != tuple(array.shape) or (grad.dtype != array.dtype and not floats):
-                raise MXNetError(
-                    f"args_grad of {node.name!r} has shape {tuple(grad.shape)} and type {dtype_name(grad.dtype)}, "
-                    f"the argument {tuple(array.shape)} and {dtype_name(array.dtype)}; the shapes must agree, and the types unless both "
-                    "are floating-point types"
-                )
-
-    def _make_outputs(self) -> list[NDArray]:
-        result = []
-        for i, (h, spec) in enumerate(zip(self._heads, self._out_specs, strict=True)):
-            where = group_context(h.node, self._ctx, self._group2ctx) if not h.node.is_variable else self._ctx
-            pool = self._output_pool[i] if i < len(self._output_pool) else None
-            if pool is None or spec.size > pool.size or (pool.context, dtype_name(pool.dtype)) != (where, spec.dtype):
-                pool = new_array(spec.shape, where, spec.dtype, f"output {h.name!r}")
-                self._output_pool[i:] = [pool, *self._output_pool[i + 1 :]]
-            result.append(pool if tuple(pool.shape) == spec.shape else first_part(pool, spec.shape))
-        return result
 
     def _binding(self, reqs: Sequence[str]) -> Binding:
         nodes = [*self._arg_nodes, *self._aux_nodes]
@@ -194,16 +152,7 @@ class Executor:
             elif kind == "out":
                 found[key] = self.outputs[i]
             elif kind == "head":
-                found[key] = self._head_grad(i)
-        return found
-
-    def _head_grad(self, i: int) -> NDArray:
-        found = self._head_grads[i]
-        if found is None:
-            spec = self._out_specs[i]
-            found = self._head_grads[i] = new_array(
-                spec.shape, self.outputs[i].context, spec.dtype, f"head gradient of {self.output_names[i]!r}"
-            )
+                found[key] = self._head_grads.array(i)
         return found
 
     # ------------------------------------------------------------------------------------------------------------------- running
@@ -242,15 +191,11 @@ class Executor:
                 raise ValueError(f"Shape not match! Argument {name}, need: {tuple(target.shape)}, received: {tuple(value.shape)}")
             target[:] = value
         bound = self._bound(is_train)
-        words = random_state.draw() if bound.plan.uses_rng else self._rng_words
-        self._run(bound, False, words)
-        self._rng_words = words
-        self._spoiled = bound.custody.spoils[False]
-        self._last_train = is_train
         if any(r != "null" for r in self._reqs):
-            if self._inputs is None:
-                self._inputs = Watch([*self.arg_arrays, *self.aux_arrays])
-            self._forward_at = clock()
+            self._last.watch([*self.arg_names, *self.aux_names], [*self.arg_arrays, *self.aux_arrays])
+        words = random_state.draw() if bound.plan.uses_rng else self._last.words
+        self._run(bound, False, words)
+        self._last.note(bound, words, is_train)
         return self.outputs
 
     def _run(self, bound: BoundPlan, backward: bool, words: np.ndarray[Any, Any], show: bool = True) -> None:
@@ -286,12 +231,12 @@ class Executor:
         if all(r == "null" for r in self._reqs):
             return
         bound = self._bound(True)
-        self._set_head_grads(bound, out_grads)
+        self._head_grads.store(sorted(int(key[5:]) for key in bound.plan.externals if key.startswith("head:")), out_grads)
         if bound.ready:
-            self._refuse_written(bound, bound.custody.kept, "was donated, and the forward left in its memory what backward() reads")
+            self._last.refuse_mixed(bound)
             self._run_backward(bound)
             return
-        self._refuse_written(bound, self._read_again(bound), "is needed to run the forward again, since what it left is gone")
+        self._last.refuse_other(bound)
         outputs = [(o, o.copy()) for o in self.outputs]
         try:
             self._forward_again(bound)
@@ -301,28 +246,8 @@ class Executor:
                 value.copyto(array)
 
     def _run_backward(self, bound: BoundPlan) -> None:
-        self._run(bound, True, self._rng_words)
-        self._spoiled |= bound.custody.spoils[True]
-
-    def _refuse_written(self, bound: BoundPlan, keys: Container[str], why: str) -> None:
-        """Raise if one of some inputs was written since the last forward."""
-        if self._inputs is None:
-            return
-        names = [*self.arg_names, *self.aux_names]
-        for i in self._inputs.since(self._forward_at):
-            if f"var:{i}" in keys:
-                raise MXNetError(
-                    f"backward: {names[i]!r} was written after the last forward, but {why}; "
-                    "call forward(is_train=True) again, or write it only after backward()"
-                )
-
-    def _read_again(self, bound: BoundPlan) -> set[str]:
-        """Keys of the inputs that must be as the last forward found them for it to be run again.
-
-        Not those that a training forward writes itself, and not those that a run took: whoever writes these again gives them anew.
-        """
-        mutated = {step.ins[i] for step in bound.plan.steps for i in step.mutates}
-        return {k for k, e in bound.plan.externals.items() if k.startswith("var:") and e not in mutated} - self._spoiled
+        self._run(bound, True, self._last.words)
+        self._last.spoil(bound, True)
 
     def _forward_again(self, bound: BoundPlan) -> None:
         """Bring back what backward reads: the same draws, the auxiliary states left as they are."""
@@ -333,70 +258,12 @@ class Executor:
                 array = bound.externals[key]
                 assert isinstance(array, NDArray)
                 saved.append((array, array.copy()))
-        self._run(bound, False, self._rng_words, show=False)
-        self._spoiled |= bound.custody.spoils[False]
+        self._run(bound, False, self._last.words, show=False)
+        self._last.spoil(bound, False)
         for array, value in saved:
             value.copyto(array)
 
-    def _set_head_grads(self, bound: BoundPlan, out_grads: Any) -> None:
-        needed = sorted(int(key[5:]) for key in bound.plan.externals if key.startswith("head:"))
-        if out_grads is None:
-            given: list[Any] = []
-        elif isinstance(out_grads, NDArray):
-            given = [out_grads]
-        elif isinstance(out_grads, Mapping):
-            unknown = set(out_grads) - set(self.output_names)
-            if unknown:
-                raise MXNetError(f"out_grads names {sorted(unknown)}, which are no outputs; the outputs are {self.output_names}")
-            given = [out_grads.get(name) for name in self.output_names]
-        elif isinstance(out_grads, (list, tuple)):
-            given = list(out_grads)
-        else:
-            raise TypeError(f"out_grads must be an NDArray, a list or a dict of them, not {type(out_grads).__name__}")
-        for i in needed:
-            if i >= len(given) or given[i] is None:
-                raise MXNetError(
-                    f"output {self.output_names[i]!r} is not the output of a loss, so head_gradient is required when calling backward: "
-                    "give out_grads, or pass the output through the make_loss symbol"
-                )
-            target, value = self._head_grad(i), given[i]
-            if not isinstance(value, NDArray):
-                raise TypeError(f"out_grads of {self.output_names[i]!r} must be an NDArray, not {type(value).__name__}")
-            if tuple(value.shape) != tuple(target.shape):
-                raise MXNetError(
-                    f"out_grads of {self.output_names[i]!r}: operands shape mismatch, need {target.shape}, received {value.shape}"
-                )
-            target[:] = value
-
     # ------------------------------------------------------------------------------------------------------- looking at it
-
-    @property
-    def arg_dict(self) -> dict[str, NDArray]:
-        """Arguments by name."""
-        return self._by_name(self.arg_names, self.arg_arrays, "arguments")
-
-    @property
-    def grad_dict(self) -> dict[str, NDArray | None]:
-        """Gradients by argument's name; None where there is no array for it."""
-        return self._by_name(self.arg_names, self.grad_arrays, "arguments")
-
-    @property
-    def aux_dict(self) -> dict[str, NDArray]:
-        """Auxiliary states by name."""
-        return self._by_name(self.aux_names, self.aux_arrays, "auxiliary states")
-
-    @property
-    def output_dict(self) -> dict[str, NDArray]:
-        """Outputs by name."""
-        return self._by_name(self.output_names, self.outputs, "outputs")
-
-    @staticmethod
-    def _by_name(names: Sequence[str], arrays: Sequence[Any], what: str) -> dict[str, Any]:
-        result = dict(zip(names, arrays, strict=True))
-        if len(result) != len(names):
-            twice = sorted({n for n in names if names.count(n) > 1})
-            raise ValueError(f"Duplicate names detected among the {what}: {twice}; use the list of arrays instead")
-        return result
 
     @property
     def internals(self) -> Internals:
@@ -434,7 +301,7 @@ class Executor:
             group2ctx=self._group2ctx, traits=traits_of, positions=self._positions, specs=self._specs,
             memory_limit=self._memory_limit, optimize=False,
         )  # fmt: skip
-        return first_nan(plan, self._externals(plan), self._arena, self._rng_words)
+        return first_nan(plan, self._externals(plan), self._arena, self._last.words)
 
     def memory_report(self, is_train: bool | None = None) -> MemoryReport:
         """Where every byte goes and when; see `clsym.graph.report.memory_report.MemoryReport`.
@@ -487,27 +354,6 @@ class Executor:
         return type(self._symbol)(*optimized_heads(self._heads, self._specs or {}))
 
     # ------------------------------------------------------------------------------------------------------- changing it
-
-    def copy_params_from(
-        self, arg_params: Mapping[str, NDArray], aux_params: Mapping[str, NDArray] | None = None, allow_extra_params: bool = False
-    ) -> None:
-        """Copy parameters into the executor's arrays.
-
-        Raises
-        ------
-        ValueError
-            A name does not exist here, unless `allow_extra_params`.
-        """
-        for given, have, what in ((arg_params, self.arg_dict, "arguments"), (aux_params or {}, self.aux_dict, "auxiliary states")):
-            for name, value in given.items():
-                target = have.get(name)
-                if target is None:
-                    if not allow_extra_params:
-                        raise ValueError(f'Find name "{name}" that is not in the {what}')
-                    continue
-                if tuple(value.shape) != tuple(target.shape):
-                    raise MXNetError(f"parameter {name!r} has shape {tuple(value.shape)}, the executor expects {tuple(target.shape)}")
-                value.astype(target.dtype, copy=False).copyto(target)
 
     def reshape(self, partial_shaping: bool = False, allow_up_sizing: bool = False, **kwargs: Sequence[int]) -> Executor:
         """An executor of the same graph for other input shapes; arrays that keep their shape are shared, smaller ones share their memory.

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from ..base import dtype_name
+from ..context import Context
 from ..graph.contract.ir import topological
-from ..graph.contract.op import Entry
+from ..graph.contract.op import Entry, Node
 from ..graph.contract.spec import TensorSpec
 from ..graph.order.place import group_context
 from ..graph.plan import Binding, compile_plan
@@ -17,11 +18,23 @@ from ..ndarray import zeros as nd_zeros
 from ..runtime.bound import Arena, BoundPlan
 from ..runtime.device import resolve
 from .inputs import graph_inputs, traits_of
-
-if TYPE_CHECKING:
-    from .executor import Executor
+from .last_forward import LastForward
 
 __all__ = ["Internals"]
+
+
+class Looked(Protocol):
+    """What `Internals` reads of an executor."""
+
+    arg_arrays: list[NDArray]
+    aux_arrays: list[NDArray]
+    _heads: list[Entry]
+    _arg_nodes: list[Node]
+    _aux_nodes: list[Node]
+    _ctx: Context
+    _group2ctx: dict[str, Context]
+    _positions: dict[int, int]
+    _last: LastForward
 
 
 class Internals(Mapping[str, NDArray]):
@@ -32,7 +45,7 @@ class Internals(Mapping[str, NDArray]):
     auxiliary states stay as they are.
     """
 
-    def __init__(self, executor: Executor) -> None:
+    def __init__(self, executor: Looked) -> None:
         self._executor = executor
         self._entries: dict[str, Entry] = {}
         for node in topological(executor._heads):
@@ -52,7 +65,7 @@ class Internals(Mapping[str, NDArray]):
             close = difflib.get_close_matches(name, self._entries, 3)
             raise KeyError(f"no internal value {name!r}; " + (f"close names: {', '.join(close)}" if close else "see list(ex.internals)"))
         ex = self._executor
-        train = ex._last_train
+        train = ex._last.train
         k = (name, train)
         if k not in self._parts:
             self._parts[k] = self._compile(entry, train)
@@ -60,7 +73,7 @@ class Internals(Mapping[str, NDArray]):
         for private, original in states:
             original.copyto(private)
         if bound.plan.uses_rng:
-            bound.write_rng(ex._rng_words)
+            bound.write_rng(ex._last.words)
         bound.run(False)
         return out.copy()
 

@@ -16,7 +16,9 @@ from .arrays import new_array
 __all__ = ["first_nan"]
 
 
-def first_nan(plan: PlanData, arrays: Mapping[str, NDArray], arena: Arena, words: np.ndarray[tuple[int], np.dtype[np.uint32]]) -> str | None:
+def first_nan(
+    plan: PlanData, arrays: Mapping[str, NDArray], arena: Arena, words: np.ndarray[tuple[int], np.dtype[np.uint32]]
+) -> str | None:
     """Run a plan that takes over no argument, with its backward part if it has one; what made the first NaN.
 
     Parameters

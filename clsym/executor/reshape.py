@@ -12,10 +12,10 @@ from ..graph.contract.ir import Entry, Node, topological
 from ..graph.contract.spec import known
 from ..graph.infer import infer_shapes
 from ..ndarray import NDArray
-from .arrays import new_array
+from .arrays import first_part, new_array
 from .inputs import apply_declared_shapes
 
-__all__ = ["first_part", "new_shapes", "renew"]
+__all__ = ["new_shapes", "renew"]
 
 
 def new_shapes(heads: Sequence[Entry], nodes: Sequence[Node], given: Mapping[str, Sequence[int]]) -> dict[tuple[int, int], Any]:
@@ -27,12 +27,6 @@ def new_shapes(heads: Sequence[Entry], nodes: Sequence[Node], given: Mapping[str
     apply_declared_shapes(nodes, shapes)
     infer_shapes(topological(heads), shapes)
     return shapes
-
-
-def first_part(array: NDArray, shape: tuple[int, ...]) -> NDArray:
-    """An array of another, not larger shape over the first elements of an array."""
-    part: NDArray = array.reshape((-1,))[: int(np.prod(shape))].reshape(shape)
-    return part
 
 
 def renew(

@@ -1,4 +1,4 @@
-"""Shapes and types of a graph's inputs from those of some of them, as `simple_bind` and `plan` are given them."""
+"""Shapes and types of a graph's inputs and values, from what `simple_bind`, `plan` and `bind` are given, and what contradicts them."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from ..base import MXNetError, dtype_name
 from ..graph.contract.ir import topological
 from ..graph.contract.op import Entry, Node
 from ..graph.contract.spec import TensorSpec, known, show_shape
-from ..graph.infer import infer_shapes, infer_types
+from ..graph.infer import InferenceError, infer_shapes, infer_types
+from ..ndarray import NDArray
 from .inputs import apply_declared_shapes, declared_type
 
-__all__ = ["infer_inputs", "store_modes"]
+__all__ = ["check_gradients", "infer_inputs", "specs_of_arrays", "store_modes"]
 
 _REQS = ("null", "write", "add")
 
@@ -82,3 +83,50 @@ def store_modes(grad_req: Any, names: Sequence[str]) -> list[str]:
         if r not in _REQS:
             raise ValueError(f"grad_req must be in {{'null', 'write', 'add'}}, not {r!r}")
     return reqs
+
+
+def specs_of_arrays(
+    heads: Sequence[Entry], nodes: Sequence[Node], arrays: Sequence[NDArray]
+) -> tuple[dict[tuple[int, int], TensorSpec] | None, list[TensorSpec]]:
+    """The specs of every entry of a graph over given arrays, and of its outputs.
+
+    The former is None where something that no output needs does not follow.
+
+    Raises
+    ------
+    InferenceError
+        The arrays contradict one another, or an output does not follow from them.
+    """
+    shapes: dict[tuple[int, int], Any] = {(n.serial, 0): tuple(a.shape) for n, a in zip(nodes, arrays, strict=True)}
+    types: dict[tuple[int, int], str | None] = {(n.serial, 0): dtype_name(a.dtype) for n, a in zip(nodes, arrays, strict=True)}
+    order = topological(heads)
+    infer_shapes(order, shapes)
+    infer_types(order, types)
+    everything = {k: TensorSpec(found, types.get(k) or "float32") for k, found in shapes.items() if found is not None and known(found)}
+    outs = []
+    for h in heads:
+        spec = everything.get((h.node.serial, h.index))
+        if spec is None:
+            shape = shapes.get((h.node.serial, h.index))
+            raise InferenceError(f"the shape of output {h.name!r} does not follow from the arguments: {show_shape(shape)}")
+        outs.append(spec)
+    return everything if len(everything) == len(shapes) else None, outs
+
+
+def check_gradients(names: Sequence[str], args: Sequence[NDArray], grads: Sequence[NDArray | None], reqs: Sequence[str]) -> None:
+    """Refuse arrays of wanted gradients that are no place for them: they have their argument's shape, and its type or both floating-point.
+
+    Raises
+    ------
+    MXNetError
+    """
+    for name, array, grad, req in zip(names, args, grads, reqs, strict=True):
+        if grad is None or req == "null":
+            continue
+        types = (dtype_name(grad.dtype), dtype_name(array.dtype))
+        if tuple(grad.shape) != tuple(array.shape) or (types[0] != types[1] and not all(t.startswith("float") for t in types)):
+            raise MXNetError(
+                f"args_grad of {name!r} has shape {tuple(grad.shape)} and type {types[0]}, "
+                f"the argument {tuple(array.shape)} and {types[1]}; the shapes must agree, and the types unless both are "
+                "floating-point types"
+            )
