@@ -75,6 +75,7 @@ class Executor(NamedArrays):
         self.grad_arrays = list(grads)
         self.aux_arrays = list(aux)
         self._reqs = [r if g is not None else "null" for g, r in zip(self.grad_arrays, reqs, strict=True)]
+        self._differentiable = any(r != "null" for r in self._reqs)
         unknown = set(donate) - set(self.arg_names)
         if unknown:
             raise MXNetError(f"donate= names {sorted(unknown)}, which are no arguments; the arguments are {self.arg_names}")
@@ -90,7 +91,7 @@ class Executor(NamedArrays):
         self._positions = {n.serial: i for i, n in enumerate(topological(self._heads))}
         self._plans: dict[tuple[bool, bool], BoundPlan] = {}
         if memory_limit is not None:
-            self._compile(any(r != "null" for r in self._reqs))  # refuses here rather than at the first forward
+            self._compile(self._differentiable)  # refuses here rather than at the first forward
         self._output_pool = list(output_pool)  # arrays whose first part an output may be, as long as it fits
         homes = [group_context(h.node, ctx, self._group2ctx) if not h.node.is_variable else ctx for h in self._heads]
         self.outputs = output_arrays(self.output_names, self._out_specs, homes, self._output_pool)
@@ -191,7 +192,7 @@ class Executor(NamedArrays):
                 raise ValueError(f"Shape not match! Argument {name}, need: {tuple(target.shape)}, received: {tuple(value.shape)}")
             target[:] = value
         bound = self._bound(is_train)
-        if any(r != "null" for r in self._reqs):
+        if self._differentiable and not self._last.watched:
             self._last.watch([*self.arg_names, *self.aux_names], [*self.arg_arrays, *self.aux_arrays])
         words = random_state.draw() if bound.plan.uses_rng else self._last.words
         self._run(bound, False, words)
@@ -228,7 +229,7 @@ class Executor(NamedArrays):
             A head gradient is missing, or has a wrong shape; or the forward would have to be run again, but one of its arguments was
             written since, or was donated and not written again.
         """
-        if all(r == "null" for r in self._reqs):
+        if not self._differentiable:
             return
         bound = self._bound(True)
         self._head_grads.store(sorted(int(key[5:]) for key in bound.plan.externals if key.startswith("head:")), out_grads)
@@ -318,13 +319,13 @@ class Executor(NamedArrays):
         >>> ex.memory_report().argument_bytes
         24
         """
-        train = any(r != "null" for r in self._reqs) if is_train is None else is_train
+        train = self._differentiable if is_train is None else is_train
         bound = self._bound(train)
         return MemoryReport(bound.plan, staging=bound.staging_bytes())
 
     def debug_str(self) -> str:
         """The plan as text, with MXNet's closing line ``Total X MB allocated``."""
-        plan = self.plan(any(r != "null" for r in self._reqs))
+        plan = self.plan(self._differentiable)
         return f"{plan.dump()}\nTotal {plan.memory.arena_bytes >> 20} MB allocated\n"
 
     def get_optimized_symbol(self) -> Any:

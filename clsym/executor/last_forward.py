@@ -35,9 +35,13 @@ class LastForward:
 
     def watch(self, names: Sequence[str], inputs: Sequence[NDArray]) -> None:
         """Note from now on which inputs are written; for executors whose backward may be asked for."""
-        if self._watch is None:
-            self._names = list(names)
-            self._watch = Watch(inputs)
+        self._names = list(names)
+        self._watch = Watch(inputs)
+
+    @property
+    def watched(self) -> bool:
+        """Whether `watch` was called."""
+        return self._watch is not None
 
     def note(self, bound: BoundPlan, words: np.ndarray[tuple[int], np.dtype[np.uint32]], train: bool) -> None:
         """A forward was enqueued."""

@@ -19,7 +19,7 @@ from .device import Device, check_fork, resolve
 from .launch import Launch
 from .program import build_programs
 from .transfer import upload
-from .versions import Span, Watch
+from .versions import Span, Watch, anything_spoiled
 
 __all__ = ["Arena", "BoundPlan", "External"]
 
@@ -272,10 +272,9 @@ class BoundPlan:
     def _take_arena(self, backward: bool) -> None:
         """Before any run: whatever was left in the arena is gone by it, and nothing may be computed from what is not there any more."""
         check_fork()
-        if backward and not self.ready:
+        if backward and self.arena.holder is not self:
             raise MXNetError("the backward part of a plan must follow its forward part: something else ran in this arena since")
-        lost = self.custody.lost_input(backward)
-        if lost is not None:
+        if anything_spoiled() and (lost := self.custody.lost_input(backward)) is not None:
             raise MXNetError(
                 f"argument {lost!r} was donated, and a run since then left an intermediate result in its memory: "
                 f"write it again before the next run (arg_dict[{lost!r}][:] = ..., or forward({lost}=...)), or bind without donating it"

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterable
 from typing import Any, Protocol
 
-__all__ = ["Span", "Stretch", "Watch", "clock", "spoil", "spoiled", "stretch_of", "touch", "touch_stretches"]
+__all__ = ["Span", "Stretch", "Watch", "anything_spoiled", "clock", "spoil", "spoiled", "stretch_of", "touch", "touch_stretches"]
 
 Stretch = tuple[int, int, int]
 """Handle of a buffer (``int_ptr``), first byte, and the byte behind the last."""
@@ -78,6 +78,11 @@ def spoil(stretches: Iterable[Stretch]) -> None:
     """Note that stretches, which must be watched, now hold something else than their arrays' values."""
     for handle, start, stop in stretches:
         _write(handle, start, stop, True)
+
+
+def anything_spoiled() -> bool:
+    """Whether any stretch is lost: quick, for what runs often."""
+    return bool(_spoiled)
 
 
 def spoiled(stretches: Iterable[Stretch]) -> int | None:
