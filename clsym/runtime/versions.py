@@ -11,7 +11,10 @@ import threading
 from collections.abc import Iterable
 from typing import Any, Protocol
 
-__all__ = ["Span", "Stretch", "Watch", "anything_spoiled", "clock", "spoil", "spoiled", "stretch_of", "touch", "touch_stretches"]
+__all__ = [
+    "Span", "Stretch", "Watch", "anything_spoiled", "clock", "end_outside_writes", "expect_outside_writes",
+    "spoil", "spoiled", "stretch_of", "touch", "touch_stretches",
+]  # fmt: skip
 
 Stretch = tuple[int, int, int]
 """Handle of a buffer (``int_ptr``), first byte, and the byte behind the last."""
@@ -47,6 +50,9 @@ class _Record:
 
 _watched: dict[int, dict[tuple[int, int], _Record]] = {}  # by handle, then by bytes
 _spoiled: dict[int, int] = {}  # handles of which a stretch is lost, to the number of such stretches
+
+
+_outside: dict[int, int] = {}  # handles of buffers to the number of views on them that others may write through
 
 
 def stretch_of(array: Span) -> Stretch:
@@ -98,6 +104,24 @@ def spoiled(stretches: Iterable[Stretch]) -> int | None:
     return None
 
 
+def expect_outside_writes(handle: int) -> None:
+    """From now on somebody may write to this buffer without a word (another library that shares its memory)."""
+    with _lock:
+        _outside[handle] = _outside.get(handle, 0) + 1
+
+
+def end_outside_writes(handle: int) -> None:
+    """One of those who might write to the buffer is gone."""
+    left = _outside.get(handle, 0) - 1  # no lock: the collector may run this anywhere
+    if left > 0:
+        _outside[handle] = left
+    else:
+        _outside.pop(handle, None)
+    _now[0] += 1
+    for record in tuple(_watched.get(handle, {}).values()):
+        record.version = _now[0]
+
+
 def _write(handle: int, start: int, stop: int, lost: bool) -> None:
     with _lock:
         _now[0] += 1
@@ -143,7 +167,9 @@ class Watch:
                 self._records.append(record)
 
     def changed(self) -> bool:
-        """Whether there was a write since the last call; True at the first."""
+        """Whether there was a write since the last call, or may have been one by others who share the memory; True at the first."""
+        if _outside and any(handle in _outside for handle, _, _ in self.stretches):
+            return True
         now = _now[0]
         if now == self._clock:
             return False
