@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
 
 from ..base import MXNetError
+from .contract.ir import topological
 from .contract.op import Entry, Node
 from .contract.spec import PartialShape, ShapeError, TensorSpec, known, show_shape, unify_shape
+from .contradiction import Contradiction, of_shapes, of_types, unify_type
 
 __all__ = ["InferenceError", "infer_shapes", "infer_specs", "infer_types"]
 
@@ -17,16 +21,69 @@ class InferenceError(MXNetError):
     """Shapes or types of a graph contradict one another; the message names node, operator and argument."""
 
 
+_Rule = dict[tuple[object, ...], tuple[list[PartialShape], list[PartialShape]]]
+_Origins = dict[Key, Node]
+"""The node whose rule completed a shape or type last; what a user gave has none."""
+
+
 def _argument(node: Node, position: int) -> str:
-    names = node.op.input_names(node.params) if node.op else ()
+    assert node.op is not None
+    names = node.op.input_names(node.params)
     label = names[position] if position < len(names) else str(position)
     return f"argument {label!r} ({node.inputs[position].name})"
 
 
-_Rule = dict[tuple[object, ...], tuple[list[PartialShape], list[PartialShape]]]
+def _origin(entry: Entry, node: Node, known_values: Mapping[Key, Any], origins: _Origins, show: Callable[[Any], str]) -> str:
+    """Where the shape or type of an entry comes from, in brackets."""
+    by = origins.get((id(entry.node), entry.index))
+    if entry.node.is_variable:
+        if by is None or by is node or by.op is None:
+            return ""
+        return f" (from node {by.name!r}, {by.op.name}, which reads {entry.name} as well)"
+    variables = [n for n in topological([entry]) if n.is_variable and (id(n), 0) in known_values and (id(n), 0) not in origins]
+    listing = ", ".join(f"{n.name}={show(known_values[(id(n), 0)])}" for n in variables[:4])
+    return f" (computed from {listing}{', ...' if len(variables) > 4 else ''})" if listing else ""
 
 
-def _shape_step(node: Node, shapes: dict[Key, PartialShape], memo: _Rule) -> bool:
+def _error(
+    node: Node,
+    found: Contradiction,
+    known_values: Mapping[Key, Any],
+    origins: _Origins,
+    show: Callable[[Any], str],
+    advice: str,
+) -> InferenceError:
+    """What contradicts at a node, in words."""
+    assert node.op is not None
+    if found.kind == "input":
+        sentence = found.text(_argument(node, found.position))
+    elif found.kind == "output":
+        by = origins.get((id(node), found.position))
+        who = f" from its inputs; node {by.name!r} needs the former" if by is not None else ""
+        sentence = found.text(f"output {node.output_name(found.position)!r}", who)
+    else:
+        sentence = found.note
+    listing = ", ".join(
+        f"{e.name}={show(known_values.get((id(e.node), e.index)))}{_origin(e, node, known_values, origins, show)}" for e in node.inputs[:8]
+    )
+    inputs = f" Its inputs: {listing}{', ...' if len(node.inputs) > 8 else ''}." if listing else ""
+    return InferenceError(f"Error in operator {node.name} ({node.op.name}): {sentence}.{inputs} {advice}")
+
+
+def _given(node: Node, origins: _Origins) -> list[bool]:
+    return [e.node.is_variable and (id(e.node), e.index) not in origins for e in node.inputs]
+
+
+def _shape_error(node: Node, shapes: Mapping[Key, PartialShape], origins: _Origins, plain: Contradiction) -> InferenceError:
+    op = node.op
+    assert op is not None
+    ins = [shapes.get((id(e.node), e.index)) for e in node.inputs]
+    outs = [shapes.get((id(node), i)) for i in range(node.num_outputs)]
+    found = of_shapes(partial(op.infer_shape, node.params), ins, outs, _given(node, origins)) or plain
+    return _error(node, found, shapes, origins, show_shape, "Check the shapes given to bind or infer_shape.")
+
+
+def _shape_step(node: Node, shapes: dict[Key, PartialShape], memo: _Rule, origins: _Origins) -> bool:
     """Apply one node's rule; whether anything became better known."""
     op = node.op
     assert op is not None
@@ -36,45 +93,29 @@ def _shape_step(node: Node, shapes: dict[Key, PartialShape], memo: _Rule) -> boo
     out_keys = [(nid, i) for i in range(node.num_outputs)]
     outs = [shapes.get(k) for k in out_keys]
     rule = (op, node.params, *ins, *outs)  # deep networks repeat their layers
+    plain = Contradiction("", 0, "", "", "")
+    changed = False
     try:
         known_rule = memo.get(rule)
         if known_rule is None:
             known_rule = memo[rule] = op.infer_shape(node.params, list(ins), list(outs))
         new_ins, new_outs = known_rule
+        for kind, keys, before, after in (("input", in_keys, ins, new_ins), ("output", out_keys, outs, new_outs)):
+            for position, (k, old, new) in enumerate(zip(keys, before, after, strict=True)):
+                if new is None or new == old:
+                    continue
+                # the same entry may stand at several positions: unify with what an earlier position just told
+                so_far = shapes.get(k)
+                plain = Contradiction(kind, position, show_shape(new), show_shape(so_far), "")
+                merged = unify_shape(so_far, new)
+                if merged != so_far:
+                    shapes[k] = merged
+                    origins[k] = node
+                    changed = True
     except ShapeError as exc:
-        given = ", ".join(f"{e.name}={show_shape(s)}" for e, s in zip(node.inputs, ins, strict=True))
-        raise InferenceError(
-            f"Error in operator {node.name} ({op.name}): {exc}. Input shapes: {given}. Check the shapes given to bind or infer_shape."
-        ) from exc
-    changed = False
-    for position, (k, old, new) in enumerate(zip(in_keys, ins, new_ins, strict=True)):
-        if new is None or new == old:
-            continue
-        # the same entry may stand at several positions: unify with what an earlier position just told
-        try:
-            merged = unify_shape(shapes.get(k), new)
-        except ShapeError as exc:
-            raise InferenceError(
-                f"Error in operator {node.name} ({op.name}): Shape inconsistent for {_argument(node, position)}: "
-                f"Provided = {show_shape(old)}, inferred shape={show_shape(new)}. Give {node.inputs[position].name} the inferred shape, or "
-                "change the parameters of the node."
-            ) from exc
-        if merged != shapes.get(k):
-            shapes[k] = merged
-            changed = True
-    for i, (k, old, new) in enumerate(zip(out_keys, outs, new_outs, strict=True)):
-        if new is None or new == old:
-            continue
-        try:
-            merged = unify_shape(old, new)
-        except ShapeError as exc:
-            raise InferenceError(
-                f"Error in operator {node.name} ({op.name}): Shape inconsistent for output {node.output_name(i)!r}: a consumer needs "
-                f"{show_shape(old)}, inferred shape={show_shape(new)}."
-            ) from exc
-        if merged != old:
-            shapes[k] = merged
-            changed = True
+        if not plain.kind:
+            plain = Contradiction("", 0, "", "", str(exc))
+        raise _shape_error(node, shapes, origins, plain) from exc
     return changed
 
 
@@ -88,15 +129,16 @@ def infer_shapes(order: Sequence[Node], shapes: dict[Key, PartialShape]) -> dict
     """
     operators = [n for n in order if n.op is not None]
     memo: _Rule = {}
+    origins: _Origins = {}
     while True:
         changed = False
         for node in operators:
-            changed |= _shape_step(node, shapes, memo)
+            changed |= _shape_step(node, shapes, memo, origins)
         if not changed:  # this sweep has also checked every rule against the final shapes
             return shapes
         if _incomplete(operators, shapes):
             for node in reversed(operators):
-                _shape_step(node, shapes, memo)
+                _shape_step(node, shapes, memo, origins)
 
 
 def _incomplete(operators: Sequence[Node], shapes: Mapping[Key, PartialShape]) -> bool:
@@ -107,40 +149,39 @@ def _incomplete(operators: Sequence[Node], shapes: Mapping[Key, PartialShape]) -
     )
 
 
-def _type_step(node: Node, types: dict[Key, str | None]) -> bool:
+def _type_error(node: Node, types: Mapping[Key, str | None], origins: _Origins, plain: Contradiction) -> InferenceError:
+    op = node.op
+    assert op is not None
+    ins = [types.get((id(e.node), e.index)) for e in node.inputs]
+    outs = [types.get((id(node), i)) for i in range(node.num_outputs)]
+    found = of_types(partial(op.infer_type, node.params), ins, outs, _given(node, origins)) or plain
+    return _error(node, found, types, origins, lambda t: t or "(unknown)", "Insert mx.sym.cast, or give type_dict at bind.")
+
+
+def _type_step(node: Node, types: dict[Key, str | None], origins: _Origins) -> bool:
     op = node.op
     assert op is not None
     in_keys = [(e.node.serial, e.index) for e in node.inputs]
     out_keys = [(node.serial, i) for i in range(node.num_outputs)]
     ins = [types.get(k) for k in in_keys]
     outs = [types.get(k) for k in out_keys]
+    plain = Contradiction("", 0, "", "", "")
+    changed = False
     try:
         new_ins, new_outs = op.infer_type(node.params, list(ins), list(outs))
+        for kind, keys, after in (("input", in_keys, new_ins), ("output", out_keys, new_outs)):
+            for position, (k, new) in enumerate(zip(keys, after, strict=True)):
+                old = types.get(k)
+                if new is None or new == old:
+                    continue
+                plain = Contradiction(kind, position, str(new), str(old), "")
+                types[k] = unify_type(old, new)
+                origins[k] = node
+                changed = True
     except ShapeError as exc:
-        raise InferenceError(f"Error in operator {node.name} ({op.name}): {exc}") from exc
-    changed = False
-    for position, (k, new) in enumerate(zip(in_keys, new_ins, strict=True)):
-        old = types.get(k)
-        if new is None or new == old:
-            continue
-        if old is not None:
-            raise InferenceError(
-                f"Error in operator {node.name} ({op.name}): type of {_argument(node, position)}: expected {new}, got {old}. "
-                "Insert mx.sym.cast, or give type_dict at bind."
-            )
-        types[k] = new
-        changed = True
-    for i, (k, new) in enumerate(zip(out_keys, new_outs, strict=True)):
-        old = types.get(k)
-        if new is None or new == old:
-            continue
-        if old is not None:
-            raise InferenceError(
-                f"Error in operator {node.name} ({op.name}): type of output {node.output_name(i)!r}: inferred {new}, "
-                f"but a consumer needs {old}."
-            )
-        types[k] = new
-        changed = True
+        if not plain.kind:
+            plain = Contradiction("", 0, "", "", str(exc))
+        raise _type_error(node, types, origins, plain) from exc
     return changed
 
 
@@ -153,12 +194,13 @@ def infer_types(order: Sequence[Node], types: dict[Key, str | None]) -> dict[Key
         A contradiction.
     """
     operators = [n for n in order if n.op is not None]
+    origins: _Origins = {}
     while True:
         changed = False
         for node in operators:
-            changed |= _type_step(node, types)
+            changed |= _type_step(node, types, origins)
         for node in reversed(operators):
-            changed |= _type_step(node, types)
+            changed |= _type_step(node, types, origins)
         if not changed:
             return types
 

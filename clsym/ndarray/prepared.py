@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from ..base import MXNetError
 from ..graph.contract.kernel_call import KernelCall, Local, LowerContext, Out, Rng, Scalar, Temp
 from ..graph.contract.op import Op
-from ..graph.contract.spec import ShapeError, TensorSpec, known, show_shape
+from ..graph.contract.spec import ShapeError, TensorSpec, known, show_shape, unify_shape
+from ..graph.contradiction import Contradiction, of_shapes, of_types, unify_type
 from ..params import Params
 from ..runtime.buffer import allocate_pooled
 from ..runtime.device import Device
@@ -183,6 +185,12 @@ def prepare(
     return found
 
 
+def _error(op: Op, names: Sequence[str], found: Contradiction | None, given: str, advice: str) -> MXNetError:
+    assert found is not None
+    name = f"argument {names[found.position]!r}" if found.kind == "input" else f"output {found.position}"
+    return MXNetError(f"Error in operator {op.name}: {found.text(name)}. Inputs: {given or 'none'}.{advice if found.kind else ''}")
+
+
 def _prepare(
     op: Op, p: Params, ins: Sequence[tuple[Any, str]], wanted: Sequence[tuple[Any, str]] | None, device: Device, train: bool
 ) -> Prepared:
@@ -195,21 +203,22 @@ def _prepare(
     for k, (shape, dtype) in enumerate(wanted or ()):
         hints[k], kinds[k] = shape, dtype
     given = ", ".join(f"{n}={show_shape(s)} {t}" for n, (s, t) in zip(names, ins, strict=True))
+    in_shapes, in_types = [s for s, _ in ins], [t for _, t in ins]
+    out_types: list[str | None] = list(kinds) if not ins else [None] * count
     try:
-        shapes_in, shapes = op.infer_shape(p, [s for s, _ in ins], list(hints))
-        types_in, types = op.infer_type(p, [t for _, t in ins], list(kinds) if not ins else [None] * count)
+        shapes_in, shapes = op.infer_shape(p, list(in_shapes), list(hints))
+        for have, must in zip(in_shapes, shapes_in, strict=True):
+            unify_shape(have, must)
     except ShapeError as exc:
-        raise MXNetError(f"Error in operator {op.name}: {exc}. Inputs: {given or 'none'}.") from exc
-    for i, (shape, dtype) in enumerate(ins):
-        if (inferred := shapes_in[i]) is not None and tuple(inferred) != shape:
-            raise MXNetError(
-                f"Error in operator {op.name}: argument {names[i]!r} has shape {shape}, expected {show_shape(inferred)}. Inputs: {given}."
-            )
-        if types_in[i] is not None and types_in[i] != dtype:
-            raise MXNetError(
-                f"Error in operator {op.name}: argument {names[i]!r} has type {dtype}, expected {types_in[i]}; convert it with "
-                f"astype({types_in[i]!r}). Inputs: {given}."
-            )
+        found = of_shapes(partial(op.infer_shape, p), list(in_shapes), list(hints), [True] * len(ins))
+        raise _error(op, names, found, given, "") from exc
+    try:
+        types_in, types = op.infer_type(p, list(in_types), list(out_types))
+        for kind_given, kind_needed in zip(in_types, types_in, strict=True):
+            unify_type(kind_given, kind_needed)
+    except ShapeError as exc:
+        found = of_types(partial(op.infer_type, p), list(in_types), out_types, [True] * len(ins))
+        raise _error(op, names, found, given, " Convert it with astype.") from exc
     outs = []
     for k, (shape, kind) in enumerate(zip(shapes, types, strict=True)):
         if shape is None or not known(shape):

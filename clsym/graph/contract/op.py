@@ -226,8 +226,8 @@ class Op:
     def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
         """What is known of the shapes of inputs and outputs, from what was known; called again until nothing changes.
 
-        The default: all the same. Raise `ShapeError` on a contradiction between inputs; contradictions between what this
-        returns and what was given are found by the caller.
+        The default: all the same. Return what must be, whether it was given so or not: the caller finds the contradictions, and
+        raise `ShapeError` where a condition is not met. Never say which shape is wrong: the caller knows what the user gave.
         """
         return same_shape(ins, outs)
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...base import MXNetError
 
-__all__ = ["PartialShape", "Shape", "ShapeError", "TensorSpec", "known", "same_shape", "show_shape", "unify_shape"]
+__all__ = ["PartialShape", "PlainShapeError", "Shape", "ShapeError", "TensorSpec", "known", "same_shape", "show_shape", "unify_shape"]
 
 Shape = tuple[int, ...]
 """A shape; -1 is an unknown extent, and None instead of a tuple is an unknown number of dimensions."""
@@ -19,7 +19,15 @@ PartialShape = Shape | None
 
 
 class ShapeError(MXNetError):
-    """Shapes (or element types) contradict one another; the inference pass adds the node's name."""
+    """Shapes (or element types) contradict one another.
+
+    The text says what must hold. Which tensor is at fault, what it was given and what was expected is found by the inference pass
+    (`clsym.graph.contradiction`), which names the node as well.
+    """
+
+
+class PlainShapeError(ShapeError):
+    """Two shapes (or types) are different, and there is no more to say of them."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +58,14 @@ class TensorSpec:
         return len(self.shape)
 
 
-def unify_shape(a: PartialShape, b: PartialShape) -> PartialShape:
-    """The shape that both partial shapes describe.
+def unify_shape(a: PartialShape, b: PartialShape, note: str = "") -> PartialShape:
+    """The shape that both partial shapes describe, in any order.
+
+    Parameters
+    ----------
+    a, b : tuple of int or None
+    note : str
+        What must hold, for the error: ``'weight must be (num_hidden, depth)'``.
 
     Raises
     ------
@@ -66,7 +80,7 @@ def unify_shape(a: PartialShape, b: PartialShape) -> PartialShape:
     if b is None:
         return a
     if len(a) != len(b) or any(x != y and x >= 0 and y >= 0 for x, y in zip(a, b, strict=True)):
-        raise ShapeError(f"expected {show_shape(a)}, got {show_shape(b)}")
+        raise ShapeError(note) if note else PlainShapeError(f"{show_shape(a)} and {show_shape(b)} are different shapes")
     return tuple(y if x < 0 else x for x, y in zip(a, b, strict=True))
 
 
@@ -85,10 +99,6 @@ def show_shape(shape: PartialShape) -> str:
 def same_shape(ins: Sequence[PartialShape], outs: Sequence[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
     """The rule of element-wise operators: all shapes equal, known in both directions."""
     shape: PartialShape = None
-    for i, s in enumerate((*ins, *outs)):
-        try:
-            shape = unify_shape(shape, s)
-        except ShapeError as exc:
-            place = f"input {i}" if i < len(ins) else f"output {i - len(ins)}"
-            raise ShapeError(f"{place}: {exc}") from exc
+    for s in (*ins, *outs):
+        shape = unify_shape(shape, s)
     return [shape] * len(ins), [shape] * len(outs)

@@ -120,20 +120,14 @@ class Convolution(Op, Recomputable, Absorbing, Estimated):
             return ins, outs  # as in MXNet: without the data nothing is said of the weight
         nd = len(p.kernel)
         biases: list[PartialShape] = [] if p.no_bias else [(p.num_filter,)]
-        try:
-            data = unify_shape(ins[0], (-1,) * (nd + 2))
-        except ShapeError as exc:
-            raise ShapeError(f"data must have {nd + 2} dimensions ({_LAYOUTS[nd]}) for kernel {p.kernel}, got {ins[0]}") from exc
+        data = unify_shape(ins[0], (-1,) * (nd + 2), f"data must have {nd + 2} dimensions ({_LAYOUTS[nd]}) for kernel {p.kernel}")
         out = unify_shape(outs[0], (-1, p.num_filter, *(-1,) * nd))
         assert data is not None
         assert out is not None
         if data[1] > 0 and data[1] % p.num_group:
             raise ShapeError(f"num_group {p.num_group} must divide the {data[1]} channels of data {data}")
         channels = data[1] // p.num_group if data[1] >= 0 else -1
-        try:
-            weight = unify_shape((p.num_filter, channels, *p.kernel), ins[1])
-        except ShapeError as exc:
-            raise ShapeError(f"weight must be (num_filter, channels / num_group, *kernel): {exc}") from exc
+        weight = unify_shape((p.num_filter, channels, *p.kernel), ins[1], "weight must be (num_filter, channels / num_group, *kernel)")
         assert weight is not None
         sizes, results = list(data[2:]), list(out[2:])
         for i in range(nd):

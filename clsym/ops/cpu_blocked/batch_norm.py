@@ -64,17 +64,11 @@ def _infer_shape(p: Params, tensors: Sequence[tuple[str, PartialShape]], vectors
     """The shape of the blocked tensors; those of the channels' values are checked."""
     data: PartialShape = None
     for what, shape in tensors:
-        try:
-            data = unify_shape(data, blocked_dims(shape, what))
-        except ShapeError as exc:
-            raise ShapeError(f"{what}: {exc}") from exc
+        data = unify_shape(data, blocked_dims(shape, what), what)
     if data is not None and min(data[1], data[4]) >= 0 and data[1] * data[4] != padded(p.channels, data[4]):
         raise ShapeError(f"data: {data[1]} blocks of {data[4]} do not hold channels={p.channels}")
     for what, shape in vectors:
-        try:
-            unify_shape((p.channels,), shape)
-        except ShapeError as exc:
-            raise ShapeError(f"{what}: {exc}; it has one value a channel, channels={p.channels}") from exc
+        unify_shape((p.channels,), shape, f"{what} has one value a channel, channels={p.channels}")
     return data
 
 

@@ -138,15 +138,9 @@ class BlockedDepthwise(BlockedOp, Recomputable, Absorbing, Estimated):
         out: PartialShape = (n, data[1], *_result(p, (height, width)), block)
         residual = ins[-1] if p.with_residual else None
         for what, other in (("output", outs[0]), ("residual", residual)):
-            try:
-                out = unify_shape(out, other)
-            except ShapeError as exc:
-                raise ShapeError(f"{what}: {exc}") from exc
+            out = unify_shape(out, other, what)
         wanted: tuple[int, ...] = (data[1], math.prod(p.kernel), block) if p.packed else (p.channels, 1, *p.kernel)
-        try:
-            weight = unify_shape(wanted, ins[1])
-        except ShapeError as exc:
-            raise ShapeError(f"weight must be {show_shape(wanted)}, {'packed' if p.packed else '(channels, 1, kh, kw)'}: {exc}") from exc
+        weight = unify_shape(wanted, ins[1], f"weight must be {show_shape(wanted)}, {'packed' if p.packed else '(channels, 1, kh, kw)'}")
         shapes: list[PartialShape] = [data, weight]
         if not p.no_bias:
             bias = ins[2] if ins[2] is not None and known(ins[2]) else (p.channels,)

@@ -57,10 +57,7 @@ def _shapes(p: Params, data: PartialShape, out: PartialShape) -> tuple[PartialSh
         # such a window gives the lowest number there is, also in the lanes beyond the last channel
         if p.pool_type == "max" and x >= 0 and ((o - 1) * s - q >= x or k <= q):
             raise ShapeError(f"kernel {p.kernel}, stride {p.stride}, pad {p.pad}: a window lies in the padding; use Pooling")
-    try:
-        return dims, unify_shape((dims[0], dims[1], *window.out, dims[4]), out)
-    except ShapeError as exc:
-        raise ShapeError(f"output: {exc}") from exc
+    return dims, unify_shape((dims[0], dims[1], *window.out, dims[4]), out, "output")
 
 
 @register

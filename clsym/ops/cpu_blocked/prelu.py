@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ...graph.contract.kernel_call import In, KernelCall, LowerContext, Out, Scalar, defines_for
 from ...graph.contract.op import Entry
 from ...graph.contract.registry import attach, register
-from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, unify_shape
+from ...graph.contract.spec import PartialShape, TensorSpec, unify_shape
 from ...graph.rewrite.requests import Blocked
 from ...graph.rewrite.rewrite import Rewrite, Rewriting
 from ...params import Params
@@ -27,10 +27,9 @@ class BlockedPReLU(BlockedOp):
         data = blocked_dims(unify_shape(ins[0], outs[0]), "data")
         if data is None:
             return ins, outs
-        try:
-            slope = unify_shape((data[1] * data[4] if min(data[1], data[4]) >= 0 else -1,), ins[1])
-        except ShapeError as exc:
-            raise ShapeError(f"slope: {exc}; it has one value a channel, padded to whole blocks") from exc
+        slope = unify_shape(
+            (data[1] * data[4] if min(data[1], data[4]) >= 0 else -1,), ins[1], "slope has one value a channel, padded to whole blocks"
+        )
         return [data, slope], [data]
 
     def inplace(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Sequence[tuple[int, int]]:

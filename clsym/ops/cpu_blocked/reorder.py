@@ -37,10 +37,7 @@ def blocked_dims(shape: PartialShape, what: str, block: int = -1) -> tuple[int, 
     """
     if shape is None:
         return None
-    try:
-        found = unify_shape(shape, (-1, -1, -1, -1, block))
-    except ShapeError as exc:
-        raise ShapeError(f"{what} must be blocked, (N, ceil(C / b), H, W, b): {exc}") from exc
+    found = unify_shape(shape, (-1, -1, -1, -1, block), f"{what} must be blocked, (N, ceil(C / b), H, W, b)")
     assert found is not None
     if found[4] not in (-1, *BLOCKS):
         raise ShapeError(f"{what} {show_shape(shape)} has blocks of {found[4]} channels; blocks of 4, 8 and 16 are supported")
@@ -131,9 +128,6 @@ class FromBlocked(_Reorder):
 
 
 def _unify(a: PartialShape, b: PartialShape, what: str) -> tuple[int, ...]:
-    try:
-        found = unify_shape(a, b)
-    except ShapeError as exc:
-        raise ShapeError(f"{what}: {exc}") from exc
+    found = unify_shape(a, b, what)
     assert found is not None
     return found

@@ -54,12 +54,11 @@ class Where(Op, Fusible):
         (x, y), (out,) = same_shape(ins[1:], outs)
         condition = ins[0]
         if condition is not None and out is not None and not (len(condition) == 1 and unifies(condition[:1], out[:1])):
-            try:
-                condition = out = x = y = unify_shape(condition, out)
-            except ShapeError as exc:
-                raise ShapeError(
-                    f"condition of shape {show_shape(condition)} must be shaped like x, {show_shape(out)}, or have its first extent alone"
-                ) from exc
+            condition = out = x = y = unify_shape(
+                condition,
+                out,
+                f"condition of shape {show_shape(condition)} must be shaped like x, {show_shape(out)}, or have its first extent alone",
+            )
         return [condition, x, y], [out]
 
     def infer_type(self, p: Params, ins: list[str | None], outs: list[str | None]) -> tuple[list[str | None], list[str | None]]:

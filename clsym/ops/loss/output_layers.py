@@ -177,10 +177,7 @@ class SVMOutput(_OutputLayer):
             if data is not None:
                 raise ShapeError(f"data: expected (N, C) or (N, ..., C), got {show_shape(data)}")
             return [data, ins[1]], [data]
-        try:
-            label = unify_shape(data[:-1], ins[1])
-        except ShapeError as exc:
-            raise ShapeError(f"label: {exc}; give one class number a row") from exc
+        label = unify_shape(data[:-1], ins[1], "label: give one class number a row")
         return [data, label], [data]
 
 

@@ -159,10 +159,7 @@ class BatchDot(Op, Recomputable, Estimated):
             return ins, outs
         if len(a) < 3 or len(a) != len(b):
             raise ShapeError(f"batch_dot needs two arrays of the same number (at least 3) of dimensions, got {a} and {b}")
-        try:
-            lead = unify_shape(a[:-2], b[:-2])
-        except ShapeError as exc:
-            raise ShapeError(f"the leading extents of batch_dot's operands must be equal, got {a} and {b}") from exc
+        lead = unify_shape(a[:-2], b[:-2], f"the leading extents of batch_dot's operands must be equal, got {a} and {b}")
         assert lead is not None
         at, bt = (-2 if p.transpose_a else -1), (-1 if p.transpose_b else -2)
         if a[at] != b[bt] and a[at] >= 0 and b[bt] >= 0:

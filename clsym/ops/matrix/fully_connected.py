@@ -77,12 +77,9 @@ class FullyConnected(Op, Recomputable, Estimated):
             raise ShapeError("data must have at least one dimension")
         kept = data[1:] if p.flatten else data[-1:]
         columns = -1 if any(d < 0 for d in kept) else math.prod(kept)
-        try:
-            weight = unify_shape(ins[1], (hidden, columns))
-        except ShapeError as exc:
-            raise ShapeError(
-                f"weight must be (num_hidden, {'product of data.shape[1:]' if p.flatten else 'data.shape[-1]'}): {exc}"
-            ) from exc
+        weight = unify_shape(
+            ins[1], (hidden, columns), f"weight must be (num_hidden, {'product of data.shape[1:]' if p.flatten else 'data.shape[-1]'})"
+        )
         out = unify_shape(output_shape(data, hidden, p.flatten), outs[0])
         assert weight is not None
         assert out is not None

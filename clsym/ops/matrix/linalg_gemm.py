@@ -55,10 +55,7 @@ class _Gemm(Op, Estimated):
         def lead(shape: Sequence[int]) -> tuple[int, ...]:
             return (*shape[:axis], *shape[axis + 1 : -1])
 
-        try:
-            unify_shape(lead(a), lead(b))
-        except ShapeError as exc:
-            raise ShapeError(f"A {a} and B {b} may differ along axes {axis} and {len(a) - 1} only") from exc
+        unify_shape(lead(a), lead(b), f"A {a} and B {b} may differ along axes {axis} and {len(a) - 1} only")
         m, ka = (a[-1], a[axis]) if p.transpose_a else (a[axis], a[-1])
         kb, n = (b[-1], b[axis]) if p.transpose_b else (b[axis], b[-1])
         if ka != kb and ka >= 0 and kb >= 0:
@@ -69,10 +66,7 @@ class _Gemm(Op, Estimated):
                *(max(x, y) for x, y in zip(a[axis + 1 : -1], b[axis + 1 : -1], strict=True)), n)  # fmt: skip
         if len(ins) == 2:
             return ins, [out]
-        try:
-            return [a, b, unify_shape(ins[2], out)], [out]
-        except ShapeError as exc:
-            raise ShapeError(f"C must have the shape of the product: {exc}") from exc
+        return [a, b, unify_shape(ins[2], out, "C must have the shape of the product")], [out]
 
     def _calls(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext, req: str) -> list[KernelCall]:
         a, b, c = ins[0].shape, ins[1].shape, outs[0].shape

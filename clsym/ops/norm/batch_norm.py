@@ -172,10 +172,7 @@ class BatchNorm(Op, Rewriting, Recomputable, Estimated):
             return ins, outs
         vector: PartialShape = (data[_axis(p, len(data))],)
         for what, shape in zip((*self.inputs[1:], "mean", "var"), (*ins[1:], *outs[1:]), strict=True):
-            try:
-                vector = unify_shape(vector, shape)
-            except ShapeError as exc:
-                raise ShapeError(f"{what}: {exc}; it has one value a channel of axis {getattr(p, 'axis', 1)}") from exc
+            vector = unify_shape(vector, shape, f"{what} has one value a channel of axis {getattr(p, 'axis', 1)}")
         if vector is not None:
             axis = _axis(p, len(data))
             data = (*data[:axis], vector[0], *data[axis + 1 :])

@@ -54,10 +54,7 @@ class BatchNormScale(Op, Prepares):
     def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
         vector: PartialShape = (-1,)
         for what, shape in zip((*self.input_names(p), *self.outputs), (*ins, *outs), strict=True):
-            try:
-                vector = unify_shape(vector, shape)
-            except ShapeError as exc:
-                raise ShapeError(f"{what}: {exc}; it has one value a channel") from exc
+            vector = unify_shape(vector, shape, f"{what} has one value a channel")
         return [vector] * len(ins), [vector] * 2
 
     def infer_type(self, p: Params, ins: list[str | None], outs: list[str | None]) -> tuple[list[str | None], list[str | None]]:
@@ -96,10 +93,7 @@ class ScaleFilters(Op, Prepares):
             return ins, outs
         if not weight:
             raise ShapeError("weight: expected (filters, ...), got ()")
-        try:
-            scale = unify_shape(weight[:1], ins[1])
-        except ShapeError as exc:
-            raise ShapeError(f"scale: {exc}; it has one value a filter") from exc
+        scale = unify_shape(weight[:1], ins[1], "scale has one value a filter")
         return [weight, scale], [weight]
 
     def infer_type(self, p: Params, ins: list[str | None], outs: list[str | None]) -> tuple[list[str | None], list[str | None]]:

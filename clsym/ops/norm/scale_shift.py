@@ -69,18 +69,12 @@ class ScaleShift(Op, Absorbing, Estimated):
     def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
         data = unify_shape(ins[0], outs[0])
         if p.with_residual:
-            try:
-                data = unify_shape(data, ins[3])
-            except ShapeError as exc:
-                raise ShapeError(f"residual: {exc}; it has the shape of the data") from exc
+            data = unify_shape(data, ins[3], "residual has the shape of the data")
         if data is None:
             return ins, outs
         vector: PartialShape = (self._channels(p, data)[1],)
         for what, shape in zip(("scale", "shift"), ins[1:3], strict=True):
-            try:
-                vector = unify_shape(vector, shape)
-            except ShapeError as exc:
-                raise ShapeError(f"{what}: {exc}; it has one value a channel") from exc
+            vector = unify_shape(vector, shape, f"{what} has one value a channel")
         return [data, vector, vector, *[data] * (len(ins) - 3)], [data]
 
     def infer_type(self, p: Params, ins: list[str | None], outs: list[str | None]) -> tuple[list[str | None], list[str | None]]:

@@ -10,7 +10,7 @@ from ...graph.contract.facets import Estimated
 from ...graph.contract.kernel_call import In, KernelCall, LowerContext, Out, Scalar, defines_for, grid
 from ...graph.contract.op import Entry, Gradient, Op
 from ...graph.contract.registry import register
-from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, show_shape, unify_shape
+from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, unify_shape
 from ...params import Bool, Enum, Field, Int, Params, Shape
 from ..shared.float_types import one_float_type
 
@@ -86,12 +86,7 @@ def _pool_shapes(p: Params, data: PartialShape, out: PartialShape) -> tuple[Part
         _check(p, len(out) - 2)
         return (*out[:2], *(-1 for _ in out[2:])), out
     _check(p, len(data) - 2)
-    try:
-        out = unify_shape((*data[:2], *window_of(p, data[2:]).out), out)
-    except ShapeError as exc:
-        if out is None or len(out) == len(data):
-            raise
-        raise ShapeError(f"output: {exc} from data {show_shape(data)}") from exc
+    out = unify_shape((*data[:2], *window_of(p, data[2:]).out), out)
     assert out is not None
     return (*out[:2], *data[2:]), out
 

@@ -24,10 +24,7 @@ def _same(shapes: Sequence[PartialShape], what: str) -> PartialShape:
     """The shape that all inputs share, -1 for what may differ or is unknown."""
     common: PartialShape = None
     for i, shape in enumerate(shapes):
-        try:
-            common = unify_shape(common, shape)
-        except ShapeError as exc:
-            raise ShapeError(f"input {i} does not fit the others {what}: {exc}") from exc
+        common = unify_shape(common, shape, f"input {i} does not fit the others {what}")
     return common
 
 

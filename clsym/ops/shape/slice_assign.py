@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from ...graph.contract.kernel_call import In, KernelCall, LowerContext, Out, Temp
 from ...graph.contract.op import Entry, Gradient, Op
 from ...graph.contract.registry import register
-from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, unify_shape
+from ...graph.contract.spec import PartialShape, TensorSpec, unify_shape
 from ...params import Float, Params
 from ..shared.strided import Walk, copy, fill, flat_copy, row_major
 from .slice import Slice, basic_ranges, range_walk
@@ -61,10 +61,7 @@ class SliceAssign(_Assign):
         if lhs is None:
             return ins, outs
         part = tuple(count for _, _, count in basic_ranges(p.begin, p.end, p.step, lhs))
-        try:
-            unify_shape(part, ins[1])
-        except ShapeError as exc:
-            raise ShapeError(f"rhs must have the shape of the part that begin, end and step select: {exc}") from exc
+        unify_shape(part, ins[1], "rhs must have the shape of the part that begin, end and step select")
         return [lhs, part], [lhs]
 
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:

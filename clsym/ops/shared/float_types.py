@@ -22,7 +22,7 @@ def one_float_type(what: str, ins: Sequence[str | None], outs: Sequence[str | No
     found = next((t for t in (*ins, *outs) if t is not None), None)
     if found is not None and found not in _FLOATS:
         raise ShapeError(f"{what}: this operation only supports floating-point types, not {found}; cast the data first (mx.sym.cast)")
-    return [t or found for t in ins], [t or found for t in outs]
+    return [found] * len(ins), [found] * len(outs)
 
 
 def statistics_type(dtype: str | None) -> str | None:
