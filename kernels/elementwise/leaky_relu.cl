@@ -8,7 +8,7 @@
  *   rrelu            y = x > 0 ? x : s * x, mask = s; s drawn from [lower, upper) in training (RANDOM 1), else their mean
  *   rrelu_backward   d = x > 0 ? g : mask * g
  *
- * n elements of T. Channel of element i: i / inner % channels (channels == 1: a single slope).
+ * n elements of T. Slope of element i, its "channel": i / inner % channels, for slopes along neighbouring axes (channels == 1: a single slope).
  */
 #include "common.h"
 #include "math.h"

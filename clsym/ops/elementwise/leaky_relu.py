@@ -8,32 +8,35 @@ from typing import Literal
 
 from ...graph.contract.expression import Expression
 from ...graph.contract.facets import Fusible, Pointwise
-from ...graph.contract.kernel_call import Arg, In, KernelCall, LowerContext, Out, Rng, Scalar, compute_type, defines_for, grid, req_code
+from ...graph.contract.kernel_call import (
+    Arg,
+    In,
+    KernelCall,
+    LowerContext,
+    Out,
+    Rng,
+    Scalar,
+    Temp,
+    compute_type,
+    defines_for,
+    grid,
+    req_code,
+)
 from ...graph.contract.op import Entry, Gradient, Op
 from ...graph.contract.registry import register
-from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, known, show_shape, unify_shape
+from ...graph.contract.spec import PartialShape, TensorSpec, known, unify_shape
 from ...graph.rewrite.requests import Activate, Blocked
 from ...graph.rewrite.rewrite import Rewrite, Rewriting
 from ...params import Enum, Field, Float, Params
 from ..shared.float_types import one_float_type
+from .broadcast_binary import walk_args
+from .prelu_geometry import aligned_slopes, hull_of, lines_of
+from .sum_to_shape import sum_to
 
 __all__ = ["LeakyReLU"]
 
 _SOURCE = "elementwise/leaky_relu.cl"
 _TYPES = ("elu", "gelu", "leaky", "prelu", "rrelu", "selu")
-
-
-def _channels(data: tuple[int, ...]) -> int:
-    """How many slopes a learnt one has: the extent of axis 1, or of the only axis."""
-    return data[1] if len(data) > 1 else data[0]
-
-
-def _lines(data: TensorSpec, gamma: TensorSpec) -> tuple[int, int, int]:
-    """Lines of one slope each, their length, and the number of slopes."""
-    if gamma.size == 1:
-        return (data.shape[0], data.size // data.shape[0], 1) if data.ndim > 1 else (1, data.size, 1)
-    inner = math.prod(data.shape[2:])
-    return data.size // inner, inner, gamma.size
 
 
 _LEAKY_PARAMS: dict[str, Field] = {
@@ -57,7 +60,8 @@ class LeakyReLU(Op, Pointwise, Rewriting, Fusible):
     data : Symbol or NDArray
         (N, C, ...), of floating-point type.
     gamma : Symbol or NDArray
-        Only with ``prelu``: a slope a channel, C values, or one value.
+        Only with ``prelu``: a slope a channel, (C,), one, (1,), or of any shape that broadcasts to the data in full, such as
+        (1, C, 1, W), or from axis 1, such as (C, H, W). (N,) and (N, C), where N is the extent of axis 0, are slopes a sample.
 
     Returns
     -------
@@ -67,7 +71,7 @@ class LeakyReLU(Op, Pointwise, Rewriting, Fusible):
     Raises
     ------
     MXNetError
-        gamma has neither C values nor one.
+        gamma does not broadcast to the data.
 
     Examples
     --------
@@ -101,14 +105,10 @@ class LeakyReLU(Op, Pointwise, Rewriting, Fusible):
         if p.act_type != "prelu":
             return [data], [data] * len(outs)
         gamma = ins[1]
-        if data is None or not data:
-            return [data, gamma], [data]
-        if gamma is None:
-            gamma = (_channels(data),) if len(data) > 1 else None
-        elif known(gamma) and math.prod(gamma) != 1 and _channels(data) not in (-1, math.prod(gamma)):
-            raise ShapeError(
-                f"gamma: expected ({_channels(data)},) or (1,), got {show_shape(gamma)}; it holds a slope a channel, or a single one"
-            )
+        if gamma is None and data is not None and len(data) > 1:
+            gamma = data[1:2]
+        elif data is not None and known(data) and gamma is not None and known(gamma):
+            aligned_slopes(data, gamma)
         return [data, gamma], [data]
 
     def infer_type(self, p: Params, ins: list[str | None], outs: list[str | None]) -> tuple[list[str | None], list[str | None]]:
@@ -125,8 +125,15 @@ class LeakyReLU(Op, Pointwise, Rewriting, Fusible):
 
     def gradient(self, g: Gradient) -> Sequence[Entry | None]:
         if g.p.act_type == "prelu":
-            node = g.node_of("_backward_prelu", g.ograd(), g.input(0), g.input(1))
-            return [node.out(0), node.out(1)]
+            data, gamma = g.ins[0].shape, g.ins[1].shape
+            aligned = aligned_slopes(data, gamma)
+            hull = hull_of(data, aligned)
+            if math.prod(hull) == math.prod(gamma):
+                node = g.node_of("_backward_prelu", g.ograd(), g.input(0), g.input(1))
+                return [node.out(0), node.out(1)]
+            slopes = g.apply("broadcast_to", g.apply("_backward_reshape", g.input(1), shape=aligned), shape=hull)
+            node = g.node_of("_backward_prelu", g.ograd(), g.input(0), slopes)
+            return [node.out(0), g.apply("_backward_reshape", sum_to(g, node.out(1), hull, aligned), shape=gamma)]
         if g.p.act_type == "rrelu":
             return [g.apply("_backward_rrelu", g.ograd(), g.input(0), g.output(1))]
         return [g.apply("_backward_LeakyReLU", g.ograd(), g.input(0), act_type=g.p.act_type, slope=g.p.slope)]
@@ -139,10 +146,22 @@ class LeakyReLU(Op, Pointwise, Rewriting, Fusible):
         n, dtype = outs[0].size, outs[0].dtype
         ct = compute_type(dtype)
         if p.act_type == "prelu":
-            lines, inner, channels = _lines(ins[0], ins[1])
-            args: tuple[Arg, ...] = (In(0), In(1), Out(0), Scalar("long", lines), Scalar("long", inner), Scalar("int", channels))
+            aligned = aligned_slopes(ins[0].shape, ins[1].shape)
+            hull = hull_of(ins[0].shape, aligned)
+            lines, inner, channels = lines_of(ins[0].shape, hull)
+            slopes: Arg = In(1)
+            calls = []
+            if channels != ins[1].size:  # axes between those of the slopes: the slopes are repeated along them first
+                slopes = Temp(0, channels * ins[1].itemsize)
+                walk = (In(1), In(1), slopes, *walk_args(hull, [aligned, (1,)]))
+                calls = [
+                    KernelCall(
+                        "elementwise/broadcast.cl", "broadcast", walk, defines_for(dtype, "write", ONE=1), *grid(channels, ctx.traits)
+                    )
+                ]
+            args: tuple[Arg, ...] = (In(0), slopes, Out(0), Scalar("long", lines), Scalar("long", inner), Scalar("int", channels))
             size = grid(lines, ctx.traits, max(1, 4096 // inner)) if ctx.traits.is_cpu else grid(n, ctx.traits)
-            return [KernelCall(_SOURCE, "prelu", args, defines_for(dtype, ctx.reqs[0]), *size)]
+            return [*calls, KernelCall(_SOURCE, "prelu", args, defines_for(dtype, ctx.reqs[0]), *size)]
         if p.act_type == "rrelu":
             req1 = ctx.reqs[1] if len(ctx.reqs) > 1 else "null"
             y, mask = Out(0) if ctx.reqs[0] != "null" else In(0), Out(1) if req1 != "null" else In(0)
@@ -197,7 +216,8 @@ class PreluBackward(Op):
         return ((0, 0), (0, 1))
 
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
-        lines, inner, channels = _lines(ins[1], ins[2])
+        data = ins[1].shape
+        lines, inner, channels = lines_of(data, hull_of(data, aligned_slopes(data, ins[2].shape)))
         shape = (Scalar("long", lines), Scalar("long", inner), Scalar("int", channels))
         local = 1
         while local * 2 <= min(ctx.traits.max_work_group_size, 256):
