@@ -31,7 +31,7 @@ class Window:
 
 
 def _per_dimension(what: str, given: tuple[int, ...], n: int, default: int, low: int) -> tuple[int, ...]:
-    values = given or (default,) * n
+    values = given[:n] if len(given) > n and what != "kernel" else given or (default,) * n  # as in MXNet, more items have no effect
     if len(values) != n:
         raise ShapeError(f"{what}={given} has {len(values)} items, the data has {n} spatial dimensions; give one for each")
     if any(v < low for v in values):
@@ -50,7 +50,9 @@ def window_of(p: Params, extents: Sequence[int]) -> Window:
         raise ShapeError("kernel is required unless global_pool=True")
     kernel = _per_dimension("kernel", p.kernel, n, 1, 1)
     stride = _per_dimension("stride", p.stride, n, 1, 1)
-    pad = list(_per_dimension("pad", p.pad, n, 0, 0))
+    pad = _per_dimension("pad", p.pad, n, 0, 0)
+    if p.pooling_convention == "same" and any(pad):
+        raise ShapeError(f"pad={p.pad}: pooling_convention='same' chooses the padding; leave pad out")
     out = []
     for i, (x, k, s) in enumerate(zip(extents, kernel, stride, strict=True)):
         if x < 0:
@@ -58,13 +60,12 @@ def window_of(p: Params, extents: Sequence[int]) -> Window:
             continue
         if p.pooling_convention == "same":
             out.append(-(-x // s))
-            pad[i] = max((out[-1] - 1) * s + k - x, 0) // 2
             continue
         room = x + 2 * pad[i] - k
         if room < 0:
             raise ShapeError(f"kernel size ({k}) exceeds input ({x} padded to {x + 2 * pad[i]}); use a smaller kernel or more padding")
         out.append((-(-room // s) if p.pooling_convention == "full" else room // s) + 1)
-    return Window(kernel, stride, tuple(pad), tuple(out))
+    return Window(kernel, stride, pad, tuple(out))
 
 
 def _check(p: Params, spatial: int) -> None:
@@ -160,7 +161,8 @@ class Pooling(Op, Estimated):
     Each output is the maximum, sum, average or Lp norm :math:`(\sum x^p)^{1/p}` of a window of the input. With
     ``pooling_convention='valid'``
     an output extent is ``floor((x + 2*pad - kernel) / stride) + 1``, with ``'full'`` ``ceil`` instead of ``floor``, with ``'same'``
-    ``ceil(x / stride)``, padded evenly. A maximum that meets NaN is NaN; its gradient goes to the first of equal elements.
+    ``ceil(x / stride)``: windows start at multiples of the stride, and what of them lies beyond the input counts for nothing, as in MXNet,
+    which takes it for one spatial dimension only. A maximum that meets NaN is NaN; its gradient goes to the first of equal elements.
 
     Parameters
     ----------

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from harness import check_op
 
+import clsym as mx
 from clsym.base import MXNetError
 from clsym.graph.contract.registry import find_op
 from clsym.runtime.launch import run_op
@@ -64,21 +65,56 @@ def test_rectifier(device, kind):
         np.testing.assert_allclose(y, RECTIFIERS[kind](SPECIAL), rtol=1e-6, atol=1e-6)
 
 
-@pytest.mark.parametrize("slopes", [(3,), (1,), (1, 3, 1, 1)])
+# what MXNet 1.9.1 takes, then what broadcasts besides; the shape that numpy broadcasts from
+SLOPES = {
+    (3,): (1, 3, 1, 1), (1,): (1, 1, 1, 1), (1, 1): (1, 1, 1, 1), (2,): (2, 1, 1, 1), (2, 3): (2, 3, 1, 1), (2, 1): (2, 1, 1, 1),
+    (1, 3): (1, 3, 1, 1), (1, 3, 1, 1): (1, 3, 1, 1), (1, 3, 1, 11): (1, 3, 1, 11), (2, 3, 7, 11): (2, 3, 7, 11),
+    (2, 1, 7, 1): (2, 1, 7, 1), (1, 1, 1, 11): (1, 1, 1, 11),
+    (3, 7): (1, 3, 7, 1), (3, 7, 11): (1, 3, 7, 11), (3, 1, 11): (1, 3, 1, 11), (1, 7, 11): (1, 1, 7, 11), (3, 1): (1, 3, 1, 1),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("slopes", SLOPES)
 def test_prelu(device, slopes):
     x, gamma = data(2, 3, 7, 11), np.linspace(0.1, 0.6, math.prod(slopes)).reshape(slopes).astype(np.float32)
-    want = np.where(x > 0, x, gamma.reshape(1, -1, 1, 1) * x)
-    check_op(device, "LeakyReLU", [x, gamma], {"act_type": "prelu"}, [want], rtol=1e-6, dtypes=["float32", "float64"])
+    aligned = SLOPES[slopes]
+    want = np.where(x > 0, x, gamma.reshape(aligned) * x)
+    head = np.random.default_rng(5).uniform(-1, 1, x.shape).astype(np.float32)
+    axes = tuple(d for d, extent in enumerate(aligned) if extent == 1)
+    grads = [
+        np.where(x > 0, head, gamma.reshape(aligned) * head),
+        np.where(x > 0, 0, x.astype(np.float64) * head).sum(axis=axes).reshape(slopes),
+    ]
+    check_op(
+        device, "LeakyReLU", [x, gamma], {"act_type": "prelu"}, [want], rtol=1e-6, dtypes=["float32", "float64"], ograds=[head],
+        expected_grads=grads, grad_rtol=1e-4,
+    )  # fmt: skip
 
 
 def test_prelu_shapes():
     op = find_op("LeakyReLU")
     p = op.parse({"act_type": "prelu"})
     assert op.infer_shape(p, [(2, 3, 4), None], [None])[0][1] == (3,)
-    with pytest.raises(MXNetError, match="gamma"):
-        op.infer_shape(p, [(2, 3, 4), (2,)], [None])
+    for slopes in ((4,), (6,), (3, 5), (2, 2, 4), (1, 3, 1, 4), (3, 2)):
+        with pytest.raises(MXNetError, match="broadcast"):
+            op.infer_shape(p, [(2, 3, 4), slopes], [None])
     with pytest.raises(MXNetError, match="floating-point"):
         find_op("Activation").infer_type(find_op("Activation").parse({"act_type": "relu"}), ["int32"], [None])
+
+
+def test_prelu_in_blocked_neighbourhood(ctx):
+    """Between convolutions in blocked layout, a slope that is not one a channel is used in NCHW."""
+    for slopes in ((16,), (1, 16, 6, 1), (2, 16), (16, 6, 6)):
+        x = mx.sym.Convolution(mx.sym.var("x"), num_filter=16, kernel=(3, 3), pad=(1, 1), name="a")
+        net = mx.sym.Convolution(mx.sym.LeakyReLU(x, mx.sym.var("slopes"), act_type="prelu"), num_filter=8, kernel=(1, 1), name="b")
+        results = []
+        for train in (False, True):
+            executor = net.simple_bind(ctx, x=(2, 4, 6, 6), slopes=slopes)
+            for name, value in (("x", (2, 4, 6, 6)), ("slopes", slopes), ("a_weight", (16, 4, 3, 3)), ("b_weight", (8, 16, 1, 1))):
+                executor.arg_dict[name][:] = np.random.default_rng(len(name)).uniform(-0.5, 0.5, value)
+            results.append(executor.forward(is_train=train)[0].asnumpy())
+        np.testing.assert_allclose(results[0], results[1], rtol=1e-5, atol=1e-6)
+        assert np.abs(results[0]).max() > 0.1
 
 
 def test_rrelu(device):

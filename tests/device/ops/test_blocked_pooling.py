@@ -44,7 +44,9 @@ def test_windows(device, kind):
         # distinct values, so that no numeric gradient crosses a tie
         x = (rng.permutation(int(np.prod(shape))).reshape(shape) / 50 + 0.5).astype(np.float32)
         for convention in ("valid", "full", "same"):
-            params = {"kernel": kernel, "stride": stride, "pad": pad, "pool_type": kind, "pooling_convention": convention}
+            params = {"kernel": kernel, "stride": stride, "pool_type": kind, "pooling_convention": convention}
+            if convention != "same":
+                params["pad"] = pad
             want = reference(x, kernel, stride, pad, kind, convention)
             if i == 1:
                 check_op(device, "_blocked_pooling", [blocked(x, b)], params, [blocked(want, b)], rtol=2e-6, grad=False)

@@ -16,7 +16,7 @@ def reference(x, kernel, stride, pad, kind, convention="valid", count_include_pa
     extents = x.shape[2:]
     if convention == "same":
         out = [-(-e // s) for e, s in zip(extents, stride, strict=True)]
-        pad = [max((o - 1) * s + k - e, 0) // 2 for o, s, k, e in zip(out, stride, kernel, extents, strict=True)]
+        pad = [0] * len(kernel)
     else:
         room = [e + 2 * q - k for e, q, k in zip(extents, pad, kernel, strict=True)]
         out = [(-(-r // s) if convention == "full" else r // s) + 1 for r, s in zip(room, stride, strict=True)]
@@ -54,11 +54,54 @@ def test_windows(device, kind):
         # distinct values, so that no numeric gradient crosses a tie
         x = (rng.permutation(int(np.prod(shape))).reshape(shape) / 50 + 0.5).astype(np.float32)
         for convention in ("valid", "full", "same"):
-            params = {"kernel": kernel, "stride": stride, "pad": pad, "pool_type": kind, "pooling_convention": convention}
+            params = {"kernel": kernel, "stride": stride, "pool_type": kind, "pooling_convention": convention}
+            if convention != "same":
+                params["pad"] = pad
             if kind == "lp":
                 params["p_value"] = 2
             want = reference(x, kernel, stride, pad, kind, convention)
             check_op(device, "Pooling", [x], params, [want], rtol=2e-6, grad=convention == "full")
+
+
+# MXNet 1.9.1's outputs and gradients of [1, -2, 3, 0.5, 4, -1, 2], the head gradients being 1, 2, 3 ...
+RECORDED_SAME = {
+    (3, 2, "max"): ([3, 4, 4, 2], [0, 0, 1, 0, 5, 0, 4]),
+    (3, 2, "avg"): ([2 / 3, 2.5, 5 / 3, 2], [1 / 3, 1 / 3, 1, 2 / 3, 5 / 3, 1, 5]),
+    (2, 3, "sum"): ([-1, 4.5, 2], [1, 1, 0, 2, 2, 0, 3]),
+    (4, 1, "max"): ([3, 4, 4, 4, 4, 2, 2], [0, 0, 1, 0, 14, 0, 13]),
+}
+
+
+@pytest.mark.parametrize("case", RECORDED_SAME)
+def test_same_starts_at_multiples_of_the_stride(device, case):
+    kernel, stride, kind = case
+    x = np.array([[[1, -2, 3, 0.5, 4, -1, 2]]], np.float32)
+    want, grad = RECORDED_SAME[case]
+    heads = np.arange(1, len(want) + 1, dtype=np.float32).reshape(1, 1, -1)
+    params = {"kernel": (kernel,), "stride": (stride,), "pad": (0, 0, 0), "pool_type": kind, "pooling_convention": "same"}
+    check_op(
+        device, "Pooling", [x], params, [np.array(want).reshape(1, 1, -1)], rtol=1e-6, ograds=[heads],
+        expected_grads=[np.array(grad).reshape(x.shape)], grad_rtol=1e-5,
+    )  # fmt: skip
+
+
+def test_numbers_of_items():
+    """Stride and pad may have more items than there are spatial dimensions, as in MXNet; never fewer, and the kernel exactly as many."""
+    op = find_op("Pooling")
+
+    def out(shape, **params):
+        return op.infer_shape(op.parse(params), [shape], [None])[1][0]
+
+    assert out((1, 2, 9), kernel=(2,), stride=(3, 2), pad=(1, 0)) == (1, 2, 4)
+    assert out((1, 2, 9, 8), kernel=(2, 2), stride=(3, 2, 5), pad=(1, 0, 7)) == (1, 2, 4, 4)
+    for wrong in ({"kernel": (2, 2)}, {"kernel": (2,), "stride": (-1,)}):
+        with pytest.raises(MXNetError):
+            out((1, 2, 9), **wrong)
+    for wrong in ({"stride": (2,)}, {"pad": (1,)}):
+        with pytest.raises(MXNetError, match="spatial dimensions"):
+            out((1, 2, 9, 8), kernel=(2, 2), **wrong)
+    with pytest.raises(MXNetError, match="leave pad out"):
+        out((1, 2, 9), kernel=(2,), pad=(1,), pooling_convention="same")
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float16"])

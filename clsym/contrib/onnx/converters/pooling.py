@@ -48,10 +48,6 @@ def _pooling(layer: Layer) -> str:
         return _global(layer)
     n = layer.rank - 2
     kernel, stride, pad = list(p.kernel), _per_dimension(p.stride, n, 1), _per_dimension(p.pad, n, 0)
-    if p.pooling_convention == "same":
-        extents = [layer.extent(0, 2 + i) for i in range(n)]
-        needed = zip(layer.out_shapes[0][2:], stride, kernel, extents, strict=True)
-        pad = [max((out - 1) * s + k - x, 0) // 2 for out, s, k, x in needed]
     ends = _ends(layer, kernel, stride, pad)
     attrs = {"kernel_shape": kernel, "strides": stride}
     legacy = layer.op.name == "Pooling_v1"
