@@ -146,11 +146,11 @@ def _type_guesses(got: str) -> Iterator[tuple[bool, str]]:
 def _find(
     search: _Search[T], ins: list[T | None], outs: list[T | None], given: Sequence[bool], show: Callable[[list[T]], str]
 ) -> Contradiction | None:
-    note = ""
     try:
         search.complete(ins, outs)
     except ShapeError as exc:
-        note = "" if isinstance(exc, PlainShapeError) else str(exc)
+        plain = str(exc)
+        note = "" if isinstance(exc, PlainShapeError) else plain
     else:
         return None
     if search.agrees(ins, search.nothing()):
@@ -168,7 +168,8 @@ def _find(
         k = best[0][2]
         got = ins[k]
         assert got is not None
-        return Contradiction("input", k, show(best[1]), show([got]), note)
+        expected = show(best[1])
+        return Contradiction("input", k, expected, show([got]), note or ("" if expected else plain))
     return _in_turn(search, ins, note, show)
 
 

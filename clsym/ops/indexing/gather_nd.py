@@ -83,9 +83,13 @@ class _Scatter(Op):
         if any(d < 0 for d in p.shape):
             raise ShapeError(f"shape must not hold negative extents, got {p.shape}")
         data, indices = ins[-2:]
+        if indices and data is not None and not known(indices[:1]):  # how many axes are indexed follows from the ranks
+            indices = (len(indices) - 1 + len(p.shape) - len(data), *indices[1:])
         if indices is not None and known(indices[:1]):
             m = check_indexed(indices, p.shape)
             data = unify_shape(data, (*indices[1:], *p.shape[m:]))
+            if data is not None:
+                indices = unify_shape(indices, (m, *data[: len(data) - len(p.shape[m:])]))
         return [*ins[:-2], data, indices], [p.shape]
 
     def infer_type(self, p: Params, ins: list[str | None], outs: list[str | None]) -> tuple[list[str | None], list[str | None]]:
@@ -233,11 +237,11 @@ class RavelMultiIndex(_Flat):
 
     def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
         m = self.dims(p)
-        if ins[0] is None:
+        length = outs[0][0] if outs[0] is not None and len(outs[0]) == 1 else -1
+        if ins[0] is None and outs[0] is None:
             return ins, outs
-        if len(ins[0]) != 2 or ins[0][0] not in (-1, m):
-            raise ShapeError(f"data must have the shape ({m}, N), one row for each dimension of {p.shape}, got {ins[0]}")
-        return ins, [ins[0][1:]]
+        data = unify_shape(ins[0], (m, length), f"data must have the shape ({m}, N), one row for each dimension of {p.shape}")
+        return [data], [None if data is None else data[1:]]
 
 
 @register
@@ -263,4 +267,5 @@ class UnravelIndex(_Flat):
 
     def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
         m = self.dims(p)
-        return ins, [None if ins[0] is None else (m, *ins[0])]
+        data = ins[0] if outs[0] is None or len(outs[0]) == 0 else unify_shape(ins[0], outs[0][1:])
+        return [data], [None if data is None else (m, *data)]

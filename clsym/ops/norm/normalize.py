@@ -18,6 +18,15 @@ from .normalize_calls import L2, PER_PLACE, PER_ROW, normalize_calls
 __all__ = ["GroupNorm", "InstanceNorm", "L2Normalization", "LayerNorm"]
 
 
+def _with_vectors(shape: tuple[int, ...], axis: int, vectors: Sequence[PartialShape]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The shape of the data, and of the parameters that have a value for each place of an axis: each tells of the other."""
+    extent: PartialShape = shape[axis : axis + 1]
+    for vector in vectors:
+        extent = unify_shape(extent, vector)
+    assert extent is not None
+    return (*shape[:axis], *extent, *shape[axis + 1 :]), extent
+
+
 class _Affine(Op, Estimated):
     """What the three with gamma and beta share: names, types, the gradient."""
 
@@ -95,7 +104,7 @@ class LayerNorm(_Affine):
         if shape is None:
             return ins, outs
         axis = check_axis(p.axis, len(shape))
-        extent = (shape[axis],)
+        shape, extent = _with_vectors(shape, axis, ins[1:])
         mean = (*shape[:axis], 1, *shape[axis + 1 :])
         results: list[PartialShape] = [shape, mean, mean]
         return [shape, extent, extent], results[: len(outs)]
@@ -136,7 +145,8 @@ class InstanceNorm(_Affine):
             return ins, outs
         if len(shape) < 3:
             raise ShapeError(f"InstanceNorm needs data of at least 3 dimensions (N, C, ...), got {shape}; add one with expand_dims")
-        return [shape, (shape[1],), (shape[1],)], [shape]
+        shape, extent = _with_vectors(shape, 1, ins[1:])
+        return [shape, extent, extent], [shape]
 
     def rows(self, p: Params, shape: tuple[int, ...]) -> tuple[Rows, int]:
         return Rows(shape[0] * shape[1], math.prod(shape[2:]), 1), shape[1]

@@ -218,6 +218,8 @@ class Sample(_Draw):
         common: PartialShape = None
         for s in ins:
             common = unify_shape(common, s)
+        if outs[0] is not None and len(outs[0]) >= len(p.shape):
+            common = unify_shape(common, outs[0][: len(outs[0]) - len(p.shape)])
         return [common] * len(ins), [None if common is None else (*common, *p.shape)]
 
     def infer_type(self, p: Params, ins: list[str | None], outs: list[str | None]) -> tuple[list[str | None], list[str | None]]:

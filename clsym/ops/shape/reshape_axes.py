@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from ...graph.contract.registry import register
-from ...graph.contract.spec import PartialShape, ShapeError, known, show_shape
+from ...graph.contract.spec import PartialShape, ShapeError, known, show_shape, unify_shape
 from ...params import Int, Params, Shape
 from .reshape import Reshaping, axis_index, check_sizes, solve_extent
 
@@ -37,13 +37,13 @@ class ExpandDims(Reshaping):
 
     def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
         dims, out = ins[0], outs[0]
-        if dims is not None:
-            axis = axis_index(p.axis, len(dims) + 1)
-            return ins, [(*dims[:axis], 1, *dims[axis:])]
-        if out is not None:
-            axis = axis_index(p.axis, len(out))
-            return [(*out[:axis], *out[axis + 1 :])], outs
-        return ins, outs
+        if dims is None and out is None:
+            return ins, outs
+        axis = axis_index(p.axis, len(dims) + 1 if dims is not None else len(out or ()))
+        if out is not None and (dims is None or len(out) == len(dims) + 1):
+            dims = unify_shape(dims, (*out[:axis], *out[axis + 1 :]))
+        assert dims is not None
+        return [dims], [(*dims[:axis], 1, *dims[axis:])]
 
 
 @register

@@ -52,7 +52,7 @@ class ShapeArray(_ShapeOf):
     name = "shape_array"
 
     def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
-        return ins, outs if ins[0] is None else [(len(ins[0]),)]
+        return ins, [(-1 if ins[0] is None else len(ins[0]),)]
 
     def numbers(self, spec: TensorSpec) -> tuple[int, ...]:
         return spec.shape

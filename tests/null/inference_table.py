@@ -1,0 +1,147 @@
+"""Valid shapes of the inputs of every user's operator, with parameters: what tests of the inference vary."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from clsym.graph.contract.registry import all_ops
+
+__all__ = ["TABLE", "cases"]
+
+Shapes = list[tuple[int, ...]]
+
+TABLE: dict[str, list[tuple[dict[str, Any], Shapes]]] = {
+    "Convolution": [
+        ({"kernel": (3, 2), "num_filter": 6, "num_group": 2, "stride": (2, 1), "pad": (1, 0)}, [(2, 4, 7, 8), (6, 2, 3, 2), (6,)]),
+        ({"kernel": (3,), "num_filter": 4}, [(2, 3, 9), (4, 3, 3), (4,)]),
+        ({"kernel": (2, 3, 3), "num_filter": 3, "no_bias": True}, [(1, 2, 4, 5, 6), (3, 2, 2, 3, 3)]),
+    ],
+    "FullyConnected": [
+        ({"num_hidden": 5}, [(2, 3, 4), (5, 12), (5,)]),
+        ({"num_hidden": 5, "flatten": False}, [(2, 3, 4), (5, 4), (5,)]),
+        ({"num_hidden": 4}, [(2, 7), (4, 7), (4,)]),
+    ],
+    "BatchNorm": [({}, [(2, 3, 4, 5), (3,), (3,), (3,), (3,)]), ({"axis": -1}, [(2, 4, 3), (3,), (3,), (3,), (3,)])],
+    "BatchNorm_v1": [({}, [(2, 3, 4, 5), (3,), (3,), (3,), (3,)])],
+    "_contrib_SyncBatchNorm": [({"key": "k"}, [(2, 3, 4, 5), (3,), (3,), (3,), (3,)])],
+    "LayerNorm": [({"axis": 1}, [(2, 3, 5), (3,), (3,)])],
+    "InstanceNorm": [({}, [(2, 3, 5), (3,), (3,)])],
+    "GroupNorm": [({"num_groups": 3}, [(2, 6, 5), (3,), (3,)])],
+    "L2Normalization": [({}, [(2, 3, 4)]), ({"mode": "channel"}, [(2, 3, 4)])],
+    "LRN": [({"nsize": 5}, [(2, 7, 3, 3)])],
+    "Pooling": [({"kernel": (2, 3), "stride": (2, 2)}, [(2, 3, 7, 8)]), ({"kernel": (2,), "pooling_convention": "full"}, [(2, 3, 7)])],
+    "Pooling_v1": [({"kernel": (2, 3), "stride": (2, 2)}, [(2, 3, 7, 8)])],
+    "Activation": [({"act_type": "tanh"}, [(3, 4)])],
+    "LeakyReLU": [({"act_type": "elu"}, [(3, 4)]), ({"act_type": "prelu"}, [(2, 3, 4), (3,)]), ({"act_type": "rrelu"}, [(3, 4)])],
+    "softmax": [({"axis": 1}, [(2, 3, 4)])],
+    "SoftmaxActivation": [({"mode": "channel"}, [(2, 3, 4)])],
+    "SoftmaxOutput": [({}, [(2, 3), (2,)]), ({"multi_output": True}, [(2, 3, 4), (2, 4)]), ({"preserve_shape": True}, [(2, 3, 4), (2, 3)])],
+    "LinearRegressionOutput": [({}, [(2, 3), (2, 3)])],
+    "LogisticRegressionOutput": [({}, [(2, 3), (2, 3)])],
+    "MAERegressionOutput": [({}, [(2, 3), (2, 3)])],
+    "SVMOutput": [({}, [(2, 3), (2,)])],
+    "softmax_cross_entropy": [({}, [(2, 3), (2,)])],
+    "UpSampling": [
+        ({"scale": 2, "sample_type": "nearest", "num_args": 1}, [(1, 2, 3, 4)]),
+        ({"scale": 2, "sample_type": "nearest", "num_args": 2}, [(1, 2, 4, 4), (1, 3, 2, 2)]),
+        ({"scale": 2, "sample_type": "bilinear", "num_filter": 2, "num_args": 2}, [(1, 2, 4, 4), (2, 1, 4, 4)]),
+    ],
+    "dot": [({}, [(3, 4), (4, 5)]), ({"transpose_a": True, "transpose_b": True}, [(4, 2, 3), (5, 4)]), ({}, [(4,), (4,)])],
+    "batch_dot": [({"transpose_b": True}, [(2, 3, 4), (2, 5, 4)])],
+    "_linalg_gemm2": [({"transpose_a": True}, [(2, 4, 3), (2, 4, 5)])],
+    "_linalg_gemm": [({}, [(3, 4), (4, 5), (3, 5)])],
+    "Flatten": [({}, [(2, 3, 4)])],
+    "Reshape": [({"shape": s}, [(2, 3, 4)]) for s in ((0, -1), (-3, 0), (-4, 1, 2, -2), (6, 2, -1), (2, 12))],
+    "reshape_like": [({}, [(2, 6), (3, 4)])],
+    "expand_dims": [({"axis": -1}, [(2, 3)]), ({"axis": 1}, [(2, 3)])],
+    "squeeze": [({}, [(2, 1, 3, 1)]), ({"axis": (1,)}, [(2, 1, 3, 1)])],
+    "transpose": [({}, [(2, 3, 4)]), ({"axes": (1, 2, 0)}, [(2, 3, 4)])],
+    "SwapAxis": [({"dim1": 0, "dim2": 2}, [(2, 3, 4)])],
+    "reverse": [({"axis": (0, 2)}, [(2, 3, 4)])],
+    "depth_to_space": [({"block_size": 2}, [(1, 8, 2, 3)])],
+    "space_to_depth": [({"block_size": 2}, [(1, 2, 4, 6)])],
+    "tile": [({"reps": (2,)}, [(2, 3)]), ({"reps": (2, 1, 3)}, [(2, 3)])],
+    "repeat": [({"repeats": 2, "axis": 1}, [(2, 3)]), ({"repeats": 2}, [(2, 3)])],
+    "broadcast_to": [({"shape": (4, 0)}, [(1, 3)])],
+    "broadcast_axis": [({"axis": (0, 2), "size": (2, 4)}, [(1, 3, 1)])],
+    "broadcast_like": [({}, [(1, 3), (4, 3)])],
+    "Concat": [({"dim": 1, "num_args": 3}, [(2, 3), (2, 1), (2, 4)])],
+    "_rnn_param_concat": [({"dim": 0, "num_args": 2}, [(3,), (4,)])],
+    "stack": [({"axis": 1, "num_args": 2}, [(2, 3), (2, 3)])],
+    "add_n": [({"num_args": 3}, [(2, 3), (2, 3), (2, 3)])],
+    "Pad": [({"mode": "edge", "pad_width": (0, 0, 0, 0, 1, 2, 0, 3)}, [(1, 2, 4, 5)])],
+    "shape_array": [({}, [(2, 3)])],
+    "size_array": [({}, [(2, 3)])],
+    "slice": [({"begin": (1, None), "end": (None, 1), "step": (2, -2)}, [(5, 6)])],
+    "slice_axis": [({"axis": -1, "begin": -4, "end": None}, [(5, 6)]), ({"axis": 0, "begin": 1, "end": 3}, [(5, 6)])],
+    "slice_like": [({"axes": (0,)}, [(5, 6), (3, 4)]), ({}, [(5, 6), (3, 4)])],
+    "Crop": [({"num_args": 2, "center_crop": True}, [(1, 2, 5, 6), (1, 1, 3, 4)]), ({"num_args": 1, "h_w": (2, 2)}, [(1, 2, 5, 6)])],
+    "_slice_assign": [({"begin": (1, 0), "end": (3, 2)}, [(5, 6), (2, 2)])],
+    "_slice_assign_scalar": [({"begin": (1, 0), "end": (3, 2)}, [(5, 6)])],
+    "SliceChannel": [({"num_outputs": 3}, [(2, 6)]), ({"num_outputs": 3, "squeeze_axis": True}, [(2, 3)])],
+    "_split_v2": [({"indices": (0, 2), "axis": 1}, [(2, 6)])],
+    "take": [({}, [(5, 3), (2, 2)]), ({"axis": 1}, [(5, 3), (4,)])],
+    "Embedding": [({"input_dim": 5, "output_dim": 4}, [(2, 3), (5, 4)])],
+    "pick": [({}, [(4, 3), (4,)]), ({"axis": 0, "keepdims": True}, [(4, 3), (3,)])],
+    "batch_take": [({}, [(4, 3), (4,)])],
+    "gather_nd": [({}, [(4, 3), (2, 5)])],
+    "scatter_nd": [({"shape": (4, 3)}, [(5,), (2, 5)])],
+    "_scatter_set_nd": [({"shape": (4, 3)}, [(4, 3), (5,), (2, 5)])],
+    "_ravel_multi_index": [({"shape": (4, 3)}, [(2, 5)])],
+    "_unravel_index": [({"shape": (4, 3)}, [(5,)])],
+    "one_hot": [({"depth": 4}, [(5,)])],
+    "diag": [({}, [(3, 4)]), ({"k": 1}, [(3,)])],
+    "where": [({}, [(3, 4), (3, 4), (3, 4)]), ({}, [(3,), (3, 4), (3, 4)])],
+    "argmax": [({"axis": 1}, [(3, 4)])],
+    "argmin": [({}, [(3, 4)])],
+    "argmax_channel": [({}, [(3, 4)])],
+    "sort": [({"axis": 0}, [(3, 5)])],
+    "argsort": [({}, [(3, 5)])],
+    "topk": [({"k": 2, "ret_typ": "both"}, [(3, 5)]), ({"k": 2, "axis": 0}, [(3, 5)])],
+    "moments": [({"axes": (1,)}, [(3, 5)])],
+    "norm": [({"axis": 1}, [(2, 3)]), ({}, [(2, 3)])],
+    "_square_sum": [({"axis": 1}, [(2, 3)])],
+    "Cast": [({"dtype": "int32"}, [(4, 5)])],
+    "amp_cast": [({"dtype": "float16"}, [(4, 5)])],
+    "clip": [({"a_min": -1, "a_max": 1}, [(4, 5)])],
+    "smooth_l1": [({"scalar": 1.0}, [(4, 5)])],
+    "Dropout": [({"p": 0.5}, [(3, 4)]), ({"axes": (0,)}, [(3, 4)])],
+    "_contrib_arange_like": [({"axis": 1}, [(3, 4)]), ({}, [(3, 4)])],
+    "_identity_with_attr_like_rhs": [({}, [(3, 4), (3, 4)])],
+    "_sample_multinomial": [({"shape": (3,)}, [(2, 4)])],
+    "sgd_update": [({"lr": 0.1}, [(3, 4)] * 2)],
+    "sgd_mom_update": [({"lr": 0.1}, [(3, 4)] * 3)],
+    "mp_sgd_update": [({"lr": 0.1}, [(3, 4)] * 3)],
+    "mp_sgd_mom_update": [({"lr": 0.1}, [(3, 4)] * 4)],
+    "nag_mom_update": [({"lr": 0.1}, [(3, 4)] * 3)],
+    "adam_update": [({"lr": 0.1}, [(3, 4)] * 4)],
+    "rmsprop_update": [({"lr": 0.1}, [(3, 4)] * 3)],
+    "rmspropalex_update": [({"lr": 0.1}, [(3, 4)] * 5)],
+    "signsgd_update": [({"lr": 0.1}, [(3, 4)] * 2)],
+    "signum_update": [({"lr": 0.1}, [(3, 4)] * 3)],
+    "ftrl_update": [({"lr": 0.1}, [(3, 4)] * 4)],
+}  # fmt: skip
+_REDUCTIONS = ("sum", "mean", "prod", "nansum", "nanprod", "max", "min")
+for _name in _REDUCTIONS:
+    TABLE[_name] = [({"axis": (0, -1), "keepdims": True}, [(2, 3, 4)]), ({"axis": (1,), "exclude": True}, [(2, 3, 4)]), ({}, [(2, 3)])]
+
+
+def _default(name: str, inputs: tuple[str, ...]) -> list[tuple[dict[str, Any], Shapes]]:
+    """Of operators that work element by element."""
+    if name.startswith("broadcast_"):
+        return [({}, [(2, 1, 4), (3, 1)])]
+    if name.startswith("_sample_"):
+        return [({"shape": (2,)}, [(3, 4)] * len(inputs))]
+    given = {"scalar": 1.5} if name.endswith("_scalar") else {}
+    return [(given, [(3, 4)] * len(inputs))]
+
+
+def cases() -> list[tuple[str, dict[str, Any], Shapes]]:
+    """(operator, parameters, shapes of the inputs) for every user's operator that has inputs."""
+    found = []
+    for name, op in all_ops().items():
+        if op.hidden or not (op.inputs or op.variadic):
+            continue
+        for params, shapes in TABLE.get(name) or _default(name, op.inputs):
+            found.append((name, params, shapes))
+    return found
