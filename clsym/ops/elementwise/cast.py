@@ -72,14 +72,14 @@ class Cast(Op, Fusible):
 
 @register
 class AmpCast(Cast):
-    """Conversion between floating-point types, as automatic mixed precision inserts it; integers stay what they are.
+    """Conversion of float16 and float32, as automatic mixed precision inserts it; data of other types stay what they are.
 
     Parameters
     ----------
     data : Symbol or NDArray
         Of any shape and type.
     dtype : {'float16', 'float32', 'float64'}
-        The type of the result of floating-point data.
+        The type of the result of float16 and float32 data.
 
     Returns
     -------
@@ -98,5 +98,4 @@ class AmpCast(Cast):
     def infer_type(self, p: Params, ins: list[str | None], outs: list[str | None]) -> tuple[list[str | None], list[str | None]]:
         if ins[0] is None:
             return list(ins), list(outs)
-        both = ins[0].startswith("float") and p.dtype.startswith("float")
-        return list(ins), [p.dtype if both else ins[0]]
+        return list(ins), [p.dtype if ins[0] in ("float16", "float32") else ins[0]]

@@ -63,9 +63,6 @@ class Where(Op, Fusible):
 
     def infer_type(self, p: Params, ins: list[str | None], outs: list[str | None]) -> tuple[list[str | None], list[str | None]]:
         found = ins[1] or ins[2] or outs[0]
-        for what, t in zip("xy", ins[1:], strict=True):
-            if t is not None and t != found:
-                raise ShapeError(f"where: {what} is {t}, expected {found}; cast it first (mx.sym.cast)")
         return [ins[0], found, found], [outs[0] or found]
 
     def inplace(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Sequence[tuple[int, int]]:

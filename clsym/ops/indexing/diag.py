@@ -62,6 +62,8 @@ class Diag(Op):
 
     def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
         shape = ins[0]
+        if shape is not None and len(shape) == 1 and shape[0] < 0:
+            return ins, [(-1, -1)]
         if shape is None or any(d < 0 for d in shape):
             return ins, outs
         if not shape:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ...graph.contract.kernel_call import Arg, In, KernelCall, LowerContext, Out, Scalar, defines_for, grid
 from ...graph.contract.op import Entry, Gradient, Op
 from ...graph.contract.registry import register
-from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, show_shape
+from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, show_shape, unify_shape
 from ...params import Enum, Int, Params
 from ..shared.strided import Walk, copy, row_major
 
@@ -87,16 +87,19 @@ class UpSampling(Op):
         if any(s is None for s in ins):
             return ins, outs
         shapes = [s for s in ins if s is not None]
+        common: PartialShape = first[:2] if p.multi_input_mode == "sum" else (first[0], -1)
         for i, s in enumerate(shapes):
             for whole, part in zip(size, s[2:], strict=True):
                 if part == 0 or (whole >= 0 and part > 0 and whole % part):
                     raise ShapeError(f"input {i} of size {show_shape(s[2:])} does not divide the output's {show_shape(size)}")
             if all(d > 0 for d in (*s[2:], *size)) and size[0] // s[2] != size[1] // s[3]:
                 raise ShapeError(f"input {i} of size {show_shape(s[2:])} has another aspect ratio than the output {show_shape(size)}")
-            if s[0] != first[0] or (p.multi_input_mode == "sum" and s[1] != first[1]):
-                raise ShapeError(f"input {i} {show_shape(s)} does not fit the first {show_shape(first)}")
-        channels = first[1] if p.multi_input_mode == "sum" else -1 if any(s[1] < 0 for s in shapes) else sum(s[1] for s in shapes)
-        return ins, [(first[0], channels, *size)]
+            common = unify_shape(
+                common, s[:2] if p.multi_input_mode == "sum" else (s[0], -1), f"input {i} must fit the first, {show_shape(first)}"
+            )
+        assert common is not None
+        channels = common[1] if p.multi_input_mode == "sum" else -1 if any(s[1] < 0 for s in shapes) else sum(s[1] for s in shapes)
+        return [(common[0], *s[1:]) for s in shapes], [(common[0], channels, *size)]
 
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
         if p.sample_type == "bilinear":
