@@ -11,6 +11,7 @@ from typing import Any
 
 from . import report
 from .base import MXNetError
+from .differences import all_differences, describe
 from .runtime import cache
 
 __all__ = ["COMMANDS", "Command", "main"]
@@ -45,6 +46,12 @@ def _devices(args: argparse.Namespace) -> int:
 
 
 def _doctor(args: argparse.Namespace) -> int:
+    if args.differences:
+        from . import executor, ops  # they declare them; without the option `clsym doctor` must not need all of clsym  # noqa: F401
+
+        found = all_differences()
+        print(f"{describe(found)}\n\n{len(found)} known differences from MXNet 1.9.1.")
+        return 0
     text, healthy = report.diagnose()
     print(text)
     return 0 if healthy else 1
@@ -128,7 +135,16 @@ COMMANDS: dict[str, Command] = {
             "--quick": {"action": "store_true", "help": "test but do not measure"},
         },
     ),
-    "doctor": Command("check the installation and name what is wrong", _doctor),
+    "doctor": Command(
+        "check the installation and name what is wrong",
+        _doctor,
+        {
+            "--differences": {
+                "action": "store_true",
+                "help": "list instead where results differ from MXNet 1.9.1's, with code",
+            }
+        },
+    ),
     "tune": Command("measure which tile sizes are fastest on this device for a model's layers, and use them from then on", _tune, _TUNE),
 }
 

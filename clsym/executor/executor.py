@@ -10,6 +10,7 @@ import numpy as np
 
 from ..base import MXNetError, dtype_name, env
 from ..context import Context
+from ..differences import differs
 from ..graph.contract.ir import topological
 from ..graph.contract.op import Entry, Node
 from ..graph.contract.spec import TensorSpec
@@ -401,3 +402,15 @@ class Executor(NamedArrays):
         )
         result._symbol = self._symbol
         return result
+
+
+differs(
+    "Executor",
+    "an output that is listed twice gets both head gradients",
+    "x = mx.nd.array([3]); g = mx.nd.zeros(1); y = mx.sym.square(mx.sym.var('x')); "
+    "e = mx.sym.Group([y, y]).bind(mx.cpu(), {'x': x}, {'x': g}); _ = e.forward(is_train=True); "
+    "e.backward([mx.nd.array([1]), mx.nd.array([10])]); print(g.asnumpy().tolist())",
+    ours="[66.0]",
+    mxnet="[60.0]",
+    why="MXNet counts one of the two.",
+)

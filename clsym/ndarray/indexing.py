@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..differences import differs
 from .storage import ArrayBase
 from .strided import row_major
 
@@ -191,3 +192,13 @@ def _check_bounds(index: np.ndarray[Any, Any], extent: int, axis: int) -> None:
     wrong = index[(index < -extent) | (index >= extent)]
     if wrong.size:
         raise IndexError(f"index {int(wrong.flat[0])} is out of bounds for axis {axis} with size {extent}")
+
+
+differs(
+    "NDArray",
+    "assignment with a list that holds negative indices",
+    "x = mx.nd.array([1, 2, 3]); x[[-1]] = 9; print(x.asnumpy().tolist())",
+    ours="[1.0, 2.0, 9.0]",
+    mxnet="the process aborts",
+    why="Reading such a list works in MXNet.",
+)

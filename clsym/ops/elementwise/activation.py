@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+from ...differences import differs
 from ...graph.contract.expression import Expression
 from ...graph.contract.facets import Fusible, Pointwise
 from ...graph.contract.kernel_call import In, KernelCall, LowerContext, Out, Scalar, defines_for, grid
@@ -105,3 +106,13 @@ class ActivationBackward(Op, Fusible):
         defines = defines_for(outs[0].dtype, ctx.reqs[0], ACT=f"act_{p.act_type}")
         args = (In(0), In(1), Out(0), Scalar("long", n))
         return [KernelCall("elementwise/activation.cl", "activation_backward", args, defines, *grid(n, ctx.traits))]
+
+
+differs(
+    "Activation",
+    "relu of NaN is NaN",
+    "print(mx.nd.Activation(mx.nd.array([float('nan')]), act_type='relu').asnumpy().tolist())",
+    ours="[nan]",
+    mxnet="[0.0]",
+    build="oneDNN",
+)

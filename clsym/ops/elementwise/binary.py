@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Literal
 
+from ...differences import differs
 from ...graph.contract.expression import Expression
 from ...graph.contract.facets import Fusible, Pointwise
 from ...graph.contract.kernel_call import In, KernelCall, LowerContext, Out, Scalar, defines_for, grid
@@ -185,3 +186,15 @@ class AddN(Elementwise, Fusible):
             defines = defines_for(outs[0].dtype, "add" if first else ctx.reqs[0], COUNT=len(some))
             calls.append(KernelCall(_SOURCE, "sum_of", (*args, Out(0), Scalar("long", n)), defines, global_size, local_size))
         return calls
+
+
+differs(
+    "elemwise_add",
+    "grad_req='add' of both operands",
+    "x = mx.nd.array([3]); g = mx.nd.ones(1); h = mx.nd.ones(1); "
+    "e = (mx.sym.var('x') + mx.sym.var('y')).bind(mx.cpu(), {'x': x, 'y': x}, {'x': g, 'y': h}, 'add'); "
+    "_ = e.forward(is_train=True); e.backward(mx.nd.array([10])); print(g.asnumpy().tolist(), h.asnumpy().tolist())",
+    ours="[11.0] [11.0]",
+    mxnet="[11.0] [12.0]",
+    why="The gradient that was there is counted twice for the second operand.",
+)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from ...differences import differs
 from ...graph.contract.expression import Expression
 from ...graph.contract.facets import Fusible
 from ...graph.contract.kernel_call import In, KernelCall, LowerContext, Out, defines_for, grid
@@ -205,3 +206,12 @@ class BroadcastLike(Repeat):
             _check("broadcast_like", lhs[i], rhs[j], i)
             out[i] = rhs[j] if lhs[i] == 1 else lhs[i] if lhs[i] >= 0 else (rhs[j] if rhs[j] == 1 else -1)
         return ins, [unify_shape(tuple(out), outs[0])]
+
+
+differs(
+    "broadcast_like",
+    "an unknown extent stays unknown",
+    "print(mx.sym.broadcast_like(mx.sym.var('a'), mx.sym.var('b')).infer_shape_partial(a=(1, 3), b=(0, 3))[1])",
+    ours="[(0, 3)]",
+    mxnet="[(1, 3)]",
+)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Literal
 
+from ...differences import differs
 from ...graph.contract.expression import Expression
 from ...graph.contract.facets import Fusible, Pointwise
 from ...graph.contract.kernel_call import (
@@ -248,3 +249,15 @@ class RreluBackward(Op):
         n = outs[0].size
         args: tuple[Arg, ...] = (In(0), In(1), In(2), Out(0), Scalar("long", n))
         return [KernelCall(_SOURCE, "rrelu_backward", args, defines_for(outs[0].dtype, ctx.reqs[0]), *grid(n, ctx.traits))]
+
+
+differs(
+    "LeakyReLU",
+    "the gradient of selu",
+    "x = mx.nd.array([-1]); g = mx.nd.zeros(x.shape); "
+    "e = mx.sym.LeakyReLU(mx.sym.var('x'), act_type='selu').bind(mx.cpu(), {'x': x}, {'x': g}); "
+    "_ = e.forward(is_train=True); e.backward(mx.nd.ones(1)); print(g.asnumpy().astype('float64').round(4).tolist())",
+    ours="[0.6468]",
+    mxnet="[0.5904]",
+    why="The derivative at -1 is 1.0507 * 1.6733 * exp(-1) = 0.6468.",
+)

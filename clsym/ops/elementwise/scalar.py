@@ -9,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 
+from ...differences import differs
 from ...graph.contract.expression import Expression
 from ...graph.contract.facets import Fusible, Pointwise
 from ...graph.contract.kernel_call import Arg, In, KernelCall, LowerContext, Out, Scalar, ctype, grid
@@ -335,3 +336,15 @@ class HardSigmoid(NumberOp):
 
 for _op in (Clip(), SmoothL1(), HardSigmoid()):
     _register(_op)
+
+
+differs(
+    "clip",
+    "grad_req='add' adds",
+    "x = mx.nd.array([0.5]); g = mx.nd.ones(x.shape); "
+    "e = mx.sym.clip(mx.sym.var('x'), 0, 1).bind(mx.cpu(), {'x': x}, {'x': g}, 'add'); _ = e.forward(is_train=True); "
+    "e.backward(mx.nd.array([10])); print(g.asnumpy().astype('float64').round(3).tolist())",
+    ours="[11.0]",
+    mxnet="[10.0]",
+    why="With grad_req='add' MXNet's gradient overwrites what is there instead of adding to it.",
+)

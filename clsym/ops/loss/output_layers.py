@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from ...differences import differs
 from ...graph.contract.kernel_call import In, KernelCall, LowerContext, Out, Scalar, compute_type, defines_for, grid
 from ...graph.contract.op import Entry, Gradient, Op
 from ...graph.contract.registry import register
@@ -204,3 +205,28 @@ class SVMBackward(Op):
         args = (In(0), In(1), Out(0), *rows, Scalar(ct, p.margin), Scalar(ct, p.regularization_coefficient))
         defines = defines_for(dtype, ctx.reqs[0], LINEAR=int(p.use_linear))
         return [KernelCall(_SOURCE, "svm_gradient", args, defines, *grid(outs[0].size, ctx.traits))]
+
+
+differs(
+    "SVMOutput",
+    "grad_req='add' adds",
+    "x = mx.nd.array([[0, 0]]); g = mx.nd.ones(x.shape); "
+    "e = mx.sym.SVMOutput(mx.sym.var('x'), mx.sym.var('l'), use_linear=True).bind(mx.cpu(), {'x': x, "
+    "'l': mx.nd.array([0])}, {'x': g}, 'add'); _ = e.forward(is_train=True); e.backward(); "
+    "print(g.asnumpy().astype('float64').round(3).tolist())",
+    ours="[[0.0, 2.0]]",
+    mxnet="[[-1.0, 1.0]]",
+    why="With grad_req='add' MXNet's gradient overwrites what is there instead of adding to it.",
+)
+differs(
+    "LinearRegressionOutput",
+    "grad_req='add' adds, and scales nothing that is there",
+    "x = mx.nd.array([[3, 3]]); g = mx.nd.ones(x.shape); "
+    "e = mx.sym.LinearRegressionOutput(mx.sym.var('x'), mx.sym.var('l'), grad_scale=4).bind(mx.cpu(), {'x': x, "
+    "'l': mx.nd.array([[1, 1]])}, {'x': g}, 'add'); _ = e.forward(is_train=True); e.backward(); "
+    "print(g.asnumpy().astype('float64').round(3).tolist())",
+    ours="[[5.0, 5.0]]",
+    mxnet="[[9.0, 9.0]]",
+    why="MXNet computes a first part with 'add' and scales what is there with a second, also with 'add'; "
+    "LogisticRegressionOutput and MAERegressionOutput likewise.",
+)

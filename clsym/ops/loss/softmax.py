@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ...differences import differs
 from ...graph.contract.facets import Estimated
 from ...graph.contract.kernel_call import Arg, In, KernelCall, LowerContext, Out, Scalar, Temp, compute_type, ctype, defines_for, req_code
 from ...graph.contract.op import Entry, Gradient, Op
@@ -333,3 +334,22 @@ class SoftmaxCrossEntropyBackward(Op):
         args = (In(0), In(1), In(2), Out(0), Scalar("long", n), Scalar("long", c), *more)
         defines = defines_for(outs[0].dtype, ctx.reqs[0], TL=ctype(ins[2].dtype))
         return [KernelCall("loss/softmax.cl", "cross_entropy_backward", args, defines, size, local)]
+
+
+differs(
+    "SoftmaxActivation",
+    "the gradient for data of more than two dimensions",
+    "x = mx.nd.array([[[1, 2], [0, 3]]]); g = mx.nd.zeros(x.shape); "
+    "e = mx.sym.SoftmaxActivation(mx.sym.var('x')).bind(mx.cpu(), {'x': x}, {'x': g}); _ = e.forward(is_train=True); "
+    "e.backward(mx.nd.array([[[1, 0], [0, 0]]])); print(g.asnumpy().astype('float64').round(3).tolist())",
+    ours="[[[0.197, -0.197], [0.0, 0.0]]]",
+    mxnet="[[[0.197, 0.0], [-0.013, 0.0]]]",
+)
+differs(
+    "log_softmax",
+    "minus infinity is no number",
+    "print(mx.nd.log_softmax(mx.nd.array([[1, float('-inf')]])).asnumpy().tolist())",
+    ours="[[0.0, -inf]]",
+    mxnet="[[1.430511474609375e-06, -inf]]",
+    build="oneDNN",
+)

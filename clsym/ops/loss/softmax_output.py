@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from ...differences import differs
 from ...graph.contract.facets import Estimated
 from ...graph.contract.kernel_call import Arg, In, KernelCall, LowerContext, Out, Scalar, Temp, compute_type, defines_for, grid
 from ...graph.contract.op import Entry, Gradient, Op
@@ -197,3 +198,36 @@ class SoftmaxOutputBackward(Op):
         lines = outer if inner == 1 else outer * k
         size = grid(lines, ctx.traits, max(16, 4096 * lines // data.size)) if ctx.traits.is_cpu else grid(data.size, ctx.traits)
         return [*calls, KernelCall(_SOURCE, "softmax_gradient", args, defines, *size)]
+
+
+differs(
+    "SoftmaxOutput",
+    "the head gradient counts with out_grad=True",
+    "x = mx.nd.array([[1, 1]]); g = mx.nd.zeros((1, 2)); "
+    "e = mx.sym.SoftmaxOutput(mx.sym.var('x'), mx.sym.var('l'), out_grad=True).bind(mx.cpu(), {'x': x, "
+    "'l': mx.nd.array([0])}, {'x': g}); _ = e.forward(is_train=True); e.backward(mx.nd.array([[10, 20]])); "
+    "print(g.asnumpy().tolist())",
+    ours="[[-5.0, 10.0]]",
+    mxnet="[[-0.25, 0.25]]",
+    why="The gradient is to be multiplied by the head gradient. MXNet multiplies by something else in the buffers it is given.",
+)
+differs(
+    "SoftmaxOutput",
+    "data of four dimensions are normalised over all but the first",
+    "d = mx.nd.array([[[[0, 1], [2, 3]]]]); "
+    "print(mx.nd.SoftmaxOutput(d, mx.nd.zeros((1, 1, 2))).asnumpy().astype('float64').round(3).tolist())",
+    ours="[[[[0.032, 0.087], [0.237, 0.644]]]]",
+    mxnet="[[[[0.269, 0.731], [0.269, 0.731]]]]",
+    why="oneDNN's kernel goes over the last axis; with three dimensions it agrees.",
+    build="oneDNN",
+)
+differs(
+    "SoftmaxOutput",
+    "grad_req='add' adds",
+    "x = mx.nd.array([[0, 0]]); g = mx.nd.ones(x.shape); "
+    "e = mx.sym.SoftmaxOutput(mx.sym.var('x'), mx.sym.var('l')).bind(mx.cpu(), {'x': x, 'l': mx.nd.array([0])}, {'x': g}, "
+    "'add'); _ = e.forward(is_train=True); e.backward(); print(g.asnumpy().astype('float64').round(3).tolist())",
+    ours="[[0.5, 1.5]]",
+    mxnet="[[-0.5, 0.5]]",
+    why="With grad_req='add' MXNet's gradient overwrites what is there instead of adding to it.",
+)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from ...differences import differs
 from ...graph.contract.facets import Estimated, Recomputable
 from ...graph.contract.kernel_call import In, KernelCall, LowerContext, Out
 from ...graph.contract.op import Entry, Gradient, Op
@@ -113,3 +114,17 @@ class FullyConnected(Op, Recomputable, Estimated):
     def cost(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> tuple[int, int]:
         rows, columns = matrix_extents(ins[0].shape, p.flatten)
         return 2 * rows * columns * p.num_hidden, sum(t.nbytes for t in (*ins, *outs))
+
+
+differs(
+    "FullyConnected",
+    "the bias has its gradient where the weight's is not wanted",
+    "d, g = mx.nd.ones((2, 3)), mx.nd.zeros(2); "
+    "e = mx.sym.FullyConnected(mx.sym.var('x'), num_hidden=2, name='f').bind(mx.cpu(), {'x': d, 'f_weight': mx.nd.ones((2, "
+    "3)), 'f_bias': mx.nd.ones(2)}, {'f_bias': g}, {'x': 'null', 'f_weight': 'null', 'f_bias': 'write'}); "
+    "_ = e.forward(is_train=True); e.backward(mx.nd.ones((2, 2))); print(g.asnumpy().tolist())",
+    ours="[2.0, 2.0]",
+    mxnet="[0.0, 0.0]",
+    why="The kernel that computes both is left out with the weight's gradient.",
+    build="oneDNN",
+)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from ...differences import differs
 from ...graph.contract.facets import Estimated, Recomputable
 from ...graph.contract.kernel_call import In, KernelCall, LowerContext, Out
 from ...graph.contract.op import Entry, Gradient, Op
@@ -204,3 +205,15 @@ class Scale(Op):
 
 
 register(Scale)
+
+
+differs(
+    "linalg.gemm2",
+    "grad_req='add' adds",
+    "x = mx.nd.array([[2]]); g = mx.nd.ones(x.shape); "
+    "e = mx.sym.linalg.gemm2(mx.sym.var('x'), mx.sym.var('y')).bind(mx.cpu(), {'x': x, 'y': x}, {'x': g}, 'add'); "
+    "_ = e.forward(is_train=True); e.backward(mx.nd.array([[10]])); print(g.asnumpy().astype('float64').round(3).tolist())",
+    ours="[[21.0]]",
+    mxnet="[[20.0]]",
+    why="With grad_req='add' MXNet's gradient overwrites what is there instead of adding to it. linalg.gemm likewise.",
+)

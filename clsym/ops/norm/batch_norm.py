@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ...differences import differs
 from ...graph.contract.facets import Estimated, Recomputable
 from ...graph.contract.kernel_call import Arg, In, KernelCall, LowerContext, Out, Scalar, Temp, compute_type, defines_for, grid, req_code
 from ...graph.contract.op import Entry, Gradient, Node, Op
@@ -438,3 +439,28 @@ class BatchNormBackward(Op):
             args: tuple[Arg, ...] = (In(0), In(1), In(3), coef, Out(0), channels, *inner, Scalar("long", work))
             calls.append(KernelCall(_SOURCE, "bn_dx" + suffix, args, defines, *grid(work, ctx.traits, per_item)))
         return calls
+
+
+differs(
+    "BatchNorm",
+    "the moving statistics move in the training forward",
+    "m = mx.nd.zeros(1); "
+    "e = mx.sym.BatchNorm(mx.sym.var('x'), name='b', momentum=0.5).bind(mx.cpu(), {'x': mx.nd.array([[2], [4]]), "
+    "'b_gamma': mx.nd.ones(1), 'b_beta': mx.nd.zeros(1)}, aux_states={'b_moving_mean': m, 'b_moving_var': mx.nd.ones(1)}); "
+    "_ = e.forward(is_train=True)[0].asnumpy(); print(m.asnumpy().tolist())",
+    ours="[1.5]",
+    mxnet="[0.0]",
+    why="MXNet moves them in the backward, so not at all where there is none.",
+)
+differs(
+    "BatchNorm",
+    "grad_req='add' of a gamma that is fixed adds zero",
+    "g = mx.nd.ones(1); e = mx.sym.BatchNorm(mx.sym.var('x'), name='b').bind(mx.cpu(), {'x': mx.nd.array([[2], [4]]), "
+    "'b_gamma': mx.nd.ones(1), 'b_beta': mx.nd.zeros(1)}, {'b_gamma': g}, {'x': 'null', 'b_gamma': 'add', "
+    "'b_beta': 'null'}, {'b_moving_mean': mx.nd.zeros(1), 'b_moving_var': mx.nd.ones(1)}); _ = e.forward(is_train=True); "
+    "e.backward(mx.nd.array([[0], [1]])); print(g.asnumpy().tolist())",
+    ours="[1.0]",
+    mxnet="[0.0]",
+    why="With grad_req='add' MXNet's gradient overwrites what is there instead of adding to it.",
+    build="oneDNN",
+)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ...differences import differs
 from ...graph.contract.facets import Estimated
 from ...graph.contract.kernel_call import Arg, In, KernelCall, LowerContext, Out, Scalar, Temp, compute_type, defines_for, grid
 from ...graph.contract.op import Entry, Gradient, Op
@@ -107,3 +108,17 @@ class LRNBackward(Op):
             _launch("lrn_prepare", (In(0), In(1), power, ratio), rows, p, dtype, ctx),
             _launch("lrn_backward", (In(0), In(1), power, ratio, Out(0)), rows, p, dtype, ctx),
         ]
+
+
+differs(
+    "LRN",
+    "grad_req='add' adds",
+    "x = mx.nd.array([[[[1]], [[1]], [[1]]]]); g = mx.nd.ones(x.shape); "
+    "e = mx.sym.LRN(mx.sym.var('x'), nsize=3, alpha=0).bind(mx.cpu(), {'x': x}, {'x': g}, 'add'); "
+    "_ = e.forward(is_train=True); e.backward(mx.nd.ones((1, 3, 1, 1))); "
+    "print(g.asnumpy().astype('float64').round(3).tolist())",
+    ours="[[[[1.595]], [[1.595]], [[1.595]]]]",
+    mxnet="[[[[0.595]], [[0.595]], [[0.595]]]]",
+    why="With grad_req='add' MXNet's gradient overwrites what is there instead of adding to it.",
+    build="plain",
+)

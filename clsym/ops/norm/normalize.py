@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from ...differences import differs
 from ...graph.contract.facets import Estimated
 from ...graph.contract.kernel_call import KernelCall, LowerContext
 from ...graph.contract.op import Entry, Gradient, Op
@@ -268,3 +269,14 @@ def l2_rows(shape: tuple[int, ...], mode: str) -> Rows:
     if mode == "spatial":
         return Rows(shape[0] * shape[1], math.prod(shape[2:]), 1)
     return Rows(shape[0], math.prod(shape[1:]), 1)
+
+
+differs(
+    "LayerNorm",
+    "float16 data whose sum exceeds 65504",
+    "print(mx.nd.LayerNorm(mx.nd.array([[60000, 60000, 0, 0]], dtype='float16'), mx.nd.ones(4, dtype='float16'), "
+    "mx.nd.zeros(4, dtype='float16')).asnumpy().tolist())",
+    ours="[[1.0, 1.0, -1.0, -1.0]]",
+    mxnet="[[0.0, 0.0, 0.0, 0.0]]",
+    why="Sums are formed in float32.",
+)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ...differences import differs
 from ...graph.contract.facets import Estimated
 from ...graph.contract.kernel_call import In, KernelCall, LowerContext, Out, Scalar, defines_for, grid
 from ...graph.contract.op import Entry, Gradient, Op
@@ -328,3 +329,54 @@ class PoolingBackward(Op):
 
 register(PoolingBackward(Pooling()))
 register(PoolingBackward(PoolingV1()))
+
+
+differs(
+    "Pooling",
+    "the gradient of an average under pooling_convention='full'",
+    "x = mx.nd.array([[[1, 2, 3]]]); g = mx.nd.zeros(x.shape); "
+    "e = mx.sym.Pooling(mx.sym.var('x'), kernel=2, stride=2, pool_type='avg', pooling_convention='full').bind(mx.cpu(), "
+    "{'x': x}, {'x': g}); _ = e.forward(is_train=True); e.backward(mx.nd.ones((1, 1, 2))); "
+    "print(g.asnumpy().astype('float64').round(3).tolist())",
+    ours="[[[0.5, 0.5, 1.0]]]",
+    mxnet="[[[0.5, 0.5, 0.5]]]",
+    why="The last window holds one element, which is the whole average; "
+    "MXNet's gradient divides by the size of the kernel, its forward does not.",
+    build="oneDNN",
+)
+differs(
+    "Pooling",
+    "a maximum that meets NaN is NaN",
+    "print(mx.nd.Pooling(mx.nd.array([[[1, float('nan')]]]), kernel=2, pool_type='max').asnumpy().tolist())",
+    ours="[[[nan]]]",
+    mxnet="[[[1.0]]]",
+    why="A comparison with NaN is false, so that MXNet passes over it.",
+)
+differs(
+    "Pooling",
+    "the average of a window that holds no element is 0 in 3-D as well",
+    "print(mx.nd.Pooling(mx.nd.ones((1, 1, 2, 1, 1)), kernel=(1, 1, 1), stride=(2, 1, 1), pad=(1, 0, 0), pool_type='avg', "
+    "count_include_pad=False).asnumpy().ravel().tolist())",
+    ours="[0.0, 1.0]",
+    mxnet="[nan, 1.0]",
+    why="MXNet gives 0 in one and two dimensions.",
+    build="plain",
+)
+differs(
+    "Pooling",
+    "padding as wide as the kernel",
+    "print(mx.nd.Pooling(mx.nd.array([[[5]]]), kernel=1, pad=1, pool_type='avg').asnumpy().tolist())",
+    ours="[[[0.0, 5.0, 0.0]]]",
+    mxnet="an error: pad_l[0] < kernel[0] (1 vs. 1)",
+    why="MXNet's own kernels take it.",
+    build="oneDNN",
+)
+differs(
+    "Pooling",
+    "pooling_convention='same' in two and three dimensions, and without pad=(0, 0, 0)",
+    "print(mx.sym.Pooling(mx.sym.var('x'), kernel=(2, 2), stride=(2, 2), pooling_convention='same').infer_shape(x=(1, 1, 3, 3))[1])",
+    ours="[(1, 1, 2, 2)]",
+    mxnet="an error: dshape.ndim() == 3U (4 vs. 3) : Pooling: Input data should be 3D in (batch, channel, x). Currently 'same' "
+    "supports Max Pooling 1-D",
+    why="MXNet takes one dimension with three zeros as padding only.",
+)

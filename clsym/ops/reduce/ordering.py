@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from ...differences import differs
 from ...graph.contract.facets import Estimated, Recomputable
 from ...graph.contract.kernel_call import Arg, In, KernelCall, LowerContext, Out, Scalar, Temp, compute_type, ctype, defines_for, grid
 from ...graph.contract.op import Entry, Gradient, Op
@@ -253,3 +254,13 @@ class OrderingBackward(Op):
             KernelCall("reduce/sort.cl", "topk_ranks", (In(1), ranks, *extents), defines, *grid(rows.count * p.k, ctx.traits)),
             KernelCall("reduce/sort.cl", "topk_backward", (In(0), ranks, Out(0), *extents), defines, *grid(n, ctx.traits)),
         ]
+
+
+differs(
+    "topk",
+    "NaN is the greatest value",
+    "print(mx.nd.topk(mx.nd.array([1, float('nan'), 3]), k=1, ret_typ='value').asnumpy().tolist())",
+    ours="[nan]",
+    mxnet="[3.0]",
+    why="Where NaN lands depends on its place in MXNet; here as in numpy.",
+)

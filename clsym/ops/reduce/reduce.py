@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from ...differences import differs
 from ...graph.contract.facets import Estimated
 from ...graph.contract.kernel_call import Arg, In, KernelCall, LowerContext, Out, Scalar, Temp, compute_type, ctype, defines_for, grid
 from ...graph.contract.op import Entry, Gradient, Op
@@ -342,3 +343,23 @@ _TABLE = [
 ]
 for _op in _TABLE:
     register(_op)
+
+
+differs(
+    "mean",
+    "grad_req='add' scales nothing that is there",
+    "x = mx.nd.array([1, 2]); g = mx.nd.ones(x.shape); "
+    "e = mx.sym.mean(mx.sym.var('x')).bind(mx.cpu(), {'x': x}, {'x': g}, 'add'); _ = e.forward(is_train=True); "
+    "e.backward(mx.nd.array([10])); print(g.asnumpy().astype('float64').round(3).tolist())",
+    ours="[6.0, 6.0]",
+    mxnet="[5.5, 5.5]",
+    why="MXNet adds, then divides the sum, the gradient that was there included, by the number of elements; moments likewise.",
+)
+differs(
+    "mean",
+    "of more float16 values than 65504",
+    "print(mx.nd.mean(mx.nd.ones(100000, dtype='float16')).asnumpy().tolist())",
+    ours="[1.0]",
+    mxnet="[nan]",
+    why="MXNet divides by a number of elements that is infinite in float16.",
+)

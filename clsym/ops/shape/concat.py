@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from ...differences import differs
 from ...graph.contract.facets import Assembled, Estimated
 from ...graph.contract.kernel_call import In, KernelCall, LowerContext, Out
 from ...graph.contract.op import Entry, Gradient, Op
@@ -190,3 +191,13 @@ class Stack(Op, Assembled):
             part = g.apply("slice_axis", g.ograd(), axis=axis, begin=i, end=i + 1)
             grads.append(g.apply("_backward_reshape", part, shape=spec.shape))
         return grads
+
+
+differs(
+    "Concat",
+    "an unknown extent makes the sum unknown",
+    "print(mx.sym.concat(mx.sym.var('a'), mx.sym.var('b'), dim=1).infer_shape_partial(a=(2, 3))[1])",
+    ours="[(2, 0)]",
+    mxnet="[(2, 3)]",
+    why="0 stands for an unknown extent; MXNet adds it up.",
+)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from ...differences import differs
 from ...graph.contract.kernel_call import In, KernelCall, LowerContext, Out, Scalar, defines_for, grid
 from ...graph.contract.op import Entry, Gradient, Op
 from ...graph.contract.registry import register
@@ -150,3 +151,13 @@ class BackwardPad(Op):
         args = (In(0), Out(0), Scalar("long", outs[0].size), *_geometry(outs[0].shape, ins[0].shape, pairs))
         defines = defines_for(outs[0].dtype, ctx.reqs[0], MODE=p.mode.upper())
         return [KernelCall("shape/pad.cl", "pad_backward", args, defines, global_size, local_size)]
+
+
+differs(
+    "Pad",
+    "an unknown extent stays unknown",
+    "print(mx.sym.Pad(mx.sym.var('x'), mode='edge', pad_width=(0, 0, 0, 0, 1, 1, 1, 1)).infer_shape_partial(x=(1, 2, 4, 0))[1])",
+    ours="[(1, 2, 6, 0)]",
+    mxnet="[(1, 2, 6, 1)]",
+    why="0 stands for an unknown extent; MXNet adds the padding to it.",
+)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from ...differences import differs
 from ...graph.contract.facets import Estimated
 from ...graph.contract.kernel_call import In, KernelCall, LowerContext, Out
 from ...graph.contract.op import Entry, Gradient, Op
@@ -302,3 +303,16 @@ class Crop(Part):
                 raise ShapeError(f"{what} {extent} from {begin} leaves the image of {what} {whole}; change offset or h_w")
             ranges[2 + k] = (begin, 1, extent)
         return ranges
+
+
+differs(
+    "Crop",
+    "grad_req='add' adds",
+    "x = mx.nd.array([[[[1, 2]]]]); g = mx.nd.ones(x.shape); "
+    "e = mx.sym.Crop(mx.sym.var('x'), h_w=(1, 1), num_args=1).bind(mx.cpu(), {'x': x}, {'x': g}, 'add'); "
+    "_ = e.forward(is_train=True); e.backward(mx.nd.array([[[[10]]]])); "
+    "print(g.asnumpy().astype('float64').round(3).tolist())",
+    ours="[[[[11.0, 1.0]]]]",
+    mxnet="[[[[10.0, 0.0]]]]",
+    why="With grad_req='add' MXNet's gradient overwrites what is there instead of adding to it.",
+)

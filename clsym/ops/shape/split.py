@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
+from ...differences import differs
 from ...graph.contract.facets import Estimated
 from ...graph.contract.kernel_call import In, KernelCall, LowerContext, Out
 from ...graph.contract.op import Entry, Gradient, Op
@@ -191,3 +192,16 @@ class SplitV2(Splitting):
         if any(not 0 <= b <= e <= extent for b, e in pairwise(cuts)):
             raise ShapeError(f"indices={p.indices} must ascend within axis {p.axis} of extent {extent}")
         return list(pairwise(cuts))
+
+
+differs(
+    "_split_v2",
+    "grad_req='add' adds",
+    "x = mx.nd.array([[1, 2]]); g = mx.nd.ones(x.shape); "
+    "e = mx.sym._internal._split_v2(mx.sym.var('x'), indices=(0, 1), axis=1).bind(mx.cpu(), {'x': x}, {'x': g}, 'add'); "
+    "_ = e.forward(is_train=True); e.backward([mx.nd.array([[10]]), mx.nd.array([[20]])]); "
+    "print(g.asnumpy().astype('float64').round(3).tolist())",
+    ours="[[11.0, 21.0]]",
+    mxnet="[[10.0, 20.0]]",
+    why="With grad_req='add' MXNet's gradient overwrites what is there instead of adding to it.",
+)

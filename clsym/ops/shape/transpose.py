@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from ...differences import differs
 from ...graph.contract.kernel_call import In, KernelCall, LowerContext, Out
 from ...graph.contract.op import Entry, Gradient, Op
 from ...graph.contract.registry import register
@@ -267,3 +268,22 @@ class SpaceToDepth(DepthSpace):
 
     def gradient(self, g: Gradient) -> Sequence[Entry | None]:
         return [g.apply("depth_to_space", g.ograd(), block_size=g.p.block_size)]
+
+
+differs(
+    "reverse",
+    "grad_req='add' adds",
+    "x = mx.nd.array([1, 2]); g = mx.nd.ones(x.shape); "
+    "e = mx.sym.reverse(mx.sym.var('x'), axis=0).bind(mx.cpu(), {'x': x}, {'x': g}, 'add'); _ = e.forward(is_train=True); "
+    "e.backward(mx.nd.array([10, 20])); print(g.asnumpy().astype('float64').round(3).tolist())",
+    ours="[21.0, 11.0]",
+    mxnet="[20.0, 10.0]",
+    why="With grad_req='add' MXNet's gradient overwrites what is there instead of adding to it.",
+)
+differs(
+    "transpose",
+    "the shape of the input follows from that of the output",
+    "print((mx.sym.transpose(mx.sym.var('x')) + mx.sym.var('y')).infer_shape(y=(2, 3))[0])",
+    ours="[(3, 2), (2, 3)]",
+    mxnet="an error: i >= 0 && i < ndim(): index = -2 must be in range [0, 2)",
+)
