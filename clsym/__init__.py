@@ -9,13 +9,14 @@
 
 from __future__ import annotations
 
-from . import base, context
+from . import base, context, util
 from . import naming as attribute
 from . import naming as name
 from . import ops as _ops  # registers the operators  # noqa: F401
 from .base import DeviceNotFoundError, MXNetError, OutOfDeviceMemoryError
 from .context import Context, cl, cpu, cpu_pinned, current_context, gpu, gpu_memory_info, num_gpus
 from .naming import AttrScope
+from .util import is_np_shape, np_shape, set_np_shape, use_np_shape
 
 from . import ndarray  # isort: skip
 from . import contrib, executor, random, symbol
@@ -44,14 +45,19 @@ __all__ = [
     "executor",
     "gpu",
     "gpu_memory_info",
+    "is_np_shape",
     "name",
     "nd",
     "ndarray",
+    "np_shape",
     "num_gpus",
     "onnx",
     "random",
     "rnd",
+    "set_np_shape",
     "sym",
     "symbol",
+    "use_np_shape",
+    "util",
     "waitall",
 ]

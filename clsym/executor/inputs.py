@@ -12,6 +12,7 @@ from ..graph.contract.op import Entry, Node
 from ..graph.contract.traits import DeviceTraits
 from ..params import Dtype, Shape
 from ..runtime.device import resolve
+from ..util import partial_shape
 
 __all__ = ["apply_declared_shapes", "declared_type", "graph_inputs", "traits_of"]
 
@@ -29,7 +30,7 @@ def graph_inputs(heads: Sequence[Entry]) -> tuple[list[Node], list[Node]]:
 
 
 def apply_declared_shapes(nodes: Sequence[Node], shapes: dict[tuple[int, int], Any]) -> None:
-    """Shapes that variables declare (``__shape__``; 0 is an unknown extent), where none is given."""
+    """Shapes that variables declare (``__shape__``; 0 is an unknown extent, or -1, see `clsym.util`), where none is given."""
     for node in nodes:
         text = node.attrs.get("__shape__")
         if text and (node.serial, 0) not in shapes:
@@ -37,7 +38,7 @@ def apply_declared_shapes(nodes: Sequence[Node], shapes: dict[tuple[int, int], A
                 declared = Shape().parse(text)
             except ValueError as exc:
                 raise MXNetError(f"variable {node.name!r}: __shape__ {text!r} is not a shape: {exc}") from exc
-            shapes[(node.serial, 0)] = tuple(-1 if d <= 0 else d for d in declared)
+            shapes[(node.serial, 0)] = partial_shape(declared)
 
 
 def declared_type(node: Node) -> str | None:

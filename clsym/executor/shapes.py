@@ -11,6 +11,7 @@ from ..graph.contract.op import Entry, Node
 from ..graph.contract.spec import TensorSpec, known, show_shape
 from ..graph.infer import InferenceError, infer_shapes, infer_types
 from ..ndarray import NDArray
+from ..util import partial_shape
 from .inputs import apply_declared_shapes, declared_type
 
 __all__ = ["check_gradients", "infer_inputs", "specs_of_arrays", "store_modes"]
@@ -29,7 +30,7 @@ def infer_inputs(
     nodes : list of Node
         The inputs, in any order.
     shapes : dict of str to tuple of int
-        By name; 0 is an unknown extent.
+        By name; 0 is an unknown extent, or -1, see `clsym.util`.
     type_dict : dict of str to dtype, optional
         By name; float32 where nothing says otherwise.
     caller : str
@@ -45,7 +46,7 @@ def infer_inputs(
     given = "".join(f"\n{n}: {tuple(s)}" for n, s in shapes.items())
     for node in nodes:
         if node.name in shapes:
-            found[(node.serial, 0)] = tuple(-1 if int(d) <= 0 else int(d) for d in shapes[node.name])
+            found[(node.serial, 0)] = partial_shape([int(d) for d in shapes[node.name]])
         if type_dict and node.name in type_dict:
             types[(node.serial, 0)] = dtype_name(type_dict[node.name])
         elif node.attrs.get("__dtype__"):

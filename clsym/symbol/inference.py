@@ -14,6 +14,7 @@ from ..graph.contract.op import Entry, Node
 from ..graph.contract.spec import PartialShape, known
 from ..graph.infer import infer_shapes, infer_types
 from ..params import Shape
+from ..util import is_np_shape, partial_shape, user_shape
 
 __all__ = ["infer_shape", "infer_type"]
 
@@ -42,15 +43,6 @@ def _given(what: str, args: Sequence[Any], kwargs: Mapping[str, Any], arguments:
     return [(n.name, v) for n, v in zip(arguments, args, strict=False)] if args else list(kwargs.items())
 
 
-def _api(shape: PartialShape) -> tuple[int, ...]:
-    return () if shape is None else tuple(max(d, 0) for d in shape)
-
-
-def _internal(shape: Sequence[Any]) -> PartialShape:
-    """The internal form of a user's shape: 0 and negative extents are unknown, and so is the rank of ``()``."""
-    return tuple(d if d > 0 else -1 for d in shape) or None
-
-
 def _checked(label: str, shape: Any) -> PartialShape:
     if not isinstance(shape, tuple):
         raise TypeError(f"Arguments need to be shapes (tuple), but {label} is {type(shape)}.")
@@ -59,7 +51,7 @@ def _checked(label: str, shape: Any) -> PartialShape:
             raise TypeError(f"Arguments need to be shapes (tuple of int), but {label} is {shape!r}.")
         if extent >= 1 << 62:
             raise MXNetError(f"infer_shape: extent {extent} of {label} is too large")
-    return _internal([int(d) for d in shape])
+    return partial_shape([int(d) for d in shape])
 
 
 def _declared(node: Node, attribute: str) -> Any:
@@ -69,7 +61,7 @@ def _declared(node: Node, attribute: str) -> Any:
         return None
     try:
         if attribute == "__shape__":
-            return _internal(Shape().parse(text))
+            return partial_shape(Shape().parse(text))
         return FLAG_DTYPES[int(text)] if text.lstrip("-").isdigit() else dtype_name(text)
     except (ValueError, KeyError, MXNetError) as exc:
         if text == "-1":
@@ -115,10 +107,10 @@ def infer_shape(heads: Sequence[Entry], partial: bool, args: Sequence[Any], kwar
     results = [[shapes.get((n.serial, 0)) for n in group] for group in (arguments, aux)]
     outputs = [shapes.get((h.node.serial, h.index)) for h in heads]
     if not partial and not all(known(s) for s in (*results[0], *outputs, *results[1])):
-        unknown = [(n.name, _api(s)) for n, s in zip(arguments, results[0], strict=True) if not known(s)]
-        _warn("shape", unknown, " (0s in shape means unknown dimensions)")
+        unknown = [(n.name, user_shape(s)) for n, s in zip(arguments, results[0], strict=True) if not known(s)]
+        _warn("shape", unknown, " (-1s in shape means unknown dimensions)" if is_np_shape() else " (0s in shape means unknown dimensions)")
         return None, None, None
-    return [_api(s) for s in results[0]], [_api(s) for s in outputs], [_api(s) for s in results[1]]
+    return [user_shape(s) for s in results[0]], [user_shape(s) for s in outputs], [user_shape(s) for s in results[1]]
 
 
 def infer_type(heads: Sequence[Entry], partial: bool, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -116,3 +118,62 @@ def test_a_variable_and_groups():
 def test_constants_take_the_shape_they_are_used_with():
     state = mx.sym.zeros((0, 4)) + mx.sym.var("x")
     assert state.infer_shape(x=(3, 4)) == ([(3, 4)], [(3, 4)], [])
+
+
+def test_shapes_as_numpy_has_them(net):
+    """Under np_shape 0 is an extent, -1 an unknown one, () a scalar; None an unknown number of dimensions."""
+    x = mx.sym.relu(mx.sym.var("x"))
+    assert mx.util.is_np_shape() is False
+    with mx.util.np_shape(True):
+        assert mx.util.is_np_shape()
+        assert net.infer_shape(data=(0, 3)) == ([(0, 3), (3, 3), (3,), (4, 3), (4,)], [(0, 4)], [])
+        assert net.infer_shape_partial(data=(-1, 3)) == ([(-1, 3), (3, 3), (3,), (4, 3), (4,)], [(-1, 4)], [])
+        assert net.infer_shape_partial() == ([None] * 5, [None], [])
+        with pytest.warns(UserWarning, match=r"-1s in shape means unknown.*\n\tdata: \(-1, 3\)"):
+            assert net.infer_shape(data=(-1, 3)) == (None, None, None)
+        assert x.infer_shape(x=()) == ([()], [()], [])
+        assert mx.sym.Reshape(mx.sym.var("x"), shape=(0, -1)).infer_shape(x=(2, 0, 3))[1] == [(2, 0)]
+        assert (mx.sym.var("v", shape=(0, 4)) + 1).infer_shape()[1] == [(0, 4)]
+        assert (mx.sym.var("v", shape=(-1, 4)) + 1).infer_shape_partial()[1] == [(-1, 4)]
+        assert (mx.sym.transpose(mx.sym.var("x")) + mx.sym.var("y")).infer_shape_partial(y=(-1, 3))[0] == [(3, -1), (-1, 3)]
+        with mx.util.np_shape(False):
+            assert net.infer_shape_partial(data=(-1, 3))[1] == [(0, 4)]
+        with pytest.raises(MXNetError, match=r"expected \(0, 3\), got \(2, 3\)"):
+            (mx.sym.var("a") + mx.sym.var("b")).infer_shape(a=(0, 3), b=(2, 3))
+    assert (mx.sym.var("a") + mx.sym.var("b")).infer_shape(a=(0, 3), b=(2, 3))[1] == [(2, 3)]
+
+
+def test_the_switch_belongs_to_the_thread():
+    @mx.util.use_np_shape
+    class Model:
+        def active(self):
+            return mx.util.is_np_shape()
+
+    assert Model().active()
+    assert mx.util.set_np_shape(1) is False
+    try:
+        seen = []
+        thread = threading.Thread(target=lambda: seen.append(mx.util.is_np_shape()))
+        thread.start()
+        thread.join()
+        assert seen == [False]
+    finally:
+        assert mx.util.set_np_shape(0) is True
+    with pytest.raises(TypeError):
+        mx.util.set_np_shape("x")
+    with pytest.raises(ZeroDivisionError), mx.util.np_shape():
+        1 / 0  # noqa: B018
+    assert not mx.util.is_np_shape()
+
+
+@pytest.mark.parametrize(("net", "given", "wanted"), [
+    (lambda x: mx.sym.expand_dims(x, axis=1), (2, 0, 3), (2, 3)),
+    (lambda x: mx.sym.transpose(x, axes=(1, 2, 0)), (3, 0, 2), (2, 3, 0)),
+    (lambda x: mx.sym.ravel_multi_index(x, shape=(4, 3)), (5,), (2, 5)),
+    (lambda x: mx.sym.unravel_index(x, shape=(4, 3)), (2, 5), (5,)),
+    (lambda x: mx.sym._internal._sample_exponential(x, shape=(2,)), (3, 4, 0), (3, 4)),
+    (lambda x: mx.sym._internal._sample_poisson(x, shape=(2,)), (0, 4, 2), (0, 4)),
+])  # fmt: skip
+def test_an_input_follows_from_a_partly_known_output(net, given, wanted):
+    tied = mx.sym.elemwise_add(net(mx.sym.var("x")), mx.sym.var("y"))
+    assert tied.infer_shape_partial(y=given)[0][0] == wanted

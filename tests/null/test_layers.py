@@ -12,7 +12,7 @@ import clsym
 ROOT = Path(clsym.__file__).parent
 # a module may import those of lower layers and, within a package, its siblings
 LAYERS = {
-    "base": 0, "params": 1, "context": 1, "naming": 1, "version": 0, "differences": 0,
+    "base": 0, "params": 1, "context": 1, "naming": 1, "version": 0, "differences": 0, "util": 0,
     "graph": 2,
     "ops": 3, "runtime": 3, "opfunctions": 3,
     "ndarray": 4,

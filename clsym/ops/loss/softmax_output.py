@@ -209,7 +209,7 @@ differs(
     "print(g.asnumpy().tolist())",
     ours="[[-5.0, 10.0]]",
     mxnet="[[-0.25, 0.25]]",
-    why="The gradient is to be multiplied by the head gradient. MXNet multiplies by something else in the buffers it is given.",
+    why="The gradient is to be multiplied by the head gradient. MXNet multiplies by the output instead.",
 )
 differs(
     "SoftmaxOutput",
