@@ -35,13 +35,13 @@ def _argument(node: Node, position: int) -> str:
 
 def _origin(entry: Entry, node: Node, known_values: Mapping[Key, Any], origins: _Origins, show: Callable[[Any], str]) -> str:
     """Where the shape or type of an entry comes from, in brackets."""
-    by = origins.get((id(entry.node), entry.index))
+    by = origins.get((entry.node.serial, entry.index))
     if entry.node.is_variable:
         if by is None or by is node or by.op is None:
             return ""
         return f" (from node {by.name!r}, {by.op.name}, which reads {entry.name} as well)"
-    variables = [n for n in topological([entry]) if n.is_variable and (id(n), 0) in known_values and (id(n), 0) not in origins]
-    listing = ", ".join(f"{n.name}={show(known_values[(id(n), 0)])}" for n in variables[:4])
+    variables = [n for n in topological([entry]) if n.is_variable and (n.serial, 0) in known_values and (n.serial, 0) not in origins]
+    listing = ", ".join(f"{n.name}={show(known_values[(n.serial, 0)])}" for n in variables[:4])
     return f" (computed from {listing}{', ...' if len(variables) > 4 else ''})" if listing else ""
 
 
@@ -58,27 +58,28 @@ def _error(
     if found.kind == "input":
         sentence = found.text(_argument(node, found.position))
     elif found.kind == "output":
-        by = origins.get((id(node), found.position))
+        by = origins.get((node.serial, found.position))
         who = f" from its inputs; node {by.name!r} needs the former" if by is not None else ""
         sentence = found.text(f"output {node.output_name(found.position)!r}", who)
     else:
         sentence = found.note
     listing = ", ".join(
-        f"{e.name}={show(known_values.get((id(e.node), e.index)))}{_origin(e, node, known_values, origins, show)}" for e in node.inputs[:8]
+        f"{e.name}={show(known_values.get((e.node.serial, e.index)))}{_origin(e, node, known_values, origins, show)}"
+        for e in node.inputs[:8]
     )
     inputs = f" Its inputs: {listing}{', ...' if len(node.inputs) > 8 else ''}." if listing else ""
     return InferenceError(f"Error in operator {node.name} ({node.op.name}): {sentence}.{inputs} {advice}")
 
 
 def _given(node: Node, origins: _Origins) -> list[bool]:
-    return [e.node.is_variable and (id(e.node), e.index) not in origins for e in node.inputs]
+    return [e.node.is_variable and (e.node.serial, e.index) not in origins for e in node.inputs]
 
 
 def _shape_error(node: Node, shapes: Mapping[Key, PartialShape], origins: _Origins, plain: Contradiction) -> InferenceError:
     op = node.op
     assert op is not None
-    ins = [shapes.get((id(e.node), e.index)) for e in node.inputs]
-    outs = [shapes.get((id(node), i)) for i in range(node.num_outputs)]
+    ins = [shapes.get((e.node.serial, e.index)) for e in node.inputs]
+    outs = [shapes.get((node.serial, i)) for i in range(node.num_outputs)]
     found = of_shapes(partial(op.infer_shape, node.params), ins, outs, _given(node, origins)) or plain
     return _error(node, found, shapes, origins, show_shape, "Check the shapes given to bind or infer_shape.")
 
@@ -152,8 +153,8 @@ def _incomplete(operators: Sequence[Node], shapes: Mapping[Key, PartialShape]) -
 def _type_error(node: Node, types: Mapping[Key, str | None], origins: _Origins, plain: Contradiction) -> InferenceError:
     op = node.op
     assert op is not None
-    ins = [types.get((id(e.node), e.index)) for e in node.inputs]
-    outs = [types.get((id(node), i)) for i in range(node.num_outputs)]
+    ins = [types.get((e.node.serial, e.index)) for e in node.inputs]
+    outs = [types.get((node.serial, i)) for i in range(node.num_outputs)]
     found = of_types(partial(op.infer_type, node.params), ins, outs, _given(node, origins)) or plain
     return _error(node, found, types, origins, lambda t: t or "(unknown)", "Insert mx.sym.cast, or give type_dict at bind.")
 

@@ -40,7 +40,7 @@ def _wrong(shape):
 def _error(order, variables, shapes):
     """The message of what contradicts; empty if nothing does."""
     try:
-        infer_shapes(order, {(id(v), 0): s for v, s in zip(variables, shapes, strict=True) if s is not None})
+        infer_shapes(order, {(v.serial, 0): s for v, s in zip(variables, shapes, strict=True) if s is not None})
     except MXNetError as exc:
         return str(exc)
     return ""
@@ -48,7 +48,7 @@ def _error(order, variables, shapes):
 
 def _type_error(order, variables, types):
     try:
-        infer_types(order, {(id(v), 0): t for v, t in zip(variables, types, strict=True)})
+        infer_types(order, {(v.serial, 0): t for v, t in zip(variables, types, strict=True)})
     except MXNetError as exc:
         return str(exc)
     return ""
@@ -104,11 +104,11 @@ def test_types(case):
     names, variables, order = _graph(name, params)
     right: dict[tuple[int, int], str | None] = {}
     for i, v in enumerate(variables):  # as the operator wants them, the first in float32
-        right.setdefault((id(v), 0), "float32" if i == 0 else None)
+        right.setdefault((v.serial, 0), "float32" if i == 0 else None)
         infer_types(order, right)
     for k in range(len(variables)):
         for wrong in ("float64", "int32"):
-            types = [wrong if i == k else right[(id(v), 0)] for i, v in enumerate(variables)]
+            types = [wrong if i == k else right[(v.serial, 0)] for i, v in enumerate(variables)]
             message = _type_error(order, variables, types)
             if not message:
                 continue
