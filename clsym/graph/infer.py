@@ -7,10 +7,10 @@ from functools import partial
 from typing import Any
 
 from ..base import MXNetError
+from .contract.contradiction import Contradiction, of_shapes, of_types, unify_type
 from .contract.ir import topological
 from .contract.op import Entry, Node
 from .contract.spec import PartialShape, ShapeError, TensorSpec, known, show_shape, unify_shape
-from .contradiction import Contradiction, of_shapes, of_types, unify_type
 
 __all__ = ["InferenceError", "infer_shapes", "infer_specs", "infer_types"]
 

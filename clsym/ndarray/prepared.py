@@ -7,10 +7,10 @@ from functools import partial
 from typing import Any
 
 from ..base import MXNetError
+from ..graph.contract.contradiction import Contradiction, of_shapes, of_types, unify_type
 from ..graph.contract.kernel_call import KernelCall, Local, LowerContext, Out, Rng, Scalar, Temp
 from ..graph.contract.op import Op
 from ..graph.contract.spec import ShapeError, TensorSpec, known, show_shape, unify_shape
-from ..graph.contradiction import Contradiction, of_shapes, of_types, unify_type
 from ..params import Params
 from ..runtime.buffer import allocate_pooled
 from ..runtime.device import Device

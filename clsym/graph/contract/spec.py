@@ -22,7 +22,7 @@ class ShapeError(MXNetError):
     """Shapes (or element types) contradict one another.
 
     The text says what must hold. Which tensor is at fault, what it was given and what was expected is found by the inference pass
-    (`clsym.graph.contradiction`), which names the node as well.
+    (`clsym.graph.contract.contradiction`), which names the node as well.
     """
 
 

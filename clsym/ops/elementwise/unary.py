@@ -28,14 +28,12 @@ def no_bool(op: str, ins: Sequence[str | None], outs: Sequence[str | None]) -> t
     Raises
     ------
     ShapeError
-        The type is bool, or types differ.
+        The type is bool.
     """
     found = next((t for t in (*ins, *outs) if t is not None), None)
     for i, t in enumerate(ins):
         if t == "bool":
             raise ShapeError(f"operator {op} does not support bool; cast input {i} first (mx.sym.cast)")
-        if t is not None and t != found:
-            raise ShapeError(f"operator {op}: input {i} is {t}, expected {found} like the others; cast it first (mx.sym.cast)")
     return [found] * len(ins), [t or found for t in outs]
 
 

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from ..base import DTYPE_FLAGS
-from .contract.spec import PartialShape, PlainShapeError, ShapeError, show_shape, unify_shape
+from ...base import DTYPE_FLAGS
+from .spec import PartialShape, PlainShapeError, ShapeError, show_shape, unify_shape
 
 __all__ = ["Contradiction", "of_shapes", "of_types", "unify_type"]
 
