@@ -101,6 +101,11 @@ ENVIRONMENT: dict[str, EnvVar] = {
         EnvVar("CLSYM_TRAITS", "", "'cpu' or 'gpu': lower for this kind of device whatever the device is (for testing)."),
         EnvVar("CLSYM_WINOGRAD", "4", "Largest tile of Winograd convolutions: 4, 2 (sums as exact as direct ones) or 0 (none)."),
         EnvVar("CLSYM_TUNING", "", "File of tuned numbers to use instead of what `clsym tune` stored; 0: the built-in choices alone."),
+        EnvVar(
+            "CLSYM_VERBOSE",
+            "0",
+            "1: tell on stderr what is built and what compilers say; 2: with their warnings (builds all anew).",
+        ),
         EnvVar("CLSYM_TEST", "", "Devices that the test suite runs on, comma-separated selectors; empty: every device found."),
         EnvVar("MXNET_ELIMINATE_COMMON_EXPR", "1", "0: compute a repeated expression as often as it stands in the graph."),
         EnvVar("MXNET_BACKWARD_DO_MIRROR", "0", "1: compute cheap operators again in the backward where that saves memory."),

@@ -16,8 +16,10 @@ from .arena import Arena
 from .buffer import allocate, sub_buffer
 from .custody import Custody
 from .device import Device, check_fork, resolve
+from .first_run import counting_kernels
 from .launch import Launch
 from .program import build_programs
+from .progress import visible
 from .transfer import upload
 from .versions import Span, Watch, anything_spoiled
 
@@ -90,6 +92,7 @@ class BoundPlan:
         self._launches: list[list[Launch]] | None = None
         self._version = -1
         self._rng: dict[int, cl.Buffer] = {}
+        self._fresh: set[bool] = set()  # parts that wait for kernels to be compiled: False the forward, True the backward
         self._loops: dict[bool, list[tuple[cl.CommandQueue, cl.Kernel, Any, Any]]] = {}
         self._events: dict[int, cl.Event] = {}
         self.preparation: Preparation | None = None
@@ -208,7 +211,9 @@ class BoundPlan:
     def _bind(self) -> None:
         if self._launches is None:
             kept = [step for s, step in enumerate(self.plan.steps) if s not in self.plan.memory.aliased]
-            build_programs((self.devices[step.lane], call) for step in kept for call in step.calls)
+            built = build_programs((self.devices[step.lane], call) for step in kept for call in step.calls)
+            if built and len(self.devices) == 1 and self.devices[0].compiles_at_launch:
+                self._fresh = {False, True}
             self._launches = [
                 [] if s in self.plan.memory.aliased else [Launch(self.devices[step.lane], call) for call in step.calls]
                 for s, step in enumerate(self.plan.steps)
@@ -304,12 +309,23 @@ class BoundPlan:
         loop = self._loop(backward)
         if self._staging:
             self._stage_in(backward)
-        enqueue = cl.enqueue_nd_range_kernel
-        for queue, kernel, global_size, local_size in loop:
-            enqueue(queue, kernel, global_size, local_size)
+        if backward in self._fresh:
+            self._run_fresh(backward, loop)
+        else:
+            enqueue = cl.enqueue_nd_range_kernel
+            for queue, kernel, global_size, local_size in loop:
+                enqueue(queue, kernel, global_size, local_size)
         if self._staging:
             self._stage_out()
         self._ran(backward)
+
+    def _run_fresh(self, backward: bool, loop: list[tuple[cl.CommandQueue, cl.Kernel, Any, Any]]) -> None:
+        """The first run of a part whose programs were just built; where somebody sees it, kernels are counted as they are compiled."""
+        self._fresh.discard(backward)
+        launches = [launch for s in self._part(backward) for launch in self.launches[s]] if visible() else []
+        with counting_kernels(self.devices[0], launches) as enqueue:
+            for queue, kernel, global_size, local_size in loop:
+                enqueue(queue, kernel, global_size, local_size)
 
     def run_steps(
         self, backward: bool, after: Callable[[int, Step], None] | None = None, before: Callable[[int, Step], None] | None = None

@@ -10,9 +10,10 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any
 
 import numpy as np
@@ -20,8 +21,11 @@ import pyopencl as cl
 
 from ..base import MXNetError
 from ..graph.contract.kernel_call import KernelCall, Scalar
+from .chatter import build_options, collected, say, verbose
 from .device import Device
+from .kernel_object import kernel_object
 from .kernel_path import kernel_source
+from .progress import counted
 
 __all__ = ["build_programs", "new_kernel", "pack_scalar", "program_count", "value_setter"]
 
@@ -64,21 +68,39 @@ def _key(device: Device, call: KernelCall) -> _Key:
     return (device.selector, call.source, call.defines)
 
 
+def _name(call: KernelCall) -> str:
+    """The file, for people."""
+    return call.source.rpartition("/")[2]
+
+
 def get_program(device: Device, call: KernelCall) -> cl.Program:
     """The built program of a call."""
     program = _programs.get(_key(device, call))
     if program is not None:
         return program
-    with _remarks_ignored():
-        return _built(device, call)
+    start = time.perf_counter()
+    with _compiler_at_work():
+        program = _built(device, call)
+    if verbose():
+        say(f"clsym: built {call.source} for {device.name}, {time.perf_counter() - start:.2f} s")
+    return program
+
+
+class _BuildError(Exception):
+    """A program does not build; the compiler may have said more to stderr."""
 
 
 @contextlib.contextmanager
-def _remarks_ignored() -> Iterator[None]:
-    """Without the warnings that pyopencl makes of a compiler's remarks. Warnings are not a thread's own: builders must not enter this."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", cl.CompilerWarning)
-        yield
+def _compiler_at_work() -> Iterator[None]:
+    """Without what compilers remark, be it to stderr or as a warning of pyopencl's. Both are the process's: not for builders' threads."""
+    said: list[str] = []
+    try:
+        with warnings.catch_warnings(), collected() as said:
+            warnings.simplefilter("ignore", cl.CompilerWarning)
+            yield
+    except _BuildError as exc:
+        more = "".join(said).strip()
+        raise MXNetError(f"{exc}\n{more}" if more else str(exc)) from exc.__cause__
 
 
 def _built(device: Device, call: KernelCall) -> cl.Program:
@@ -94,30 +116,51 @@ def _built(device: Device, call: KernelCall) -> cl.Program:
 
 
 def _build(device: Device, call: KernelCall) -> cl.Program:
+    program = cl.Program(device.cl_context, _text(call, device))
     try:
-        built: cl.Program = cl.Program(device.cl_context, _text(call, device)).build(devices=[device.cl_device], cache_dir=None)
+        built: cl.Program = program.build(options=build_options(), devices=[device.cl_device], cache_dir=None)
     except cl.Error as exc:
-        raise MXNetError(
+        raise _BuildError(
             f"kernel file {call.source} does not build on {device.name} with {dict(call.defines)}: {exc}\n"
             "This is a defect of clsym or of the device's compiler; `clsym doctor` shows the versions to report."
         ) from exc
+    if verbose():
+        log = str(built.get_build_info(device.cl_device, cl.program_build_info.LOG)).strip()
+        if log:
+            say(f"clsym: {device.name} says of {call.source}:\n{log}")
     return built
 
 
-def build_programs(calls: Iterable[tuple[Device, KernelCall]]) -> None:
-    """Build the programs of a plan side by side, where the driver can.
+def build_programs(calls: Iterable[tuple[Device, KernelCall]]) -> int:
+    """Build the programs of a plan that this process has not built yet, telling how far it is; how many those were.
 
-    PoCL's compiler is behind a lock: two threads took 5.9 s for what one builds in 4.8 s, so that its programs are left to be built when
-    they are needed. Intel's gains nothing either (47 and 46 s for 16 programs on two cores), nor does it lose.
+    They are built side by side where the driver can. PoCL's compiler is behind a lock: two threads took 5.9 s for what one builds in 4.8 s.
+    Intel's gains nothing either (47 and 46 s for 16 programs on two cores), nor does it lose.
     """
-    missing = {
-        _key(device, call): (device, call)
-        for device, call in calls
-        if "Portable Computing Language" not in device.platform_name and _key(device, call) not in _programs
-    }
-    if len(missing) > 1:
-        with _remarks_ignored(), ThreadPoolExecutor(min(len(missing), os.cpu_count() or 1, MAX_BUILDERS), "clsym-build") as pool:
-            list(pool.map(lambda wanted: _built(*wanted), missing.values()))
+    missing = {_key(device, call): (device, call) for device, call in calls if _key(device, call) not in _programs}
+    if not missing:
+        return 0
+    apart = [w for w in missing.values() if not w[0].compiles_at_launch]
+    together = [w for w in missing.values() if w[0].compiles_at_launch]
+    with counted("building kernels, once", len(missing)) as step, _compiler_at_work():
+        for device, call in together:
+            _built(device, call)
+            step(_name(call))
+        if len(apart) > 1:
+            with ThreadPoolExecutor(min(len(apart), os.cpu_count() or 1, MAX_BUILDERS), "clsym-build") as pool:
+                futures = {pool.submit(_built, device, call): _name(call) for device, call in apart}
+                try:
+                    for future in as_completed(futures):
+                        future.result()
+                        step(futures[future])
+                except BaseException:  # a failure, or Ctrl-C: what has not begun is not begun
+                    pool.shutdown(wait=False, cancel_futures=True)
+                    raise
+        else:
+            for device, call in apart:
+                _built(device, call)
+                step(_name(call))
+    return len(missing)
 
 
 def value_setter(kernel: cl.Kernel) -> Callable[[int, Any], None]:
@@ -128,7 +171,7 @@ def value_setter(kernel: cl.Kernel) -> Callable[[int, Any], None]:
 
 def new_kernel(device: Device, call: KernelCall) -> cl.Kernel:
     """A kernel object of its own (arguments are state of the object), with scalar and local arguments set."""
-    kernel = cl.Kernel(get_program(device, call), call.entry)
+    kernel = kernel_object(get_program(device, call), call.entry)
     set_value = value_setter(kernel)
     for i, arg in enumerate(call.args):
         if isinstance(arg, Scalar):

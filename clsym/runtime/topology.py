@@ -125,6 +125,11 @@ class Device:
         raise MXNetError(f"{self!r} is an open device and cannot be pickled or copied; pass its context, mx.cl({self.selector!r})")
 
     @property
+    def compiles_at_launch(self) -> bool:
+        """Whether the driver is PoCL, which builds programs one at a time and finishes a kernel when it is first launched."""
+        return "Portable Computing Language" in self.platform_name
+
+    @property
     def root(self) -> Device:
         """The whole device that this one is or is a part of."""
         return self if self.parent is None else self.parent.root
