@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import report
+from . import model_arguments, report
 from .base import MXNetError
 from .differences import all_differences, describe
 from .runtime import cache
@@ -83,17 +83,14 @@ def _tune(args: argparse.Namespace) -> int:
     return command.run(args)
 
 
+def _warm(args: argparse.Namespace) -> int:
+    from . import warm  # likewise
+
+    return warm.run(args)
+
+
 _TUNE: dict[str, dict[str, Any]] = {
-    "model": {"nargs": "?", "help": "a graph as Symbol.save writes it, such as resnet-symbol.json"},
-    "--shape": {
-        "action": "append",
-        "default": [],
-        "metavar": "NAME=N,C,H,W",
-        "help": "shape of an input; once for each input whose shape does not follow from the others",
-    },
-    "--batch": {"default": "", "metavar": "N,N", "help": "batch sizes to tune for, in the place of the first extent of all shapes"},
-    "--train": {"action": "store_true", "help": "tune the training step, too"},
-    "--device": {"default": "", "help": "device to use, as mx.cl() takes it (default: cpu(0))"},
+    **model_arguments.OPTIONS,
     "--budget": {"type": float, "default": 600.0, "metavar": "SECONDS", "help": "stop searching after this time (default: 600)"},
     "--quick": {"action": "store_true", "help": "shorter measurements, and each number once"},
     "--only": {"default": "", "metavar": "TEXT", "help": "only classes of steps whose name contains this, such as gemm"},
@@ -146,6 +143,14 @@ COMMANDS: dict[str, Command] = {
         },
     ),
     "tune": Command("measure which tile sizes are fastest on this device for a model's layers, and use them from then on", _tune, _TUNE),
+    "warm": Command(
+        "build a model's kernels ahead, so that its first use does not wait for them",
+        _warm,
+        {
+            **model_arguments.OPTIONS,
+            "--params": {"default": "", "metavar": "FILE", "help": "the model's parameters, whose types count (default: all float32)"},
+        },
+    ),
 }
 
 
@@ -163,6 +168,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except MXNetError as exc:
         print(f"clsym: {exc}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("clsym: interrupted", file=sys.stderr)
+        return 130
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import platformdirs
 
 from ..base import MXNetError
 
-__all__ = ["CacheFolder", "cache_folders", "empty", "tuning_folder"]
+__all__ = ["CacheFolder", "cache_folders", "empty", "kernel_folder", "tuning_folder"]
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,13 @@ def cache_folders() -> list[CacheFolder]:
         CacheFolder("intel", intel, "kernels compiled by Intel's GPU driver", "NEO_CACHE_DIR"),
         CacheFolder("tuning", tuning_folder(), "numbers found by `clsym tune`", "XDG_CACHE_HOME"),
     ]
+
+
+def kernel_folder(platform_name: str) -> CacheFolder:
+    """The folder in which the kernels of a platform's devices are kept."""
+    drivers = {"Portable Computing Language": "pocl", "NVIDIA CUDA": "nvidia", "Intel(R) OpenCL Graphics": "intel"}
+    name = next((folder for part, folder in drivers.items() if part in platform_name), "pyopencl")
+    return next(f for f in cache_folders() if f.name == name)
 
 
 def empty(folder: CacheFolder) -> tuple[int, int]:

@@ -411,6 +411,50 @@ class Symbol(Arithmetic):
         """
         return executor.plan(self._entries, ctx, grad_req, type_dict, memory_limit, **shapes)
 
+    def warm(
+        self,
+        ctx: Context | None = None,
+        train: bool = False,
+        grad_req: Any = None,
+        type_dict: Mapping[str, Any] | None = None,
+        params: Mapping[str, Any] | None = None,
+        **shapes: tuple[int, ...],
+    ) -> executor.Warmth:
+        """Build the kernels that an executor of given shapes needs, and leave them where drivers keep them.
+
+        The first use of a graph on a device compiles its kernels, 5 to 60 seconds of work; processes that come later find them on disk.
+        This does it ahead, for instance when a model is installed. The graph is run once over arrays of its own, since some drivers
+        compile a kernel when it is first launched. ``clsym warm`` is the same from the command line.
+
+        Parameters
+        ----------
+        ctx : Context, optional
+            The device; default: the current context.
+        train : bool
+            The training step as well as inference.
+        grad_req : {'write', 'add', 'null'}, or list or dict of them, optional
+            As for `bind`; default: gradients of all arguments whose shape is not given here.
+        type_dict : dict of str to dtype, optional
+            Element types of inputs; float32 by default.
+        params : dict of str to NDArray, optional
+            Parameters as `clsym.nd.load` reads them: their shapes and types count. Without them all values are zero.
+        shapes : tuple of int
+            Of the inputs, by name.
+
+        Returns
+        -------
+        Warmth
+            How many kernels there are, how long it took, and where they are kept.
+
+        Examples
+        --------
+        >>> import clsym as mx
+        >>> net = mx.sym.FullyConnected(mx.sym.var('x'), num_hidden=4, name='fc')
+        >>> net.warm(x=(2, 3)).kernels > 0
+        True
+        """
+        return executor.warm(self._entries, ctx or current_context(), train, grad_req, type_dict, params, **shapes)
+
     def eval(self, ctx: Context | None = None, **kwargs: Any) -> Any:
         """The values of the outputs (list of NDArray) for given arguments."""
         return self.bind(ctx or current_context(), kwargs).forward()

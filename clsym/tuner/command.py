@@ -10,7 +10,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from ..base import MXNetError
-from ..context import Context, cl, cpu
+from ..context import Context
+from ..model_arguments import context_of, shapes_of
 from ..runtime.device import resolve
 from ..runtime.tuning_file import FORMAT, TuningFile, read_tuning, shipped_tuning, stored_tuning, tuning_path, write_tuning
 from ..symbol import load
@@ -22,7 +23,7 @@ __all__ = ["run", "table"]
 
 def run(args: argparse.Namespace) -> int:
     """The command; returns the exit status."""
-    ctx = cl(args.device) if args.device else cpu()
+    ctx = context_of(args)
     actions = [name for name in ("show", "export", "import_", "reset") if getattr(args, name)]
     if len(actions) + (args.model is not None) != 1:
         raise MXNetError("tune: give a model to tune for, or one of --show, --export, --import and --reset")
@@ -77,24 +78,8 @@ def _text(numbers: Mapping[str, int]) -> str:
     return " ".join(f"{k}={v}" for k, v in numbers.items())
 
 
-def _shapes(args: argparse.Namespace) -> list[dict[str, tuple[int, ...]]]:
-    shapes: dict[str, tuple[int, ...]] = {}
-    for text in args.shape:
-        name, _, extents = text.partition("=")
-        try:
-            shapes[name] = tuple(int(d) for d in extents.split(","))
-            batches = [int(n) for n in args.batch.split(",")] if args.batch else []
-        except ValueError:
-            raise MXNetError(
-                f"tune: --shape {text!r}, --batch {args.batch!r}: expected as in --shape data=1,3,224,224 --batch 1,16"
-            ) from None
-    if not shapes:
-        raise MXNetError("tune: give the shape of the input, as in --shape data=1,3,224,224")
-    return [{n: (b, *s[1:]) for n, s in shapes.items()} for b in batches] or [shapes]
-
-
 def _tune(args: argparse.Namespace, ctx: Context) -> int:
-    shapes = _shapes(args)
+    shapes = shapes_of(args)
     effort = QUICK if args.quick else Effort()
     with tqdm(unit=" candidates", disable=not sys.stderr.isatty(), leave=False) as bar:
 

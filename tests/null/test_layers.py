@@ -18,7 +18,7 @@ LAYERS = {
     "ndarray": 4,
     "random": 5, "executor": 5,
     "symbol": 6,
-    "report": 7, "data": 7, "contrib": 7, "tuner": 7, "__init__": 8, "demo": 9, "cli": 10, "__main__": 11,
+    "model_arguments": 2, "report": 7, "data": 7, "contrib": 7, "tuner": 7, "warm": 7, "__init__": 8, "demo": 9, "cli": 10, "__main__": 11,
 }  # fmt: skip
 # the same inside the compiler, by folder and file
 GRAPH = {
