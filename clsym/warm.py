@@ -21,9 +21,9 @@ def run(args: argparse.Namespace) -> int:
     params = nd.load(args.params) if args.params else {}
     if not isinstance(params, dict):
         raise MXNetError(f"warm: {args.params} holds arrays without names; parameters are saved with their names")
-    shapes: dict[str, Any]
     for shapes in shapes_of(args):
-        done = net.warm(ctx, train=args.train, params=params, **shapes)
+        options: dict[str, Any] = {**shapes, "train": args.train, "params": params}
+        done = net.warm(ctx, **options)
         what = "training" if args.train else "inference"
         print(f"{what} {' '.join(f'{n}={s}' for n, s in shapes.items())}: {done}", flush=True)
     return 0

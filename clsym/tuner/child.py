@@ -10,6 +10,7 @@ import importlib
 import math
 import os
 import pickle
+import signal
 import statistics
 import sys
 import time
@@ -249,6 +250,7 @@ def write_message(stream: BinaryIO, message: Any) -> None:
 
 def main() -> int:
     """Answer until the end of the input."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal reaches this process, too; the one that started it decides
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # drivers print where they like
     source = sys.stdin.buffer

@@ -94,7 +94,7 @@ def _tune(args: argparse.Namespace, ctx: Context) -> int:
     print(table(report))
     if report.numbers:
         print("not stored: --dry-run" if args.dry_run else f"stored in {store(report)}; used from the next process on")
-    return 0
+    return 130 if report.interrupted else 0  # as a shell has it of a program that Ctrl-C ended
 
 
 def table(report: Report) -> str:
@@ -107,11 +107,14 @@ def table(report: Report) -> str:
         text = " ".join(f"{k} {before.get(k)} -> {v}" for k, v in changed.items()) or "as it is"
         bad = ", ".join(f"{n} {why}" for why, n in r.rejected.items())
         line = f"{r.key:{width}s} {1e3 * r.seconds:8.3f} {r.tried:5d} {r.speedup:8.3f}  {text}"
-        lines.append(line + (f" ({bad})" if bad else "") + ("" if r.finished else " (out of time)"))
+        end = "" if r.finished else " (interrupted)" if report.interrupted else " (out of time)"
+        lines.append(line + (f" ({bad})" if bad else "") + end)
     if not report.results:
-        lines = ["nothing to tune: no step of this graph has tuned numbers on this device" if not report.left else "no time for any class"]
+        lines = ["nothing to tune: no step of this graph has tuned numbers on this device" if not report.left else "no class was searched"]
     lines += [f"{w.what}: {1e3 * w.before:.2f} ms before, {1e3 * w.after:.2f} ms with what was found" for w in report.whole]
-    if report.left:
+    if report.interrupted:
+        lines.append("interrupted" + (f"; not searched: {', '.join(report.left)}" if report.left else ""))
+    elif report.left:
         lines.append(f"not searched for lack of time, more is had with --budget: {', '.join(report.left)}")
     if report.dropped:
         lines.append(f"nothing is stored: {report.dropped}")

@@ -115,6 +115,9 @@ class Child:
             return {"status": "hung", "why": f"no result within {seconds:.0f} s"}
         except OSError:
             reply = None
+        except BaseException:  # Ctrl-C: the answer that is still to come must not be taken for that of the next request
+            self.close()
+            raise
         if reply is None:
             code = self._process.wait()
             last = self._last_words()

@@ -118,6 +118,7 @@ class Search:
         self.step = step
         start = dict(traits.tuning.get(what.key, {}))
         self.result = Result(what.key, dict(what.defaults[0]), start, start)
+        self.interrupted = False
         self._seen: set[Any] = set()
         self._seconds: dict[Job, float] = {}
 
@@ -191,9 +192,24 @@ class Search:
                 return
 
     def run(self) -> Result:
-        """Search until all is tried or the time is over."""
+        """Search until all is tried, the time is over, or Ctrl-C; the best so far is confirmed in any case."""
         result = self.result
         self.new(result.start)
+        try:
+            self._try_candidates()
+        except KeyboardInterrupt:
+            self.interrupted, result.finished = True, False
+        if result.best != result.start:
+            found = self.compare(result.start, result.best, self.effort.confirming)
+            if found is None or found[0] <= GAIN * found[1]:
+                result.best = result.start
+            else:
+                result.speedup = found[0] / found[1]
+                result.best = self._needed(result.best)
+        return result
+
+    def _try_candidates(self) -> None:
+        result = self.result
         for chosen in self.candidates():
             if time.monotonic() >= self.deadline:
                 result.finished = False
@@ -204,14 +220,6 @@ class Search:
             if self._wins(result.best, chosen):
                 result.best = chosen
             self.step()
-        if result.best != result.start:
-            found = self.compare(result.start, result.best, self.effort.confirming)
-            if found is None or found[0] <= GAIN * found[1]:
-                result.best = result.start
-            else:
-                result.speedup = found[0] / found[1]
-                result.best = self._needed(result.best)
-        return result
 
     def _needed(self, chosen: Mapping[str, int]) -> dict[str, int]:
         """Numbers without those that each lowering chooses by itself."""

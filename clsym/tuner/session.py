@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import datetime
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..base import MXNetError
 from ..context import Context
+from ..graph.contract.traits import DeviceTraits
 from ..runtime.device import Device, resolve
 from ..runtime.traits import device_key
 from ..runtime.tuning_file import DeviceKey, stored_tuning, tuning_path, write_tuning
 from ..symbol import Symbol
+from .job import Job
 from .process import Child
 from .search import Effort, Result, Search
 from .steps import Class, find_classes, find_jobs
@@ -53,6 +55,8 @@ class Report:
         What is to be stored; empty if nothing held.
     dropped : str
         Why found numbers are not to be stored; '' if they are.
+    interrupted : bool
+        Ctrl-C ended the search; what had been found by then was still measured in the whole graph.
     """
 
     device: DeviceKey
@@ -61,6 +65,7 @@ class Report:
     whole: list[Whole] = field(default_factory=list)
     numbers: dict[str, dict[str, int]] = field(default_factory=dict)
     dropped: str = ""
+    interrupted: bool = False
 
 
 def device_key_of(device: Device) -> DeviceKey:
@@ -117,6 +122,8 @@ def tune(
     Returns
     -------
     Report
+        Ctrl-C (KeyboardInterrupt) ends the search: the report has what was found until then, measured in the whole graph. Another one
+        during that measurement is not caught.
 
     Raises
     ------
@@ -132,37 +139,52 @@ def tune(
         return report
     jobs = list({job: None for c in classes for job, _ in c.jobs})
     numbers = {job: i for i, job in enumerate(jobs)}
-    traits = device.traits
     with Child(device.selector, jobs, modules, timeout) as child:
-        searches = []
-        for c in classes:
-            if time.monotonic() >= begin + budget:
-                report.left.append(c.key)
-                continue
-            progress(c.key, 0)
-            searches.append(Search(c, child, numbers, traits, effort, begin + budget, lambda: progress("", 1)))
-            if searches[-1].cost() == 0.0:
-                raise MXNetError(
-                    f"tune: {c.jobs[0][0].describe()} does not run with the numbers in force, or computes something else "
-                    f"({searches[-1].result.rejected}); `clsym tune --reset` removes numbers that were stored"
-                )
-        searches.sort(key=lambda s: -s.result.seconds)
-        for search in searches:
-            if time.monotonic() >= begin + budget:
-                report.left.append(search.what.key)
-                continue
-            progress(search.what.key, 0)
-            search.traits = traits
-            result = search.run()
-            report.results.append(result)
-            if result.best != result.start:
-                traits = replace(traits, tuning={**traits.tuning, result.key: result.best})
+        try:
+            for result in _search(classes, child, numbers, device.traits, effort, begin + budget, report.left, progress):
+                report.results.append(result)
+        except KeyboardInterrupt:
+            report.interrupted = True
+            done = {r.key for r in report.results}
+            report.left = [c.key for c in classes if c.key not in done]
         found = {r.key: r.best for r in report.results if r.best != r.start}
         if found:
-            progress("the whole graph", 0)
-            report.dropped = _measure(report.whole, child, net, shapes, train, device.traits.tuning, traits.tuning)
+            progress("the whole graph with what was found so far" if report.interrupted else "the whole graph", 0)
+            report.dropped = _measure(report.whole, child, net, shapes, train, device.traits.tuning, {**device.traits.tuning, **found})
             report.numbers = {} if report.dropped else found
     return report
+
+
+def _search(
+    classes: Sequence[Class], child: Child, numbers: Mapping[Job, int], traits: DeviceTraits, effort: Effort, deadline: float,
+    left: list[str], progress: Callable[[str, int], object],
+) -> Iterator[Result]:  # fmt: skip
+    """Search the classes, the most expensive first; those for which the time does not suffice are appended to `left`."""
+    searches = []
+    for c in classes:
+        if time.monotonic() >= deadline:
+            left.append(c.key)
+            continue
+        progress(c.key, 0)
+        searches.append(Search(c, child, numbers, traits, effort, deadline, lambda: progress("", 1)))
+        if searches[-1].cost() == 0.0:
+            raise MXNetError(
+                f"tune: {c.jobs[0][0].describe()} does not run with the numbers in force, or computes something else "
+                f"({searches[-1].result.rejected}); `clsym tune --reset` removes numbers that were stored"
+            )
+    searches.sort(key=lambda s: -s.result.seconds)
+    for search in searches:
+        if time.monotonic() >= deadline:
+            left.append(search.what.key)
+            continue
+        progress(search.what.key, 0)
+        search.traits = traits
+        result = search.run()
+        yield result
+        if search.interrupted:
+            raise KeyboardInterrupt
+        if result.best != result.start:
+            traits = replace(traits, tuning={**traits.tuning, result.key: result.best})
 
 
 def _measure(

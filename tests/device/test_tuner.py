@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -25,7 +28,9 @@ from clsym.runtime.traits import read_traits
 from clsym.runtime.tuning_file import TuningFile, read_tuning, tuning_path, write_tuning
 from clsym.tuner import Effort, Report, Result, store, tune
 from clsym.tuner.command import table
+from clsym.tuner.process import Child
 from clsym.tuner.session import device_key_of
+from clsym.tuner.steps import find_jobs
 
 SMALL = Effort(rounds=5, seconds=0.2, passes=1)
 
@@ -70,6 +75,59 @@ def test_only_what_is_right_and_faster_wins(operator: ModuleType, ctx: Context) 
     stored = read_tuning(path)
     assert (stored.device, stored.numbers) == (device_key_of(resolve(ctx)), report.numbers)
     assert stored.record[result.key]["speedup"] == round(result.speedup, 3)
+
+
+def _interrupt_after(candidates: int) -> Callable[[str, int], None]:
+    """Ctrl-C in a terminal, when so many candidates were tried: this process and the one that measures get the signal at once."""
+    tried = 0
+
+    def progress(what: str, done: int) -> None:
+        nonlocal tried
+        tried += done
+        if done and tried == candidates:
+            children = Path(f"/proc/{os.getpid()}/task/{threading.get_native_id()}/children").read_text().split()
+            for pid in (os.getpid(), *map(int, children)):
+                os.kill(pid, signal.SIGINT)
+            time.sleep(0.5)  # the signal comes
+
+    return progress
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="finds its child processes as Linux has them")
+def test_ctrl_c_keeps_what_was_found(operator: ModuleType, ctx: Context) -> None:
+    data = Node(None, "data")
+    net = mx.sym.Symbol(Node(find_op(operator.NAME), "layer", inputs=[data.out(0)]).out(0))
+    report = tune(
+        net, [{"data": (1 << 20,)}], ctx, effort=SMALL, modules=["tuner_operator"], timeout=6.0, progress=_interrupt_after(1)
+    )  # fmt: skip
+    (result,) = report.results
+    assert (report.interrupted, result.finished, result.tried) == (True, False, 1)
+    assert result.rejected == {}, "the process that measures lives on"
+    assert report.numbers == {f"{operator.NAME}/any": {"way": operator.FAST}}, report.dropped
+    assert [w.what for w in report.whole] == ["inference data=(1048576,)"], "measured in the whole graph before it is stored"
+    assert "interrupted" in table(report)
+    assert read_tuning(Path(store(report))).numbers == report.numbers
+
+
+def test_ctrl_c_while_the_process_measures(operator: ModuleType, ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer that was not waited for is not taken for the next one's."""
+    data = Node(None, "data")
+    net = mx.sym.Symbol(Node(find_op(operator.NAME), "layer", inputs=[data.out(0)]).out(0))
+    device = resolve(ctx)
+    ((job, _, _),) = find_jobs(net.entries, {"data": (64,)}, device.traits, False)
+    request = {"do": "compare", "job": 0, "a": {}, "b": {}, "seconds": 0.1, "rounds": 3}
+    with Child(device.selector, [job], ["tuner_operator"]) as child:
+        assert child.ask(request)["status"] == "ok"
+
+        class Interrupted:
+            def get(self, timeout: float) -> None:
+                raise KeyboardInterrupt
+
+        child._answers = Interrupted()  # type: ignore[assignment]
+        with pytest.raises(KeyboardInterrupt):
+            child.ask({**request, "b": {f"{operator.NAME}/any": {"way": operator.WRONG}}})
+        assert child.ask(request)["status"] == "ok"
+        assert child.starts == 2
 
 
 def test_a_device_opened_later_has_the_numbers(ctx: Context, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
