@@ -14,6 +14,8 @@ from typing import Any
 import pyopencl as cl
 from pyopencl import invoker
 
+from ..base import MXNetError
+
 __all__ = ["kernel_object"]
 
 _GENERATOR = "generate_enqueue_and_set_args"
@@ -42,13 +44,25 @@ def kernel_object(program: cl.Program, entry: str) -> cl.Kernel:
 
     pyopencl looks the generator up in its module each time, which therefore has another one meanwhile; a thread that makes a kernel of its
     own at that moment gets the same functions.
+
+    Raises
+    ------
+    MXNetError
+        The program has no such kernel.
     """
     with _lock:
         generate = getattr(invoker, _GENERATOR, None)
-        if generate is None:  # another pyopencl, which works without
-            return cl.Kernel(program, entry)
-        setattr(invoker, _GENERATOR, _remembering(generate))
+        if generate is not None:  # else another pyopencl, which works without
+            setattr(invoker, _GENERATOR, _remembering(generate))
         try:
             return cl.Kernel(program, entry)
+        except cl.LogicError as exc:
+            if exc.code != cl.status_code.INVALID_KERNEL_NAME:
+                raise
+            raise MXNetError(
+                f"the driver built a program without the kernel {entry!r} that its source has; its folder of compiled kernels is damaged, "
+                "as a process that was killed can leave it: `clsym cache --purge` empties it"
+            ) from exc
         finally:
-            setattr(invoker, _GENERATOR, generate)
+            if generate is not None:
+                setattr(invoker, _GENERATOR, generate)

@@ -125,7 +125,8 @@ def _build(device: Device, call: KernelCall) -> cl.Program:
             "This is a defect of clsym or of the device's compiler; `clsym doctor` shows the versions to report."
         ) from exc
     if verbose():
-        log = str(built.get_build_info(device.cl_device, cl.program_build_info.LOG)).strip()
+        untyped: Any = built
+        log = str(untyped.get_build_info(device.cl_device, cl.program_build_info.LOG)).strip()
         if log:
             say(f"clsym: {device.name} says of {call.source}:\n{log}")
     return built

@@ -165,3 +165,19 @@ exec(BUILD)
     assert "warnings generated" not in shown
     assert "descriptor 2 is the terminal" in shown
     assert "result (2, 40)" in shown, "the next try builds what was interrupted"
+
+
+def test_demo_builds_before_it_counts_batches(tmp_path: Path) -> None:
+    code = f"""
+import sys
+from clsym.runtime import progress
+progress.DELAY = 0.001
+from clsym import cli
+cli.main(['demo', '--epochs', '1', '--output', {str(tmp_path)!r}])
+"""
+    shown = on_terminal(code, {k: v for k, v in os.environ.items() if k not in ("CLSYM_VERBOSE", "COLUMNS", "LINES")})
+    lines = [line.strip() for line in shown.splitlines() if line.strip()]
+    known = ("device:", "kernels, once: ", "kernels are ready after", "batch/s", "trained in", "memory for", "saved")
+    kinds = [next((k for k in known if k in line), line) for line in lines]
+    assert list(dict.fromkeys(kinds)) == list(known)
+    assert kinds.index("batch/s") > len(kinds) - 1 - kinds[::-1].index("kernels, once: "), "nothing is built during the training"
