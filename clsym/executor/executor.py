@@ -347,9 +347,9 @@ class Executor(NamedArrays):
         --------
         >>> import clsym as mx
         >>> x = mx.sym.var('x')
-        >>> net = mx.sym.exp(x, name='a') + mx.sym.exp(x, name='b')
+        >>> net = mx.sym.elemwise_add(mx.sym.exp(x, name='a'), mx.sym.exp(x, name='b'), name='sum')
         >>> net.bind(mx.cpu(), {'x': mx.nd.ones(3)}).get_optimized_symbol().get_internals().list_outputs()
-        ['x', 'a_output', '_plus0_output']
+        ['x', 'a_output', 'sum_output']
         """
         if self._symbol is None:
             raise MXNetError("get_optimized_symbol: this executor was made of entries of a graph; bind a Symbol")
