@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from typing import Any, Protocol
 
 __all__ = [
-    "Span", "Stretch", "Watch", "anything_spoiled", "clock", "end_outside_writes", "expect_outside_writes",
-    "spoil", "spoiled", "stretch_of", "touch", "touch_stretches",
+    "Span", "Stretch", "Watch", "anything_spoiled", "clock", "end_outside_writes", "expect_outside_writes", "spoil", "spoiled",
+    "stretch_of", "touch", "touch_stretches",
 ]  # fmt: skip
 
 Stretch = tuple[int, int, int]
@@ -38,21 +38,20 @@ class Span(Protocol):
 class _Record:
     """What is known of one watched stretch; shared by all watches of it."""
 
-    __slots__ = ("lost", "start", "stop", "version", "watches")
+    __slots__ = ("doubt", "lost", "start", "stop", "version", "watches")
 
     def __init__(self, start: int, stop: int) -> None:
         self.start = start
         self.stop = stop
-        self.version = 0
+        self.version = 0  # the clock at the last write
+        self.doubt = 0  # and when somebody else was last able to write unseen
         self.watches = 0
         self.lost: list[tuple[int, int]] = []  # bytes that hold something else than the array's values
 
 
 _watched: dict[int, dict[tuple[int, int], _Record]] = {}  # by handle, then by bytes
 _spoiled: dict[int, int] = {}  # handles of which a stretch is lost, to the number of such stretches
-
-
-_outside: dict[int, int] = {}  # handles of buffers to the number of views on them that others may write through
+_outside: dict[int, int] = {}  # handle of a buffer to the number of views on it that others may write through
 
 
 def stretch_of(array: Span) -> Stretch:
@@ -96,30 +95,12 @@ def spoiled(stretches: Iterable[Stretch]) -> int | None:
     if not _spoiled:
         return None
     for i, (handle, start, stop) in enumerate(stretches):
-        if handle in _spoiled:
+        if handle in _spoiled and handle not in _outside:
             with _lock:
                 for record in tuple(_watched.get(handle, {}).values()):
                     if any(a < stop and start < b for a, b in record.lost):
                         return i
     return None
-
-
-def expect_outside_writes(handle: int) -> None:
-    """From now on somebody may write to this buffer without a word (another library that shares its memory)."""
-    with _lock:
-        _outside[handle] = _outside.get(handle, 0) + 1
-
-
-def end_outside_writes(handle: int) -> None:
-    """One of those who might write to the buffer is gone."""
-    left = _outside.get(handle, 0) - 1  # no lock: the collector may run this anywhere
-    if left > 0:
-        _outside[handle] = left
-    else:
-        _outside.pop(handle, None)
-    _now[0] += 1
-    for record in tuple(_watched.get(handle, {}).values()):
-        record.version = _now[0]
 
 
 def _write(handle: int, start: int, stop: int, lost: bool) -> None:
@@ -144,6 +125,26 @@ def _set_lost(handle: int, record: _Record, lost: list[tuple[int, int]]) -> None
             _spoiled[handle] = count
         else:
             _spoiled.pop(handle, None)
+
+
+def expect_outside_writes(handle: int) -> None:
+    """From now on somebody may write to this buffer without a word (another library that shares its memory)."""
+    with _lock:
+        _outside[handle] = _outside.get(handle, 0) + 1
+
+
+def end_outside_writes(handle: int) -> None:
+    """One of those who might write to the buffer is gone."""
+    left = _outside.get(handle, 0) - 1  # no lock: the collector may run this anywhere
+    if left > 0:
+        _outside[handle] = left
+    else:
+        _outside.pop(handle, None)
+    if handle in _watched:
+        _now[0] += 1
+        for record in tuple(_watched[handle].values()):
+            record.doubt = _now[0]
+            _set_lost(handle, record, [])  # it may have been written again
 
 
 class Watch:
@@ -174,14 +175,14 @@ class Watch:
         if now == self._clock:
             return False
         self._clock = now
-        last = max((record.version for record in self._records), default=0)
+        last = max((max(record.version, record.doubt) for record in self._records), default=0)
         if last <= self._seen:
             return False
         self._seen = now
         return True
 
     def since(self, when: int) -> list[int]:
-        """The places of the arrays that were written after `clock` had said `when`."""
+        """The places of the arrays that were written after `clock` had said `when`; writes by others who share the memory are not seen."""
         return [i for i, record in enumerate(self._records) if record.version > when]
 
     def __del__(self) -> None:

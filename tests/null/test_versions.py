@@ -74,3 +74,22 @@ def test_nothing_is_kept_once_nobody_watches() -> None:
     gc.collect()
     assert 7 not in versions._watched
     assert 7 not in versions._spoiled
+
+
+def test_others_who_share_the_memory_may_have_written_it() -> None:
+    root = buffer(9)
+    span = Span(root, 0, 8)
+    watch = Watch([span])
+    assert watch.changed()
+    spoil([stretch_of(span)])
+    when = clock()
+    versions.expect_outside_writes(9)
+    assert watch.changed()
+    assert watch.changed()
+    assert spoiled([(9, 0, 8)]) is None
+    assert watch.since(when) == []
+    versions.end_outside_writes(9)
+    assert watch.changed()
+    assert not watch.changed()
+    assert watch.since(when) == []
+    assert spoiled([(9, 0, 8)]) is None
