@@ -27,6 +27,7 @@ from .head_grads import HeadGrads
 from .inputs import graph_inputs, traits_of
 from .internals import Internals
 from .last_forward import LastForward
+from .measured import counts_of, cut
 from .monitor import Monitor
 from .named import NamedArrays
 from .nan import first_nan
@@ -66,6 +67,8 @@ class Executor(NamedArrays):
         output_pool: Sequence[NDArray] = (),
     ) -> None:
         self._heads = list(heads)
+        self._counts = counts_of(self._heads)
+        self._computed = [*self._heads, *self._counts.values()]
         self._ctx = ctx
         self._group2ctx = dict(group2ctx or {})
         self._arg_nodes, self._aux_nodes = graph_inputs(heads)
@@ -86,7 +89,7 @@ class Executor(NamedArrays):
         self._symbol: Any = None
         self._monitor: Monitor | None = None
         nodes = [*self._arg_nodes, *self._aux_nodes]
-        self._specs, self._out_specs = specs_of_arrays(self._heads, nodes, [*self.arg_arrays, *self.aux_arrays])
+        self._specs, self._out_specs = specs_of_arrays(self._computed, nodes, [*self.arg_arrays, *self.aux_arrays])
         check_gradients(self.arg_names, self.arg_arrays, self.grad_arrays, self._reqs)
         self._arena: Arena = shared_exec._arena if shared_exec is not None else Arena()
         self._positions = {n.serial: i for i, n in enumerate(topological(self._heads))}
@@ -94,9 +97,11 @@ class Executor(NamedArrays):
         if memory_limit is not None:
             self._compile(self._differentiable)  # refuses here rather than at the first forward
         self._output_pool = list(output_pool)  # arrays whose first part an output may be, as long as it fits
-        homes = [group_context(h.node, ctx, self._group2ctx) if not h.node.is_variable else ctx for h in self._heads]
-        self.outputs = output_arrays(self.output_names, self._out_specs, homes, self._output_pool)
-        self._head_grads = HeadGrads(self.output_names, self.outputs)
+        homes = [group_context(h.node, ctx, self._group2ctx) if not h.node.is_variable else ctx for h in self._computed]
+        names = [h.name for h in self._computed]
+        self._stored = output_arrays(names, self._out_specs, homes, self._output_pool)
+        self.outputs = self._stored[: len(self._heads)]
+        self._head_grads = HeadGrads(names, self._stored)
         self._last = LastForward()
         self._internals: Internals | None = None
 
@@ -124,7 +129,7 @@ class Executor(NamedArrays):
         found = self._compiled.get(key)
         if found is None:
             found = self._compiled[key] = compile_plan(
-                self._heads, self._binding(self._reqs if train else ["null"] * len(self._reqs)), train=train, default=self._ctx,
+                self._computed, self._binding(self._reqs if train else ["null"] * len(self._reqs)), train=train, default=self._ctx,
                 group2ctx=self._group2ctx, traits=traits_of, positions=self._positions, specs=self._specs, memory_limit=self._memory_limit,
                 optimize=False if as_written else None,
             )  # fmt: skip
@@ -152,7 +157,7 @@ class Executor(NamedArrays):
                 assert grad is not None
                 found[key] = grad
             elif kind == "out":
-                found[key] = self.outputs[i]
+                found[key] = self._stored[i]
             elif kind == "head":
                 found[key] = self._head_grads.array(i)
         return found
@@ -198,6 +203,8 @@ class Executor(NamedArrays):
         words = random_state.draw() if bound.plan.uses_rng else self._last.words
         self._run(bound, False, words)
         self._last.note(bound, words, is_train)
+        for i, k in enumerate(self._counts, len(self._heads)):
+            self.outputs[k] = cut(self._stored[k], self._stored[i])
         return self.outputs
 
     def _run(self, bound: BoundPlan, backward: bool, words: np.ndarray[Any, Any], show: bool = True) -> None:
@@ -239,7 +246,7 @@ class Executor(NamedArrays):
             self._run_backward(bound)
             return
         self._last.refuse_other(bound)
-        outputs = [(o, o.copy()) for o in self.outputs]
+        outputs = [(o, o.copy()) for o in self._stored]
         try:
             self._forward_again(bound)
             self._run_backward(bound)
@@ -299,7 +306,7 @@ class Executor(NamedArrays):
         """
         reqs = ["null" if r == "null" or not is_train else "write" for r in self._reqs]
         plan = compile_plan(
-            self._heads, replace(self._binding(reqs), donated=frozenset()), train=is_train, default=self._ctx,
+            self._computed, replace(self._binding(reqs), donated=frozenset()), train=is_train, default=self._ctx,
             group2ctx=self._group2ctx, traits=traits_of, positions=self._positions, specs=self._specs,
             memory_limit=self._memory_limit, optimize=False,
         )  # fmt: skip

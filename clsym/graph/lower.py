@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..base import MXNetError
 from ..params import Params
 from .contract.facets import Assembled, Recomputable
+from .contract.host import HostCall, OnHost
 from .contract.kernel_call import KernelCall, LowerContext, Rng, Temp
 from .contract.op import Node, Op
 from .contract.registry import facet
@@ -46,6 +47,8 @@ class Step:
         Inputs that it writes.
     in_names : tuple of str
         The operator's names of its inputs.
+    host : HostCall or None
+        What it does on the host, instead of calls.
     """
 
     name: str
@@ -58,6 +61,7 @@ class Step:
     copy: bool = False
     mutates: tuple[int, ...] = ()
     in_names: tuple[str, ...] = ()
+    host: HostCall | None = None
 
 
 @dataclass
@@ -106,6 +110,7 @@ def lower_steps(
     stream: Callable[[int, Node], int],
     traits: Sequence[DeviceTraits],
     train: bool,
+    bodies: Sequence[Body],
 ) -> Lowered:
     """Lower every step of a schedule.
 
@@ -121,6 +126,8 @@ def lower_steps(
         Number of a step and its node to the number that random draws depend on.
     traits : list of DeviceTraits
         Of each lane.
+    bodies : list of callable
+        What compiles the graphs that nodes hold, for each lane.
     """
     result = Lowered(forward=schedule.forward)
     for node in order:
@@ -128,12 +135,15 @@ def lower_steps(
             result.external[result.entry((node.serial, 0), node.name, specs[(node.serial, 0)])] = given[node.serial]
     used: set[Key] = {(e.node.serial, e.index) for node in order for e in node.inputs}
     for s, node in enumerate(schedule.steps):
-        step, use = _lower_step(result, node, schedule.lanes[s], specs, used, wanted, stream(s, node), traits, train)
+        lane = schedule.lanes[s]
+        step, use = _lower_step(result, node, lane, specs, used, wanted, stream(s, node), traits, train, bodies[lane])
         result.steps.append(step)
         result.uses.append(use)
     return result
 
 
+Body = Callable[[Any, Sequence[TensorSpec]], Any]
+"""From a graph that a node holds and the specs of its inputs to a plan."""
 _PLAINLY = Recomputable()
 
 
@@ -154,7 +164,8 @@ def lower_again(
         step, use = result.steps[s], result.uses[s]
         assert node.op is not None
         how = facet(node.op, Recomputable) or _PLAINLY
-        fresh = how.again(node, True) if how.recompute != "never" and "add" not in step.reqs else None
+        once = how.recompute == "never" or step.host is not None or "add" in step.reqs
+        fresh = None if once else how.again(node, True)
         if fresh is not None and fresh is not node:
             if any((e.node.serial, e.index) not in result.number for e in fresh.inputs):
                 fresh = None
@@ -181,6 +192,7 @@ def _lower_step(
     stream: int,
     traits: Sequence[DeviceTraits],
     train: bool,
+    body: Body | None = None,
 ) -> tuple[Step, StepUse]:
     op = node.op
     assert op is not None
@@ -201,7 +213,7 @@ def _lower_step(
         outs.append(number)
         reqs.append("null" if spec.size == 0 else target[1] if target is not None else "write")
     in_specs = tuple(result.specs[e] for e in ins)
-    ctx = LowerContext(traits[lane], tuple(reqs), train, stream)
+    ctx = LowerContext(traits[lane], tuple(reqs), train, stream, body)
     try:
         part = _operator_part(op, node.params, in_specs, tuple(out_specs), ctx)
     except MXNetError as exc:
@@ -221,7 +233,7 @@ def _lower_step(
     )
     names = tuple(op.input_names(node.params))
     return Step(
-        node.name, op.title(node.params), lane, ins, tuple(outs), tuple(reqs), part.calls, op is CROSS_COPY, part.mutated, names
+        node.name, op.title(node.params), lane, ins, tuple(outs), tuple(reqs), part.calls, op is CROSS_COPY, part.mutated, names, part.host
     ), use
 
 
@@ -235,6 +247,7 @@ class _OperatorPart(NamedTuple):
     views: Mapping[int, tuple[int, int]]
     parts: Mapping[int, tuple[int, int]]
     mutated: tuple[int, ...]
+    host: HostCall | None
 
 
 # Deep networks repeat their layers, and scripts bind the same small graphs over and over.
@@ -250,8 +263,12 @@ def _operator_part(op: Op, p: Params, ins: tuple[TensorSpec, ...], outs: tuple[T
         return found
     mutated = tuple(op.mutates(p, ctx.train))
     calls: tuple[KernelCall, ...] = ()
+    on_host, host = facet(op, OnHost), None
     if op is not CROSS_COPY and (mutated or any(r != "null" for r in ctx.reqs)):
-        calls = tuple(op.lower(p, ins, outs, ctx))
+        if on_host is not None:
+            host = on_host.host(p, ins, outs, ctx)
+        else:
+            calls = tuple(op.lower(p, ins, outs, ctx))
     temps: dict[int, int] = {}
     uses_rng = False
     for arg in (a for call in calls for a in call.args):
@@ -261,7 +278,7 @@ def _operator_part(op: Op, p: Params, ins: tuple[TensorSpec, ...], outs: tuple[T
             uses_rng = True
     assembled = facet(op, Assembled)
     parts = dict(assembled.parts(p, ins, outs)) if assembled is not None else {}
-    part = _OperatorPart(calls, temps, uses_rng, tuple(op.inplace(p, ins, outs)), dict(op.view(p, ins, outs)), parts, mutated)
+    part = _OperatorPart(calls, temps, uses_rng, tuple(op.inplace(p, ins, outs)), dict(op.view(p, ins, outs)), parts, mutated, host)
     if len(_parts) >= _PARTS_KEPT:
         _parts.clear()
     if op.random or not uses_rng:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
 from ..base import MXNetError, env
+from ..context import Context
 from .compilation import Compilation, WantedGradient
 from .contract.ir import attribute, key, topological
 from .contract.op import Entry, Node
 from .contract.registry import find_op
+from .contract.spec import TensorSpec
+from .contract.subgraph import Subgraph
 from .gradient import differentiate
 from .infer import infer_specs
 from .lower import Lowered, lower_steps
 from .order.place import bring_home, place
 from .order.schedule import schedule
-from .plan_data import PlanData
+from .plan_data import Binding, PlanData
 from .recompute.choose import choose
 from .rewrite.eliminate import eliminate
 from .rewrite.fuse_elementwise import Fused, fuse_elementwise, fused_within
@@ -161,11 +164,25 @@ def lowered(c: Compilation, form: Fused) -> Lowered:
     nodes = [*ahead, *reading]
     forward, assigned = form.schedule.forward, c.numbers or {}
 
+    bodies = [partial(compile_body, c, ctx) for ctx in c.placement.contexts]
+
     def stream(s: int, node: Node) -> int:
         return assigned.get(node.origin.serial, s) if s < forward else len(nodes) + s
 
     c.specs |= {(v.serial, 0): s for v, s in zip(c.binding.variables, c.binding.specs, strict=True)}
-    return lower_steps(nodes, form.schedule, c.specs, c.given(), c.wanted(form), stream, c.lane_traits, c.train)
+    return lower_steps(nodes, form.schedule, c.specs, c.given(), c.wanted(form), stream, c.lane_traits, c.train, bodies)
+
+
+def compile_body(c: Compilation, ctx: Context, graph: Subgraph, specs: Sequence[TensorSpec]) -> PlanData:
+    """The plan of a graph inside a node, for the device that the node runs on: forward only, its inputs and outputs lie there."""
+    inputs = graph.inputs
+    binding = Binding(inputs, specs, [ctx] * len(inputs), ["null"] * len(inputs))
+    part = Compilation(
+        list(graph.heads), binding, c.train, ctx, {}, c.traits, c.reuse, memory_limit=None, optimize=c.optimize, numbers=None, specs={}
+    )
+    for run in PASSES:
+        run(part)
+    return PlanData(**part.result())
 
 
 def fuse_and_lower(c: Compilation) -> None:

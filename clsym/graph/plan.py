@@ -46,7 +46,8 @@ class Plan(PlanData):
                 if (s, k) in taken:
                     text += f" in place of {self.names[step.ins[taken[s, k]]]}"
                 outs.append(text)
-            how = "view" if s in self.memory.aliased else "copy" if step.copy else f"{len(step.calls)} launches"
+            work = "on the host" if step.host is not None else f"{len(step.calls)} launches"
+            how = "view" if s in self.memory.aliased else "copy" if step.copy else work
             waits = f" waits for {list(self.waits.before[s])}" if self.waits.before[s] else ""
             told = step.name not in self.fused or step.op.endswith("]")
             what = step.op if told else f"{step.op}[{'+'.join(self.fused[step.name])}]"

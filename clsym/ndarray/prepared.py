@@ -8,8 +8,10 @@ from typing import Any
 
 from ..base import MXNetError
 from ..graph.contract.contradiction import Contradiction, of_shapes, of_types, unify_type
+from ..graph.contract.host import OnHost
 from ..graph.contract.kernel_call import KernelCall, Local, LowerContext, Out, Rng, Scalar, Temp
 from ..graph.contract.op import Op
+from ..graph.contract.registry import facet
 from ..graph.contract.spec import ShapeError, TensorSpec, known, show_shape, unify_shape
 from ..params import Params
 from ..runtime.buffer import allocate_pooled
@@ -75,6 +77,10 @@ class Prepared:
         self.plan: list[Enqueue] = []
         self.temps: dict[int, int] = {}
         if any(o.size and k not in self.views for k, o in enumerate(outs)):
+            if facet(op, OnHost) is not None:
+                raise MXNetError(
+                    f"operator {op.name} runs on the host, which imperative calls cannot; use it in a Symbol and bind it"
+                )
             calls = op.lower(p, ins, outs, LowerContext(device.traits, ("write",) * len(outs), train))
             self.temps = temp_sizes(calls)
             self.plan = [Enqueue(device, call) for call in calls]

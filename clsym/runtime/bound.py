@@ -17,6 +17,7 @@ from .buffer import allocate, sub_buffer
 from .custody import Custody
 from .device import Device, check_fork, resolve
 from .first_run import counting_kernels
+from .host_step import HostArray, HostStep
 from .launch import Launch
 from .program import build_programs
 from .progress import visible
@@ -68,6 +69,29 @@ class Preparation:
         BoundPlan(self._plan, self._devices, {**self._given, **outs}, Arena()).run(False)
 
 
+class _Body:
+    """A graph inside a node, with arrays and an arena of its own, bound when it first runs."""
+
+    def __init__(self, device: Device, plan: PlanData) -> None:
+        if plan.uses_rng:
+            raise MXNetError("random operators inside a loop or a branch are not supported; draw outside and pass the numbers in")
+        self._device, self._plan = device, plan
+        self._arrays: dict[str, HostArray] = {}
+        self._bound: BoundPlan | None = None
+
+    def __call__(self, values: Sequence[np.ndarray[Any, Any]]) -> list[np.ndarray[Any, Any]]:
+        if self._bound is None:
+            for key, e in self._plan.externals.items():
+                spec = self._plan.specs[e]
+                self._arrays[key] = HostArray(self._device, allocate(self._device, spec.nbytes, f"{self._plan.names[e]!r} of a body"), spec)
+            self._bound = BoundPlan(self._plan, [self._device] * len(self._plan.contexts), self._arrays, Arena())
+        for i, value in enumerate(values):
+            if f"var:{i}" in self._arrays:
+                self._arrays[f"var:{i}"].set(value)
+        self._bound.run(False)
+        return [self._arrays[f"out:{k}"].get() for k in range(sum(k.startswith("out:") for k in self._arrays))]
+
+
 class BoundPlan:
     """A plan with memory and kernels.
 
@@ -90,6 +114,7 @@ class BoundPlan:
         self._subs: dict[tuple[int, int, int], Any] = {}
         self._staging: dict[str, tuple[cl.Buffer, External]] = {}
         self._launches: list[list[Launch]] | None = None
+        self._on_host = {s: self.host_step(step) for s, step in enumerate(plan.steps) if step.host is not None}
         self._version = -1
         self._rng: dict[int, cl.Buffer] = {}
         self._fresh: set[bool] = set()  # parts that wait for kernels to be compiled: False the forward, True the backward
@@ -157,6 +182,8 @@ class BoundPlan:
             if step.copy and s not in self.plan.memory.aliased:
                 used.update((step.ins[0], step.outs[0]))
             elif s not in self.plan.memory.aliased:
+                if step.host is not None:
+                    used.update((*step.ins, *(e for e in step.outs if e >= 0)))
                 for arg in (a for call in step.calls for a in call.args):
                     if isinstance(arg, (In, Out)):
                         used.add(step.ins[arg.index] if isinstance(arg, In) else step.outs[arg.index])
@@ -221,7 +248,7 @@ class BoundPlan:
         self._subs.clear()
         for s, (step, launches) in enumerate(zip(self.plan.steps, self._launches, strict=True)):
             find = self.finder(s, step)
-            for launch in launches:
+            for launch in (*launches, *([self._on_host[s]] if s in self._on_host else ())):
                 launch.set_buffers(find)
         self._loops.clear()
         self._version = self.arena.version
@@ -233,6 +260,12 @@ class BoundPlan:
             self._bind()
         assert self._launches is not None
         return self._launches
+
+    def host_step(self, step: Step) -> HostStep:
+        """A step on the host, its bodies bound to the step's device; buffers are yet to be set."""
+        device = self.devices[step.lane]
+        assert step.host is not None
+        return HostStep(device, step, self.plan.specs, [_Body(device, plan) for plan in step.host.bodies])
 
     # ------------------------------------------------------------------------------------------------------------------- running
 
@@ -302,7 +335,7 @@ class BoundPlan:
         MXNetError
             The arena does not hold what the forward part left, or an argument's memory was given to something else.
         """
-        if len(self.devices) > 1:
+        if len(self.devices) > 1 or self._on_host:
             self.run_steps(backward)
             return
         self._take_arena(backward)
@@ -347,6 +380,8 @@ class BoundPlan:
             last: cl.Event | None = None
             if step.copy and s not in self.plan.memory.aliased:
                 last = self._copy(s, step, waits)
+            elif s in self._on_host:
+                last = self._on_host[s].run(self._same_context(waits, step.lane))
             elif launches[s]:
                 foreign = self._same_context(waits, step.lane)
                 for launch in launches[s]:

@@ -69,6 +69,10 @@ def _apart(bound: BoundPlan, s: int, step: Step) -> dict[int, np.ndarray[Any, An
         launch = Launch(device, call)
         launch.set_buffers(find)
         launch.enqueue(queue)
+    if step.host is not None:
+        apart = bound.host_step(step)
+        apart.set_buffers(find)
+        apart.run()
     results = {}
     for k, e in enumerate(step.outs):
         if Out(k) in own:
@@ -106,7 +110,7 @@ def check_run(bound: BoundPlan, backward: bool) -> None:
     def prepare(s: int, step: Step) -> None:
         expected.clear()
         before.clear()
-        if step.calls:
+        if step.calls or step.host is not None:
             expected.update(_apart(bound, s, step))
         outs = {memory.entry[e][0] for e in step.outs if e >= 0 and memory.entry[e] is not None}  # type: ignore[index]
         for i, e in enumerate(step.ins):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -111,12 +112,15 @@ class LowerContext:
         Whether the plan is one for training.
     stream : int
         A number unique to this node within its graph, for random draws.
+    body : callable or None
+        From a subgraph of the node and the specs of its inputs to a plan that runs where the node does (`clsym.graph.contract.host`).
     """
 
     traits: DeviceTraits
     reqs: tuple[str, ...] = ("write",)
     train: bool = False
     stream: int = 0
+    body: Callable[[Any, Sequence[Any]], Any] | None = None
 
 
 _CTYPES = {
