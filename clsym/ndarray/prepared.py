@@ -78,9 +78,7 @@ class Prepared:
         self.temps: dict[int, int] = {}
         if any(o.size and k not in self.views for k, o in enumerate(outs)):
             if facet(op, OnHost) is not None:
-                raise MXNetError(
-                    f"operator {op.name} runs on the host, which imperative calls cannot; use it in a Symbol and bind it"
-                )
+                raise MXNetError(f"operator {op.name} runs on the host, which imperative calls cannot; use it in a Symbol and bind it")
             calls = op.lower(p, ins, outs, LowerContext(device.traits, ("write",) * len(outs), train))
             self.temps = temp_sizes(calls)
             self.plan = [Enqueue(device, call) for call in calls]

@@ -1,7 +1,8 @@
 """Repeated expressions: what computes the same from the same is computed once.
 
 Before differentiation, so that the gradients of all uses meet at the one that stays. Nodes that draw random numbers, that update states and
-losses, whose gradients count once a node, stay as they are; so do nodes to which the user gave different attributes.
+losses, whose gradients count once a node, stay as they are; so do steps on the host, which may do anything, and nodes to which the user
+gave different attributes.
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..contract.host import OnHost
 from ..contract.ir import topological
 from ..contract.op import Entry, Node
+from ..contract.registry import facet
 from ..contract.spec import TensorSpec
 
 __all__ = ["Eliminated", "eliminate"]
@@ -38,7 +41,15 @@ class Eliminated:
 def _expression(node: Node, inputs: Sequence[Entry], specs: Mapping[Key, TensorSpec]) -> tuple[Any, ...] | None:
     """What a node computes, equal for nodes that compute the same; None for one that must stay."""
     op = node.op
-    if op is None or op.random or op.is_loss or node.aux_positions() or op.mutates(node.params, True) or op.mutates(node.params, False):
+    if (
+        op is None
+        or op.random
+        or op.is_loss
+        or facet(op, OnHost)
+        or node.aux_positions()
+        or op.mutates(node.params, True)
+        or op.mutates(node.params, False)
+    ):
         return None
     given = frozenset((k, v) for k, v in node.attrs.items() if k not in op.params)
     outs = tuple(specs.get((node.serial, i)) for i in range(node.num_outputs))  # of one without inputs they may follow from its readers
