@@ -229,8 +229,3 @@ def infer_specs(order: Sequence[Node], known_specs: Mapping[Key, TensorSpec]) ->
                 )
             specs[k] = TensorSpec(shape, dtype or "float32")
     return specs
-
-
-def entry_spec(specs: Mapping[Key, TensorSpec], entry: Entry) -> TensorSpec:
-    """The spec of an entry."""
-    return specs[(entry.node.serial, entry.index)]
