@@ -13,7 +13,8 @@ from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, unify_s
 from ...graph.rewrite.requests import Blocked
 from ...graph.rewrite.rewrite import Rewrite, Rewriting
 from ...params import Params, Shape
-from ..pooling.pooling import POOLING_PARAMS, Window, is_global, sees_padding_alone, window_of
+from ..pooling.pooling import POOLING_PARAMS
+from ..pooling.window import Window, is_global, sees_padding_alone, window_of
 from .reorder import BlockedOp, blocked_dims, items_for
 
 __all__ = ["BlockedPooling"]

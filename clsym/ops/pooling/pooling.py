@@ -4,69 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from ...differences import differs
 from ...graph.contract.facets import Estimated
-from ...graph.contract.kernel_call import In, KernelCall, LowerContext, Out, Scalar, defines_for, grid
+from ...graph.contract.kernel_call import KernelCall, LowerContext
 from ...graph.contract.op import Entry, Gradient, Op
 from ...graph.contract.registry import register
 from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, unify_shape
 from ...params import Bool, Enum, Field, Int, Params, Shape
 from ..shared.float_types import one_float_type
+from .calls import backward_cpu, backward_gpu, forward_cpu, forward_gpu
+from .window import window_of
 
-__all__ = ["POOLING_PARAMS", "Pooling", "PoolingV1", "Window", "is_global", "sees_padding_alone", "window_of"]
+__all__ = ["POOLING_PARAMS", "Pooling", "PoolingV1"]
 
-_MODES = {"max": 0, "sum": 1, "avg": 2, "lp": 3}
 _LAYOUTS = {1: "NCW", 2: "NCHW", 3: "NCDHW"}
-
-
-@dataclass(frozen=True)
-class Window:
-    """A number for each spatial dimension: window, stride, padding in front, extent of the output (-1 if unknown)."""
-
-    kernel: tuple[int, ...]
-    stride: tuple[int, ...]
-    pad: tuple[int, ...]
-    out: tuple[int, ...]
-
-
-def _per_dimension(what: str, given: tuple[int, ...], n: int, default: int, low: int) -> tuple[int, ...]:
-    values = given[:n] if len(given) > n and what != "kernel" else given or (default,) * n  # as in MXNet, more items have no effect
-    if len(values) != n:
-        raise ShapeError(f"{what}={given} has {len(values)} items, the data has {n} spatial dimensions; give one for each")
-    if any(v < low for v in values):
-        raise ShapeError(f"{what}={given}: every item must be at least {low}")
-    if any(v >= 1 << 30 for v in values):
-        raise ShapeError(f"{what}={given}: an item exceeds 2**30")
-    return values
-
-
-def window_of(p: Params, extents: Sequence[int]) -> Window:
-    """Where the windows lie on spatial `extents`, of which -1 is unknown."""
-    n = len(extents)
-    if p.global_pool:
-        return Window(tuple(extents), (1,) * n, (0,) * n, (1,) * n)
-    if not p.kernel:
-        raise ShapeError("kernel is required unless global_pool=True")
-    kernel = _per_dimension("kernel", p.kernel, n, 1, 1)
-    stride = _per_dimension("stride", p.stride, n, 1, 1)
-    pad = _per_dimension("pad", p.pad, n, 0, 0)
-    if p.pooling_convention == "same" and any(pad):
-        raise ShapeError(f"pad={p.pad}: pooling_convention='same' chooses the padding; leave pad out")
-    out = []
-    for i, (x, k, s) in enumerate(zip(extents, kernel, stride, strict=True)):
-        if x < 0:
-            out.append(-1)
-            continue
-        if p.pooling_convention == "same":
-            out.append(-(-x // s))
-            continue
-        room = x + 2 * pad[i] - k
-        if room < 0:
-            raise ShapeError(f"kernel size ({k}) exceeds input ({x} padded to {x + 2 * pad[i]}); use a smaller kernel or more padding")
-        out.append((-(-room // s) if p.pooling_convention == "full" else room // s) + 1)
-    return Window(kernel, stride, pad, tuple(out))
 
 
 def _check(p: Params, spatial: int) -> None:
@@ -91,54 +43,6 @@ def _pool_shapes(p: Params, data: PartialShape, out: PartialShape) -> tuple[Part
     out = unify_shape((*data[:2], *window_of(p, data[2:]).out), out)
     assert out is not None
     return (*out[:2], *data[2:]), out
-
-
-def _three(values: Sequence[int], fill: int) -> tuple[int, int, int, int]:
-    """Padded in front to three dimensions, and to the width of an int4."""
-    a, b, c = (fill,) * (3 - len(values)) + tuple(values)
-    return (a, b, c, 0)
-
-
-def _defines(op: Pooling, p: Params, dtype: str, req: str, stride_w: int, local: int, window: int = 0) -> tuple[tuple[str, str | int], ...]:
-    if op.legacy:
-        count = 2
-    else:
-        count = 0 if p.count_include_pad is False else 1
-    return defines_for(
-        dtype,
-        req,
-        MODE=_MODES[p.pool_type],
-        P_VALUE=(getattr(p, "p_value", None) or 2) if p.pool_type == "lp" else 2,
-        COUNT=count if p.pool_type == "avg" else 1,
-        ALL_TIES=int(op.legacy),
-        PAD_ZERO=int(op.legacy and p.pool_type == "max"),
-        SW=stride_w if stride_w <= 2 else 0,
-        K=window,
-        LOCAL=local,
-    )
-
-
-def is_global(window: Window, extents: Sequence[int]) -> bool:
-    """Whether one window covers exactly the plane."""
-    return window.kernel == tuple(extents) and not any(window.pad) and all(o == 1 for o in window.out)
-
-
-def sees_padding_alone(window: Window, extents: Sequence[int]) -> bool:
-    """Whether some window holds no pixel."""
-    dims = zip(extents, window.out, window.kernel, window.stride, window.pad, strict=True)
-    return any((o - 1) * s - q >= x or k <= q for x, o, k, s, q in dims)
-
-
-def _local_size(ctx: LowerContext) -> int:
-    local = 1
-    while local * 2 <= min(ctx.traits.max_work_group_size, 128):
-        local *= 2
-    return local
-
-
-def _square(window: Window, ctx: LowerContext) -> int:
-    """The height and width of the windows that a CPU's loops are unrolled for, or 0."""
-    return window.kernel[-1] if ctx.traits.is_cpu and window.kernel[-2:] in ((2, 2), (3, 3)) else 0
 
 
 POOLING_PARAMS: dict[str, Field] = {
@@ -213,38 +117,10 @@ class Pooling(Op, Estimated):
         return [g.apply(f"_backward_{self.name}", *reads, **dict(g.p.items()), data_shape=g.ins[0].shape)]
 
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
-        extents = ins[0].shape[2:]
-        window = window_of(p, extents)
-        planes = math.prod(ins[0].shape[:2])
-        if is_global(window, extents):
-            n = math.prod(extents)
-            local = _local_size(ctx)
-            defines = _defines(self, p, ins[0].dtype, ctx.reqs[0], 1, local)
-            size = grid(planes, ctx.traits, max(16, 65536 // n)) if ctx.traits.is_cpu else ((planes * local,), (local,))
-            return [
-                KernelCall("pooling/pooling.cl", "pool_global", (In(0), Out(0), Scalar("long", planes), Scalar("long", n)), defines, *size)
-            ]
-        defines = _defines(self, p, ins[0].dtype, ctx.reqs[0], window.stride[-1], 64, _square(window, ctx))
-        work = outs[0].size // window.out[-1] if ctx.traits.is_cpu else outs[0].size
-        return [
-            KernelCall(
-                "pooling/pooling.cl", "pool", (In(0), Out(0), *_scalars(planes, extents, window)), defines, *grid(work, ctx.traits, 16)
-            )
-        ]
+        return (forward_cpu if ctx.traits.is_cpu else forward_gpu)(self.legacy, p, ins[0], outs[0], ctx)
 
     def cost(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> tuple[int, int]:
         return outs[0].size * math.prod(window_of(p, ins[0].shape[2:]).kernel), ins[0].nbytes + outs[0].nbytes
-
-
-def _scalars(planes: int, extents: Sequence[int], window: Window) -> tuple[Scalar, ...]:
-    return (
-        Scalar("long", planes),
-        Scalar("int4", _three(extents, 1)),
-        Scalar("int4", _three(window.out, 1)),
-        Scalar("int4", _three(window.kernel, 1)),
-        Scalar("int4", _three(window.stride, 1)),
-        Scalar("int4", _three(window.pad, 0)),
-    )
 
 
 _POOLING_V1_PARAMS: dict[str, Field] = {
@@ -306,25 +182,7 @@ class PoolingBackward(Op):
         return ([out] if len(ins) == 1 else [out, p.data_shape, out]), [p.data_shape]
 
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
-        extents = outs[0].shape[2:]
-        window = window_of(p, extents)
-        planes = math.prod(outs[0].shape[:2])
-        data, out = (In(1), In(2)) if len(ins) == 3 else (In(0), In(0))
-        if is_global(window, extents):
-            n = math.prod(extents)
-            defines = _defines(self.forward, p, outs[0].dtype, ctx.reqs[0], 1, 64)
-            whole = ctx.traits.is_cpu and not (p.pool_type == "max" and self.forward.legacy) and not (p.pool_type == "lp" and p.p_value > 1)
-            first = p.pool_type == "max" and not self.forward.legacy
-            size = grid(planes, ctx.traits, max(1, 65536 // n)) if whole or first else grid(planes * n, ctx.traits)
-            args = (In(0), data, out, Out(0), Scalar("long", planes), Scalar("long", n))
-            return [KernelCall("pooling/pooling.cl", "pool_global_backward", args, defines, *size)]
-        defines = _defines(self.forward, p, outs[0].dtype, ctx.reqs[0], window.stride[-1], 64, _square(window, ctx))
-        work = outs[0].size // extents[-1] if ctx.traits.is_cpu else outs[0].size
-        entry, size = "pool_backward", grid(work, ctx.traits, 16)
-        # a plane is summed up in place, which float16 would round each time
-        if ctx.traits.is_cpu and planes >= ctx.traits.compute_units and outs[0].dtype != "float16":
-            entry, size = "pool_scatter", ((min(planes, 8 * ctx.traits.compute_units),), (1,))
-        return [KernelCall("pooling/pooling.cl", entry, (In(0), data, out, Out(0), *_scalars(planes, extents, window)), defines, *size)]
+        return (backward_cpu if ctx.traits.is_cpu else backward_gpu)(self.forward.legacy, p, ins, outs[0], ctx)
 
 
 register(PoolingBackward(Pooling()))
