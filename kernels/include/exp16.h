@@ -6,13 +6,15 @@
  *   scale_run(y, n, factor)                  y[i] *= factor
  *
  * x of T, y of CT; y may be x. Exponentials below the smallest normal number may be 0. Sums are of all lanes in a fixed order. A last vector
- * that is not full is moved back over elements that were done: read before the first store, so that it finds what they were.
+ * that is not full is moved back over elements that were done: read before the first store, so that it finds what they were. For GPUs there
+ * is nothing here: their sums and maxima of rows take elements one by one.
  */
 #ifndef EXP16_H
 #define EXP16_H
 #include "math.h"
 #include "reduce.h"
 
+#if DEVICE_CPU
 M_FN float16 exp16_float(const float16 x) {
   const float16 low = x < (float16)(-88.0f) ? (float16)(-88.0f) : x, c = low > (float16)(89.0f) ? (float16)(89.0f) : low;
   const float16 t = c * 1.44269504f + M_MAGIC, k = t - M_MAGIC;
@@ -120,4 +122,5 @@ static inline void scale_run(global CT *y, const long n, const CT factor) {
   else
     SHORT_LOOP for (long i = 0; i < n; i++) y[i] *= factor;
 }
+#endif
 #endif

@@ -11,6 +11,10 @@
  * ROW_MAX(out, i, n, E8, E1)             the same for the maximum, of elements i..i+7; NaN wins
  * ROW_EACH(i, n) { ... }                 this lane's elements of the row; the body touches element i of every array alone
  *
+ * Of a tensor (outer, n, inner), whose rows of n elements lie `inner` apart (on CPUs these kernels are given those with inner == 1):
+ * ROW_START(row)                         the first element of a row
+ * IN_ROW(i)                              where element i lies from there
+ *
  * A kernel that uses them takes `const int lanes, const int strided` (GPU mapping; 1, 0 on a CPU) and ROWS_LOCAL declares its local memory.
  */
 #ifndef REDUCE_H
@@ -70,6 +74,8 @@ static inline CT max8(V8 v) {
 
 #if DEVICE_CPU
 
+#define IN_ROW(i) (i)
+#define ROW_START(row) ((row) * n)
 #define ROWS_LOCAL
 #define ROWS_BEGIN(row, rows)                                                                        \
   {                                                                                                  \
@@ -151,6 +157,9 @@ static inline CT max8(V8 v) {
 #define ROW_EACH(i, n) MAP_LOOP for (long i = 0; i < (n); i++)
 
 #else /* DEVICE_GPU */
+
+#define IN_ROW(i) ((i) * inner)
+#define ROW_START(row) ((row) / inner * n * inner + (row) % inner)
 
 /* tree over the `lanes` work-items of a row; every lane gets the result */
 #define ROWS_LOCAL local CT row_local[GROUP];

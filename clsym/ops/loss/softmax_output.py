@@ -11,15 +11,13 @@ from ...graph.contract.kernel_call import Arg, In, KernelCall, LowerContext, Out
 from ...graph.contract.op import Entry, Gradient, Op
 from ...graph.contract.registry import register
 from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, known, show_shape, unify_shape
-from ...graph.contract.traits import DeviceTraits
 from ...params import Bool, Enum, Field, Float, Params
 from ..shared.float_types import one_float_type
+from ..shared.launch_sizes import group_size
 from ..shared.rows import Rows
-from .softmax import softmax_calls
+from .calls import softmax_calls
 
 __all__ = ["SoftmaxOutput"]
-
-_SOURCE = "loss/softmax_output.cl"
 
 
 def _split(p: Params, shape: tuple[int, ...]) -> tuple[int, int, int]:
@@ -44,13 +42,6 @@ def _label_shapes(p: Params, data: tuple[int, ...]) -> list[tuple[int, ...]]:
 
 def _fits(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
     return len(a) == len(b) and all(x == y or x < 0 or y < 0 for x, y in zip(a, b, strict=True))
-
-
-def _local(traits: DeviceTraits) -> int:
-    local = 1
-    while local * 2 <= min(traits.max_work_group_size, 128):
-        local *= 2
-    return local
 
 
 _SOFTMAX_OUTPUT_PARAMS: dict[str, Field] = {
@@ -144,7 +135,7 @@ class SoftmaxOutput(Op, Estimated):
 
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
         rows = Rows(*_split(p, ins[0].shape))
-        return softmax_calls("", (In(0), Out(0)), rows, (ins[0].dtype, outs[0].dtype, ""), "softmax", None, ctx)
+        return softmax_calls("softmax", rows, ins[:1], outs[0], ctx)
 
     def cost(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> tuple[int, int]:
         return 20 * outs[0].size, 2 * outs[0].nbytes
@@ -175,11 +166,15 @@ class SoftmaxOutputBackward(Op):
         if label.shape == data.shape and known(label.shape):
             defines = defines_for(data.dtype, ctx.reqs[0], OGRAD=int(p.out_grad))
             args: tuple[Arg, ...] = (In(0), In(1), ograd, Out(0), Scalar("long", data.size), Scalar(ct, p.grad_scale))
-            return [KernelCall(_SOURCE, "softmax_distance", args, defines, *grid(data.size, ctx.traits))]
+            return [KernelCall("loss/softmax_distance.cl", "softmax_distance", args, defines, *grid(data.size, ctx.traits))]
         outer, k, inner = _split(p, data.shape)
         valid = p.normalization == "valid"
-        local = _local(ctx.traits)
-        defines = defines_for(data.dtype, ctx.reqs[0], OGRAD=int(p.out_grad), VALID=int(valid), IGNORE=int(p.use_ignore), LOCAL=local)
+        lines = outer if inner == 1 else outer * k
+        if ctx.traits.is_cpu:
+            source, group, size = "loss/softmax_output_cpu.cl", 1, grid(lines, ctx.traits, max(16, 4096 * lines // data.size))
+        else:
+            source, group, size = "loss/softmax_output_gpu.cl", group_size(128, ctx.traits), grid(data.size, ctx.traits)
+        defines = defines_for(data.dtype, ctx.reqs[0], OGRAD=int(p.out_grad), VALID=int(valid), IGNORE=int(p.use_ignore), LOCAL=group)
         scale = p.grad_scale
         if p.multi_output:
             scale /= 1 if valid else inner * (outer if p.normalization == "batch" else 1)
@@ -190,14 +185,13 @@ class SoftmaxOutputBackward(Op):
         count = Temp(0, 4)
         calls = []
         if valid:
-            size = ((1,), (1,)) if ctx.traits.is_cpu else ((local,), (local,))
-            calls.append(KernelCall(_SOURCE, "count_valid", (In(0), count, Scalar("long", label.size), ignored), defines, *size))
+            calls.append(
+                KernelCall(source, "count_valid", (In(0), count, Scalar("long", label.size), ignored), defines, (group,), (group,))
+            )
         extents = (Scalar("long", outer), Scalar("int", k), Scalar("long", inner))
         others = Scalar(ct, alpha / (k - 1) if k > 1 else 0.0)
         args = (In(0), In(1), ograd, count, Out(0), *extents, Scalar(ct, scale), Scalar(ct, alpha), others, ignored)
-        lines = outer if inner == 1 else outer * k
-        size = grid(lines, ctx.traits, max(16, 4096 * lines // data.size)) if ctx.traits.is_cpu else grid(data.size, ctx.traits)
-        return [*calls, KernelCall(_SOURCE, "softmax_gradient", args, defines, *size)]
+        return [*calls, KernelCall(source, "softmax_gradient", args, defines, *size)]
 
 
 differs(
