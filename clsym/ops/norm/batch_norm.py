@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from ...differences import differs
 from ...graph.contract.facets import Estimated, Recomputable
@@ -12,92 +10,16 @@ from ...graph.contract.kernel_call import Arg, In, KernelCall, LowerContext, Out
 from ...graph.contract.op import Entry, Gradient, Node, Op
 from ...graph.contract.registry import find_op, register
 from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, unify_shape
-from ...graph.contract.traits import DeviceTraits
 from ...graph.rewrite.requests import Affine, Blocked
 from ...graph.rewrite.rewrite import Rewrite, Rewriting
 from ...params import Bool, Field, Float, Int, Params, Str
 from ..shared.float_types import one_float_type, statistics_type
+from .batch_norm_calls import PER_CHANNEL, apply_calls, channel_axis, index_type, split
 
 __all__ = ["BatchNorm", "BatchNormV1", "SyncBatchNorm"]
 
-_SOURCE = "norm/batch_norm.cl"
 _EPS = 0.0010000000474974513  # float32(1e-3), MXNet's defaults being float32 values
 _MOMENTUM = 0.899999976158142
-
-
-def _axis(p: Params, ndim: int) -> int:
-    axis = int(getattr(p, "axis", 1))
-    if not -ndim <= axis < ndim:
-        raise ShapeError(f"Channel axis out of range: axis={axis}, the data has {ndim} dimensions; give one in [{-ndim}, {ndim})")
-    return axis % ndim
-
-
-@dataclass(frozen=True)
-class _Split:
-    """A tensor seen as (outer, channels, inner), and each channel's elements cut into `parts` pieces of `size` for the reductions."""
-
-    outer: int
-    channels: int
-    inner: int
-    parts: int
-    size: int
-    rows: bool
-
-    @property
-    def count(self) -> int:
-        return self.outer * self.inner
-
-
-def _split(p: Params, shape: tuple[int, ...], traits: DeviceTraits) -> _Split:
-    axis = _axis(p, len(shape))
-    outer, channels, inner = math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :])
-    count = outer * inner
-    rows = inner == 1 and traits.is_cpu
-    if traits.is_cpu:
-        lines = -(-channels // 8) if rows else channels  # what one work-item takes
-        wanted, least = -(-4 * traits.compute_units // lines), 2048 if rows else 16384
-    else:
-        wanted, least = -(-16 * traits.compute_units // channels), 2048
-    parts = max(1, min(wanted, count // least))
-    size = -(-count // parts)
-    return _Split(outer, channels, inner, -(-count // size), size, rows)
-
-
-def _index(shape: tuple[int, ...]) -> str:
-    """The type of indices in divisions."""
-    return "uint" if math.prod(shape) < 1 << 31 else "long"
-
-
-def _local(traits: DeviceTraits) -> int:
-    local = 1
-    while local * 2 <= min(traits.max_work_group_size, 256):
-        local *= 2
-    return local
-
-
-def _reduction_grid(s: _Split, traits: DeviceTraits) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    if traits.is_cpu:
-        return (-(-s.channels // 8) if s.rows else s.channels, s.parts), (1, 1)
-    local = _local(traits)
-    return (s.channels * local, s.parts), (local, 1)
-
-
-def _apply_calls(
-    p: Params, s: _Split, ins: Sequence[TensorSpec], ctx: LowerContext, mean: In | Out | Temp, var: In | Out | Temp, inverse: int
-) -> list[KernelCall]:
-    """The launches that normalise data by given statistics."""
-    ct = compute_type(ins[0].dtype)
-    defines = defines_for(ins[0].dtype, ctx.reqs[0], INV=inverse, LOCAL=_local(ctx.traits), INDEX=_index(ins[0].shape), REQ1=1, REQ2=1)
-    channels, eps, fixed = Scalar("int", s.channels), Scalar(ct, p.eps), Scalar("int", int(p.fix_gamma))
-    if s.rows:
-        scale = Temp(3, s.channels * ins[1].itemsize)
-        rows = grid(s.outer, ctx.traits, max(16, 4096 // s.channels))
-        return [
-            KernelCall(_SOURCE, "bn_scale", (In(1), var, scale, channels, eps, fixed), defines, *grid(s.channels, ctx.traits, 256)),
-            KernelCall(_SOURCE, "bn_apply_rows", (In(0), scale, In(2), mean, Out(0), channels, Scalar("long", s.outer)), defines, *rows),
-        ]
-    args = (In(0), In(1), In(2), mean, var, Out(0), channels, Scalar("long", s.inner), Scalar("long", ins[0].size), eps, fixed)
-    return [KernelCall(_SOURCE, "bn_apply", args, defines, *grid(ins[0].size, ctx.traits))]
 
 
 _BATCH_NORM_PARAMS: dict[str, Field] = {
@@ -171,11 +93,11 @@ class BatchNorm(Op, Rewriting, Recomputable, Estimated):
         data = unify_shape(ins[0], outs[0])
         if data is None:
             return ins, outs
-        vector: PartialShape = (data[_axis(p, len(data))],)
+        vector: PartialShape = (data[channel_axis(p, len(data))],)
         for what, shape in zip((*self.inputs[1:], "mean", "var"), (*ins[1:], *outs[1:]), strict=True):
             vector = unify_shape(vector, shape, f"{what} has one value a channel of axis {getattr(p, 'axis', 1)}")
         if vector is not None:
-            axis = _axis(p, len(data))
+            axis = channel_axis(p, len(data))
             data = (*data[:axis], vector[0], *data[axis + 1 :])
         return [data, *[vector] * 4], [data, vector, vector]
 
@@ -186,7 +108,7 @@ class BatchNorm(Op, Rewriting, Recomputable, Estimated):
 
     def rewrite(self, r: Rewrite) -> Sequence[Entry | Blocked] | None:
         p, data = r.p, r.ins[0]
-        if r.train or not data.ndim >= 2 or _axis(p, data.ndim) != 1 or 0 in data.shape or r.used(1) or r.used(2):
+        if r.train or not data.ndim >= 2 or channel_axis(p, data.ndim) != 1 or 0 in data.shape or r.used(1) or r.used(2):
             return None
         given = {"eps": p.eps, "fix_gamma": p.fix_gamma}
         vectors = [r.plain(i) for i in range(1, 5)]
@@ -222,15 +144,15 @@ class BatchNorm(Op, Rewriting, Recomputable, Estimated):
         return [node.out(0), None if g.p.fix_gamma else node.out(1), node.out(2), None, None]
 
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
-        s = _split(p, ins[0].shape, ctx.traits)
+        s = split(p, ins[0].shape, ctx.traits)
         ct = compute_type(ins[0].dtype)
         vector_bytes = s.channels * outs[1].itemsize
         req1, req2 = (*ctx.reqs, "null", "null")[1:3]
         if "add" in (req1, req2):
             raise ShapeError("the statistics of BatchNorm cannot be added to an array (grad_req 'add'); use 'write'")
         base: dict[str, str | int] = {
-            "LOCAL": _local(ctx.traits),
-            "INDEX": _index(ins[0].shape),
+            "LOCAL": s.local[0],
+            "INDEX": index_type(ins[0].shape),
             "REQ1": req_code(req1),
             "REQ2": req_code(req2),
         }
@@ -250,9 +172,9 @@ class BatchNorm(Op, Rewriting, Recomputable, Estimated):
             shape = (Scalar("long", s.count), Scalar("int", s.parts), Scalar("long", s.size))
             inner = () if s.rows else (Scalar("long", s.inner),)
             plain = defines_for(ins[0].dtype, "write", INV=inverse, **{**base, "REQ1": 1, "REQ2": 1})
-            calls.append(KernelCall(_SOURCE, name, (In(0), part, channels, *inner, *shape), plain, *_reduction_grid(s, ctx.traits)))
+            calls.append(KernelCall(s.source, name, (In(0), part, channels, *inner, *shape), plain, s.reduction, s.local))
             finish = (part, mean, var, In(3), In(4), channels, *shape, eps, Scalar(ct, p.momentum))
-            calls.append(KernelCall(_SOURCE, "bn_finish", finish, plain, *per_channel))
+            calls.append(KernelCall(PER_CHANNEL, "bn_finish", finish, plain, *per_channel))
         elif req1 != "null" or req2 != "null":
             exported = (
                 In(3),
@@ -261,10 +183,10 @@ class BatchNorm(Op, Rewriting, Recomputable, Estimated):
                 Out(2) if req2 != "null" else Temp(2, vector_bytes),
             )
             defines = defines_for(ins[0].dtype, "write", INV=int(self.inverse), **base)
-            calls.append(KernelCall(_SOURCE, "bn_export", (*exported, channels, eps), defines, *per_channel))
+            calls.append(KernelCall(PER_CHANNEL, "bn_export", (*exported, channels, eps), defines, *per_channel))
         if ctx.reqs[0] == "null":
             return calls
-        return [*calls, *_apply_calls(p, s, ins, ctx, mean, var, inverse)]
+        return [*calls, *apply_calls(p, s, ins, ctx, mean, var, inverse)]
 
     def cost(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> tuple[int, int]:
         return 2 * outs[0].size, ins[0].nbytes + outs[0].nbytes
@@ -354,7 +276,7 @@ class BatchNormApply(Op, Estimated):
 
     def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
         data = unify_shape(ins[0], outs[0])
-        vector: PartialShape = (-1,) if data is None else (data[_axis(p, len(data))],)
+        vector: PartialShape = (-1,) if data is None else (data[channel_axis(p, len(data))],)
         return [data, *[vector] * 4], [data]
 
     def infer_type(self, p: Params, ins: list[str | None], outs: list[str | None]) -> tuple[list[str | None], list[str | None]]:
@@ -365,7 +287,7 @@ class BatchNormApply(Op, Estimated):
         return ((0, 0),)
 
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
-        return _apply_calls(p, _split(p, ins[0].shape, ctx.traits), ins, ctx, In(3), In(4), int(p.inverse))
+        return apply_calls(p, split(p, ins[0].shape, ctx.traits), ins, ctx, In(3), In(4), int(p.inverse))
 
     def cost(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> tuple[int, int]:
         return 2 * outs[0].size, ins[0].nbytes + outs[0].nbytes
@@ -392,7 +314,7 @@ class BatchNormBackward(Op):
 
     def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
         data = unify_shape(ins[0], ins[1])
-        vector: PartialShape = (-1,) if data is None else (data[_axis(p, len(data))],)
+        vector: PartialShape = (-1,) if data is None else (data[channel_axis(p, len(data))],)
         return [data, data, vector, vector, vector], [data, vector, vector]
 
     def infer_type(self, p: Params, ins: list[str | None], outs: list[str | None]) -> tuple[list[str | None], list[str | None]]:
@@ -405,14 +327,14 @@ class BatchNormBackward(Op):
         return ((0, 0), (0, 1))
 
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
-        s = _split(p, ins[0].shape, ctx.traits)
+        s = split(p, ins[0].shape, ctx.traits)
         ct = compute_type(ins[0].dtype)
         vector_bytes = s.channels * ins[2].itemsize
         defines = defines_for(
             ins[0].dtype,
             ctx.reqs[0],
-            LOCAL=_local(ctx.traits),
-            INDEX=_index(ins[0].shape),
+            LOCAL=s.local[0],
+            INDEX=index_type(ins[0].shape),
             INV=int(p.inverse),
             REQ1=req_code(ctx.reqs[1]),
             REQ2=req_code(ctx.reqs[2]),
@@ -425,9 +347,9 @@ class BatchNormBackward(Op):
         sums = (In(0), In(1), In(3), part, channels, *inner, count, parts, Scalar("long", s.size))
         flags = (Scalar(ct, p.eps), Scalar("int", int(p.fix_gamma)), Scalar("int", int(not p.use_global_stats)))
         calls = [
-            KernelCall(_SOURCE, "bn_sums" + suffix, sums, defines, *_reduction_grid(s, ctx.traits)),
+            KernelCall(s.source, "bn_sums" + suffix, sums, defines, s.reduction, s.local),
             KernelCall(
-                _SOURCE,
+                PER_CHANNEL,
                 "bn_grad",
                 (part, In(2), In(4), dgamma, dbeta, coef, channels, count, parts, *flags),
                 defines,
@@ -437,7 +359,7 @@ class BatchNormBackward(Op):
         if ctx.reqs[0] != "null":
             work, per_item = (s.outer, max(16, 4096 // s.channels)) if s.rows else (outs[0].size, 4096)
             args: tuple[Arg, ...] = (In(0), In(1), In(3), coef, Out(0), channels, *inner, Scalar("long", work))
-            calls.append(KernelCall(_SOURCE, "bn_dx" + suffix, args, defines, *grid(work, ctx.traits, per_item)))
+            calls.append(KernelCall(s.source, "bn_dx" + suffix, args, defines, *grid(work, ctx.traits, per_item)))
         return calls
 
 

@@ -16,7 +16,7 @@ from ..shared.rows import Rows, column_grid, split_axis
 
 __all__ = ["LRN"]
 
-_TILE = 512  # of kernels/norm/lrn.cl
+_TILE = 512  # of kernels/include/lrn.h
 _PARAMS: dict[str, Field] = {
     "alpha": Float(9.99999975e-05, "Scale of the sum of squares."),
     "beta": Float(0.75, "Exponent."),

@@ -8,13 +8,15 @@ from ...graph.contract.kernel_call import Arg, In, KernelCall, LowerContext, Out
 from ...graph.contract.op import Op
 from ...graph.contract.registry import register
 from ...graph.contract.spec import PartialShape, Shape, TensorSpec
+from ...graph.contract.traits import DeviceTraits
 from ...params import Enum, Field, Float, Int, Params
 from ..reduce.calls import reduce_calls
-from ..shared.rows import Rows, column_grid, column_tile, row_grid
+from ..shared.row_forms import RowForm, by_columns, by_rows
+from ..shared.rows import Rows, column_grid, row_grid
 
 __all__ = ["NormalizeBackward", "normalize_calls"]
 
-_TILE = 256  # of kernels/norm/normalize.cl
+_TILE = 256  # of kernels/include/normalize.h
 L2, PER_PLACE, PER_ROW = 0, 1, 2
 """What gamma belongs to: there is none, a place within the row, a row."""
 
@@ -22,19 +24,28 @@ L2, PER_PLACE, PER_ROW = 0, 1, 2
 def _launch(
     name: str, buffers: tuple[Arg, ...], rows: Rows, affine: int, groups: int, eps: float, dtype: str, ctx: LowerContext, **more: int
 ) -> KernelCall:
-    columns = ctx.traits.is_cpu and rows.inner > 1
-    extents = (Scalar("long", rows.outer if columns else rows.count), Scalar("long", rows.n), Scalar("long", rows.inner))
-    args = (*buffers, *extents, Scalar("int", groups), Scalar(compute_type(dtype), eps))
-    if columns:
-        tile = column_tile(rows, _TILE, ctx.traits)
-        args += (Scalar("int", tile),)
-        size, local = column_grid(rows.outer * -(-rows.inner // tile), rows.count * rows.n, ctx.traits)
-        name = "normalize_columns" + name
+    if ctx.traits.is_cpu and rows.inner > 1:
+        form = by_columns("norm/normalize_columns.cl", "normalize_columns", rows, _TILE, ctx.traits)
     else:
-        size, local, mapping = row_grid(rows.count, rows.n, ctx.traits, rows.inner > 1)
-        args += mapping
-        name = "normalize_rows" + name
-    return KernelCall("norm/normalize.cl", name, args, defines_for(dtype, ctx.reqs[0], AFFINE=affine, **more), size, local)
+        form = by_rows("norm/normalize.cl", "normalize_rows", rows, ctx.traits)
+    extents = (Scalar("long", form.count), Scalar("long", rows.n), Scalar("long", rows.inner))
+    args = (*buffers, *extents, Scalar("int", groups), Scalar(compute_type(dtype), eps), *form.more)
+    defines = defines_for(dtype, ctx.reqs[0], AFFINE=affine, **more)
+    return KernelCall(form.source, form.entry + name, args, defines, form.size, form.local)
+
+
+def _affine_cpu(rows: Rows, traits: DeviceTraits) -> tuple[RowForm, int]:
+    """Of the kernel that sums up what the gradients of gamma and beta are; and in how many parts it does."""
+    tiles, splits = -(-rows.n // _TILE), 1
+    if rows.inner == 1:
+        splits = max(1, min(4 * traits.compute_units // tiles, rows.outer // 64, 64))
+    size, local = column_grid(splits * tiles if rows.inner == 1 else rows.n, rows.count * rows.n, traits)
+    return RowForm("norm/normalize_affine_cpu.cl", "affine_gradient", rows.outer, (Scalar("int", 1), Scalar("int", 0)), size, local), splits
+
+
+def _affine_gpu(rows: Rows, traits: DeviceTraits) -> tuple[RowForm, int]:
+    size, local, mapping = row_grid(rows.n, rows.count, traits, rows.inner == 1)
+    return RowForm("norm/normalize_affine_gpu.cl", "affine_gradient", rows.outer, mapping, size, local), 1
 
 
 def normalize_calls(rows: Rows, affine: int, groups: int, eps: float, dtype: str, ctx: LowerContext) -> list[KernelCall]:
@@ -93,18 +104,11 @@ class NormalizeBackward(Op):
             return calls
         if ctx.reqs[1] == ctx.reqs[2] == "null":
             return calls
-        splits = 1
-        if ctx.traits.is_cpu and rows.inner == 1:
-            splits = max(1, min(4 * ctx.traits.compute_units // -(-rows.n // _TILE), rows.outer // 64, 64))
+        form, splits = (_affine_cpu if ctx.traits.is_cpu else _affine_gpu)(rows, ctx.traits)
         parts = (Temp(1, splits * rows.n * size), Temp(2, splits * rows.n * size))
-        if ctx.traits.is_cpu:
-            tiles = splits * -(-rows.n // _TILE) if rows.inner == 1 else rows.n
-            (grid, local), mapping = column_grid(tiles, rows.count * rows.n, ctx.traits), (Scalar("int", 1), Scalar("int", 0))
-        else:
-            grid, local, mapping = row_grid(rows.n, rows.count, ctx.traits, rows.inner == 1)
-        extents = (Scalar("long", v) for v in (rows.outer, rows.n, rows.inner, splits))
-        args: tuple[Arg, ...] = (In(0), In(1), stat, *parts, *extents, *mapping)
-        calls.append(KernelCall("norm/normalize.cl", "affine_gradient", args, defines_for(dtype, "write", AFFINE=1), grid, local))
+        extents = (Scalar("long", v) for v in (form.count, rows.n, rows.inner, splits))
+        args: tuple[Arg, ...] = (In(0), In(1), stat, *parts, *extents, *form.more)
+        calls.append(KernelCall(form.source, form.entry, args, defines_for(dtype, "write", AFFINE=1), form.size, form.local))
         for k in (1, 2):
             if ctx.reqs[k] != "null":
                 calls += reduce_calls(parts[k - 1], Out(k), (splits, rows.n), (0,), wide, ctx, out_dtype=dtype, req=ctx.reqs[k], temp=3)
