@@ -1,239 +1,39 @@
-"""Convolution as kernel calls, by kind of device: see ``kernels/convolution/convolution.cl`` and ``kernels/convolution/depthwise.cl``."""
+"""Convolution as kernel calls: each chooses the form for its kind of device, `calls_cpu` or `calls_gpu`."""
 
 from __future__ import annotations
 
-import math
-
-from ...base import MXNetError
-from ...graph.contract.kernel_call import Arg, KernelCall, Local, Scalar, Temp, compute_type, defines_for, grid
+from ...graph.contract.kernel_call import Arg, KernelCall, defines_for
 from ...graph.contract.traits import DeviceTraits
-from ..matrix.gemm import DEPTH, Tile, blocking, ladder, split_work, tile_for
-from ..shared.epilogue import ACTIVATIONS, Epilogue
-from .geometry import Extents, Geometry, extents
+from ..shared.epilogue import Epilogue
+from . import calls_cpu, calls_gpu
+from .geometry import Geometry, ints
 
 __all__ = ["bias_gradient", "data_gradient", "forward", "weight_gradient"]
-
-WORK = 0
-"""The only workspace."""
-
-STRIP_BYTES = 24576
-"""Bytes of the input of a block of a depthwise convolution: most of the L1 cache."""
-
-ZEROS, WEIGHT_ROWS = 256, 1024
-"""Elements of a row of zeros in the weight gradient, and the most rows of sums that a work-item keeps."""
-
-
-def _ints(*values: int) -> tuple[Scalar, ...]:
-    return tuple(Scalar("int", v) for v in values)
-
-
-def _items(traits: DeviceTraits, units: int) -> int:
-    """Work-items of a kernel that shares `units` equal pieces out among them."""
-    return max(1, min(units, 4 * traits.compute_units))
-
-
-def _defines(tile: Tile, dtype: str, req: str = "write", **more: str | int) -> tuple[tuple[str, str | int], ...]:
-    return defines_for(dtype, req, **tile.defines(**more))
-
-
-def _gpu_tile(
-    entry: str, args: tuple[Arg, ...], g: Geometry, m: int, n: int, dtype: str, req: str, **more: str | int
-) -> KernelCall:  # fmt: skip
-    scalars = (*_ints(g.images, g.groups, g.filters, g.channels), *map(extents, (g.input, g.output, g.kernel, g.stride, g.dilate, g.pad)))
-    size = (-(-n // 64) * 16, -(-m // 64) * 16, g.groups)
-    return KernelCall("convolution/convolution.cl", entry, (*args, *scalars), defines_for(dtype, req, **more), size, (16, 16, 1))
-
-
-def _depthwise_gpu(
-    entry: str, args: tuple[Arg, ...], numbers: tuple[Scalar, ...], g: Geometry, size: int, dtype: str, req: str, traits: DeviceTraits,
-    **more: int,
-) -> list[KernelCall]:  # fmt: skip
-    kd, kh, kw = g.kernel
-    defines = defines_for(dtype, req, KD=kd, KH=kh, KW=kw, SW=g.stride[2], **more)
-    shape, local = ((size * 64,), (64,)) if entry == "depthwise_weight" else grid(size, traits)
-    sizes = map(extents, (g.input, g.output, g.stride, g.dilate, g.pad))
-    return [KernelCall("convolution/depthwise.cl", entry, (*args, *numbers, *sizes), defines, shape, local)]
-
-
-def _strip(g: Geometry, sources: int, tile: Tile, traits: DeviceTraits) -> tuple[int, int, int, int] | None:
-    """Rows and columns of a block of output pixels, elements of a row of its input, and of all of it; None if it has no room.
-
-    The input of a block should stay in the L1 cache.
-    """
-    room = min(traits.local_mem // 2, STRIP_BYTES) // tile.itemsize // (sources * g.kernel[0])
-    cols, high = g.output[2], g.reach[1] + 1
-    while True:
-        pitch = -(-(-(-cols // tile.vw) * tile.vw * g.stride[2] + g.reach[2]) // tile.vw) * tile.vw
-        if high * pitch <= room:
-            rows = min(g.output[1], 1 + (room // pitch - high) // g.stride[1])
-            return rows, cols, pitch, sources * g.kernel[0] * ((rows - 1) * g.stride[1] + high) * pitch
-        if cols <= tile.vw:
-            return None
-        cols = -(-cols // tile.vw) // 2 * tile.vw
-
-
-def _depthwise(
-    entry: str, args: tuple[Arg, ...], numbers: tuple[Scalar, ...], g: Geometry, strip: tuple[int, int, int, int], items: int, dtype: str,
-    req: str, traits: DeviceTraits, insert: Extents | None = None, bias: bool = False,
-) -> list[KernelCall]:  # fmt: skip
-    """The call of a CPU kernel; with `insert`, the strides of the forward pass, it is the data gradient."""
-    tile = tile_for(dtype, traits)
-    kd, kh, kw = g.kernel
-    flip = {"FLIP": int(insert is not None), "BIAS": int(bias)} if entry == "depthwise_forward" else {}
-    sizes = [*map(extents, (g.input, g.output, g.stride, g.dilate, g.pad))]
-    if entry == "depthwise_forward":
-        sizes.append(extents(insert or (1, 1, 1)))
-    given = (*args, Local(strip[3] * tile.itemsize), *numbers, *sizes, *_ints(*strip[:3]))
-    defines = defines_for(dtype, req, KD=kd, KH=kh, KW=kw, SW=g.stride[2], VW=tile.vw, SAME=int(tile.same), **flip)
-    return [KernelCall("convolution/depthwise.cl", entry, given, defines, (max(1, min(items, 8 * traits.compute_units)),), (1,))]
-
-
-# ---------------------------------------------------------------------------------------------------------------------- forward
 
 
 def forward(
     g: Geometry, data: Arg, weight: Arg, out: Arg, epilogue: Epilogue, dtype: str, req: str, traits: DeviceTraits
 ) -> list[KernelCall]:
     """``out = activation(convolution of data with weight + bias + residual)``; on CPUs neither activation nor residual."""
-    tile, bias = tile_for(dtype, traits), epilogue.bias
-    if traits.is_cpu and (epilogue.residual is not None or epilogue.activation != "none"):
-        raise MXNetError("convolutions in NCHW layout have no activation or residual on CPUs; leave them operators of their own")
-    given = bias if bias is not None else weight
-    limits = tuple(Scalar(compute_type(dtype), v) for v in (epilogue.low, epilogue.high))
-    behind: tuple[Arg, ...] = (epilogue.residual if epilogue.residual is not None else weight, *limits)
-    chosen = {"RESIDUAL": int(epilogue.residual is not None), "ACTIVATION": ACTIVATIONS.index(epilogue.activation)}
-    if g.depthwise:
-        channels, planes = g.groups * g.filters, g.images * g.groups * g.filters
-        numbers = (Scalar("long", planes), *_ints(channels, g.filters))
-        args = (data, weight, out, given)
-        if not traits.is_cpu:
-            chosen["BIAS"] = int(bias is not None)
-            return _depthwise_gpu("depthwise_forward", (*args, *behind), numbers, g, planes * g.pixels, dtype, req, traits, **chosen)
-        strip = _strip(g, 1, tile, traits)
-        if strip is not None:
-            return _depthwise("depthwise_forward", args, numbers, g, strip, planes, dtype, req, traits, bias=bias is not None)
-    if not traits.is_cpu:
-        chosen["BIAS"] = 2 if bias is not None else 0
-        return [_gpu_tile("conv_forward", (data, weight, out, given, *behind), g, g.filters, g.images * g.pixels, dtype, req, **chosen)]
-    return [_tiles(g.collapsed(), data, weight, out, bias, dtype, req, traits)]
-
-
-def _tiles(
-    g: Geometry, data: Arg, weight: Arg, out: Arg, bias: Arg | None, dtype: str, req: str, traits: DeviceTraits, turned: bool = False
-) -> KernelCall:  # fmt: skip
-    """The call of conv_forward; with `turned` it is the data gradient: `data` the output's gradient, `out` the data's."""
-    tile = tile_for(dtype, traits)
-    source, target, m, channels, phases, grid_ = g.input, g.output, g.filters, g.channels, 1, g.output
-    if turned:
-        source, target, m, channels = g.output, g.input, g.channels, g.filters
-        phases = math.prod(min(s, x) for s, x in zip(g.stride, g.input, strict=True))
-        grid_ = (-(-g.input[0] // g.stride[0]), -(-g.input[1] // g.stride[1]), -(-g.input[2] // g.stride[2]))
-    n, k = g.images * math.prod(grid_), channels * (-(-g.taps // math.prod(g.stride)) if turned else g.taps)
-    down, across, direct = split_work(-(-m // tile.mr), -(-n // tile.nr), k, g.groups * phases, traits, tile)
-    mrows, ncols = tile.rows_in(m, down), tile.columns_in(n, across)
-    items = g.groups * phases * -(-m // mrows) * -(-n // ncols)
-    if turned and not tile.same:
-        k = channels * g.taps  # the most that a phase can have
-    block = blocking(
-        tile, m, k, mrows, items, ncols < 8 * tile.nr if turned else direct, traits, WORK, g.taps, 1 if turned else tile.vw // 4
-    )
-    args = (
-        data, weight, out, bias if bias is not None else weight, block.work, *_ints(g.images, g.groups, m, channels),
-        *map(extents, (source, target, g.kernel, g.stride, g.dilate, g.pad)), *_ints(mrows, ncols, block.mc, block.kc, items),
-    )  # fmt: skip
-    defines = _defines(
-        tile,
-        dtype,
-        req,
-        A_DIRECT=int(block.direct),
-        A_TABLE=int(turned and block.direct),
-        TURNED=int(turned),
-        BIAS=2 if bias is not None else 0,
-    )
-    return KernelCall("convolution/convolution.cl", "conv_forward", args, defines, (block.launched,), (1,))
-
-
-# ----------------------------------------------------------------------------------------------------------------- data gradient
+    form = calls_cpu.forward if traits.is_cpu else calls_gpu.forward
+    return form(g, data, weight, out, epilogue, dtype, req, traits)
 
 
 def data_gradient(g: Geometry, head: Arg, weight: Arg, out: Arg, dtype: str, req: str, traits: DeviceTraits) -> list[KernelCall]:
     """The gradient of the data, from that of the output."""
-    planes = g.images * g.groups * g.channels
-    if g.depthwise:
-        numbers = (Scalar("long", planes), *_ints(g.groups, g.filters))
-        if not traits.is_cpu:
-            return _depthwise_gpu("depthwise_data", (head, weight, out), numbers, g, planes * math.prod(g.input), dtype, req, traits)
-        t = g.transposed()
-        strip = _strip(t, g.filters, tile_for(dtype, traits), traits)
-        if strip is not None:
-            return _depthwise("depthwise_forward", (head, weight, out, weight), numbers, t, strip, planes, dtype, req, traits, g.stride)
-    if not traits.is_cpu:
-        return [_gpu_tile("conv_data", (head, weight, out), g, g.channels, g.images * math.prod(g.input), dtype, req)]
-    return [_tiles(g.collapsed(), head, weight, out, None, dtype, req, traits, turned=True)]
-
-
-# -------------------------------------------------------------------------------------------------- weight and bias gradients
+    form = calls_cpu.data_gradient if traits.is_cpu else calls_gpu.data_gradient
+    return form(g, head, weight, out, dtype, req, traits)
 
 
 def weight_gradient(g: Geometry, head: Arg, data: Arg, out: Arg, dtype: str, req: str, traits: DeviceTraits) -> list[KernelCall]:
     """The gradient of the weight: a product over the pixels of all images, summed in a fixed order."""
-    tile = tile_for(dtype, traits)
-    if g.depthwise:
-        channels = g.groups * g.filters
-        numbers = _ints(g.images, channels, g.filters)
-        if not traits.is_cpu:
-            return _depthwise_gpu("depthwise_weight", (data, head, out), numbers, g, channels * g.taps, dtype, req, traits)
-        strip = _strip(g, 1, tile, traits)
-        if strip is not None:
-            return _depthwise("depthwise_weight", (data, head, out), numbers, g, strip, channels, dtype, req, traits)
-    if not traits.is_cpu:
-        return [_gpu_tile("conv_weight", (data, head, out), g, g.filters, g.depth, dtype, req, A_K_FAST=1, B_K_FAST=1)]
-    g = g.collapsed()
-    room = (traits.local_mem - 1024) // (tile.nr * tile.itemsize)
-    limit = min(DEPTH, room // 2)
-    kc = -(-g.images * g.pixels // -(-g.images * g.pixels // limit))
-    most = max(1, min(WEIGHT_ROWS, room - kc) // tile.mr)
-    tiles, panels = -(-g.depth // tile.mr), -(-g.filters // tile.nr)
-    down, across = _split_weight(tiles, panels, g.groups, traits, tile, most)
-    mrows, npanels = -(-tiles // down) * tile.mr, -(-panels // across)
-    items = g.groups * -(-g.depth // mrows) * -(-panels // npanels)
-    launched = _items(traits, items)
-    work, zeros = Local((kc + mrows) * tile.nr * tile.itemsize), Temp(WORK, launched * ZEROS * tile.itemsize)
-    args = (
-        data, head, out, work, zeros, *_ints(g.images, g.groups, g.filters, g.channels),
-        *map(extents, (g.input, g.output, g.kernel, g.stride, g.dilate, g.pad)), *_ints(mrows, npanels, kc, items),
-    )  # fmt: skip
-    return [KernelCall("convolution/convolution.cl", "conv_weight", args, _defines(tile, dtype, req, ZEROS=ZEROS), (launched,), (1,))]
-
-
-def _split_weight(tiles: int, panels: int, groups: int, traits: DeviceTraits, tile: Tile, most: int) -> tuple[int, int]:
-    """Into how many blocks of rows (of at most `most` tiles) and of panels; each packs its panels, at about a cycle an element."""
-    units = traits.compute_units
-    best: tuple[float, int, int] | None = None
-    fewest = -(-tiles // most)
-    for factor in ladder(max(1, min(tiles // fewest, 4 * units))):
-        down = fewest * factor
-        for across in ladder(min(panels, 4 * units)):
-            waves = -(-groups * down * across // units)
-            work = -(-panels // across) * (-(-tiles // down) * tile.mr * tile.nv / 2 + tile.nr)
-            if best is None or waves * work < best[0]:
-                best = (waves * work, down, across)
-    assert best is not None
-    return best[1:]
+    form = calls_cpu.weight_gradient if traits.is_cpu else calls_gpu.weight_gradient
+    return form(g, head, data, out, dtype, req, traits)
 
 
 def bias_gradient(g: Geometry, head: Arg, out: Arg, dtype: str, req: str, traits: DeviceTraits) -> list[KernelCall]:
     """The gradient of the bias: the sum over images and pixels."""
     items = 1 if traits.is_cpu else min(64, traits.max_work_group_size)
     channels = g.groups * g.filters
-    defines = defines_for(dtype, req, BIAS_ITEMS=items)
-    return [
-        KernelCall(
-            "convolution/convolution.cl",
-            "conv_bias",
-            (head, out, *_ints(g.images, channels, g.pixels)),
-            defines,
-            (channels * items,),
-            (items,),
-        )
-    ]
+    defines, args = defines_for(dtype, req, BIAS_ITEMS=items), (head, out, *ints(g.images, channels, g.pixels))
+    return [KernelCall("convolution/bias_gradient.cl", "conv_bias", args, defines, (channels * items,), (items,))]

@@ -9,7 +9,7 @@ from ...base import MXNetError
 from ...graph.contract.kernel_call import Scalar
 from ...params import Params
 
-__all__ = ["Extents", "Geometry"]
+__all__ = ["Extents", "Geometry", "extents", "ints"]
 
 Extents = tuple[int, int, int]
 
@@ -96,3 +96,8 @@ class Geometry:
 def extents(value: Extents) -> Scalar:
     """Three extents as an ``int4`` argument."""
     return Scalar("int4", (*value, 0))
+
+
+def ints(*values: int) -> tuple[Scalar, ...]:
+    """Each as an ``int`` argument."""
+    return tuple(Scalar("int", v) for v in values)
