@@ -12,6 +12,7 @@
  */
 #ifndef GEMM_TILE_H
 #define GEMM_TILE_H
+#include "math.h"
 
 #ifndef VW
 #define VW 8 /* elements a vector: 8 floats with AVX2, 16 with AVX-512 */
@@ -38,9 +39,6 @@
 
 #ifndef ACT
 #define ACT 0 /* applied to the result: 1 relu, 2 sigmoid, 3 tanh, 4 limits low and high */
-#endif
-#if ACT
-#include "math.h"
 #endif
 
 typedef CAT(CT, VW) tile_aligned;

@@ -7,7 +7,8 @@ import math
 from ...base import MXNetError
 from ...graph.contract.kernel_call import Arg, KernelCall, Local, Scalar, Temp, defines_for
 from ...graph.contract.traits import DeviceTraits
-from ..matrix.gemm import DEPTH, Tile, blocking, ladder, split_work, tile_for
+from ..matrix.gemm_cpu import ladder
+from ..matrix.register_tile import DEPTH, Tile, blocking, split_work, tile_for
 from ..shared.epilogue import Epilogue
 from .geometry import Extents, Geometry, extents, ints
 

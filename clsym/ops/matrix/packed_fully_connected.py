@@ -35,7 +35,7 @@ def panel_width(traits: DeviceTraits) -> int:
 
 
 def worth_packing(rows: int, hidden: int, depth: int, traits: DeviceTraits) -> bool:
-    """Whether a second copy of the weight pays.
+    """Whether a second copy of the weight pays, on a CPU.
 
     For one or two rows, and for a weight that comes from memory, reading it in place is as fast as memory; from 25 rows on the product
     over the weight in place is as fast as the multiply-adds. Between them a packed weight that caches hold gains a fifth or more.
@@ -45,7 +45,7 @@ def worth_packing(rows: int, hidden: int, depth: int, traits: DeviceTraits) -> b
     """
     found = tuned(traits, "gemm", "packed_worth", {"rows": 3, "most_rows": 24, "bytes": 1 << 20, "most_bytes": 24 << 20})
     fits = found["bytes"] <= 4 * hidden * depth <= found["most_bytes"] and hidden >= panel_width(traits)
-    return traits.is_cpu and fits and found["rows"] <= rows <= found["most_rows"]
+    return fits and found["rows"] <= rows <= found["most_rows"]
 
 
 def _packed_shape(hidden: int, depth: int, panel: int) -> tuple[int, int, int]:
@@ -165,9 +165,13 @@ class PackedFullyConnected(Op, Recomputable, Absorbing, Estimated):
 class PackedForm(Rewriting, Absorbing):
     """`FullyConnected` on CPUs, in inference: over its weight packed once, where that pays; with the activation behind it."""
 
+    @staticmethod
+    def _asked(r: Rewrite) -> bool:
+        return r.traits.is_cpu and not r.train
+
     def rewrite(self, r: Rewrite) -> Sequence[Entry | Blocked] | None:
         p = r.p
-        if r.train or not r.traits.is_cpu or any(t.dtype != "float32" or not t.size for t in r.ins) or not r.is_variable(1):
+        if not self._asked(r) or any(t.dtype != "float32" or not t.size for t in r.ins) or not r.is_variable(1):
             return None
         rows, depth = matrix_extents(r.ins[0].shape, p.flatten)
         if not worth_packing(rows, p.num_hidden, depth, r.traits):
@@ -178,7 +182,7 @@ class PackedForm(Rewriting, Absorbing):
         return [r.apply("_packed_fully_connected", *inputs, **dict(p.items()), panel=panel)]
 
     def absorb(self, node: Node, request: Request, r: Rewrite) -> Node | None:
-        if r.train or not r.traits.is_cpu or r.outs[0].dtype != "float32" or not r.ins[0].size or not isinstance(request, Activate):
+        if not self._asked(r) or r.outs[0].dtype != "float32" or not r.ins[0].size or not isinstance(request, Activate):
             return None
         op = find_op("_packed_fully_connected")
         plain = node.become(op, op.parse({**dict(node.params.items()), "panel": 0}), node.inputs)

@@ -87,7 +87,7 @@ class ColumnSums(Op):
             local = min(64, ctx.traits.max_work_group_size)
             size = -(-strips // local) * local
         args = (In(0), Out(0), Scalar("int", ins[0].size // n), Scalar("int", n))
-        return [KernelCall("matrix/gemm.cl", "gemm_column_sums", args, defines_for(outs[0].dtype, ctx.reqs[0]), (size,), (local,))]
+        return [KernelCall("matrix/column_sums.cl", "gemm_column_sums", args, defines_for(outs[0].dtype, ctx.reqs[0]), (size,), (local,))]
 
 
 register(MatrixProduct)

@@ -1,52 +1,21 @@
-/* Matrix products: C[M][N] = A[M][K] * B[K][N] (+ bias), a batch of them in one launch.
+/* Matrix products on CPUs, C[M][N] = A[M][K] * B[K][N] (+ bias), a batch of them in one launch, of element types that are computed in as
+ * another one (half). For the other types see matrix/gemm_blocked.cl and matrix/gemm_thin.cl.
  *
  * A and B have any strides (ars, acs: elements between rows and between columns of A; so transposition is free); the rows of C are
- * ldc apart, on a CPU its columns ccs, else 1. Batch entry i starts at a + aoff + (i % amod) * abatch, b + boff + i * bbatch,
- * c + coff + i * cbatch (a batch stride of 0 repeats an operand). The product is multiplied by alpha. bias holds N (BIAS 1) or M
- * (BIAS 2) values. REQ is the store mode.
+ * ldc apart, its columns ccs. Batch entry i starts at a + aoff + (i % amod) * abatch, b + boff + i * bbatch, c + coff + i * cbatch (a
+ * batch stride of 0 repeats an operand). The product is multiplied by alpha. bias holds N (BIAS 1) or M (BIAS 2) values. REQ is the store
+ * mode.
  *
- * The kernels for CPUs here are those of element types that are computed in as another one (half); for the rest see matrix/gemm_blocked.cl and
- * matrix/gemm_thin.cl.
- *
- * gemm       CPU: `items` blocks of mrows x ncols of C of one batch entry, shared out to the work-items in turn. For each block of mc
+ * gemm       `items` blocks of mrows x ncols of C of one batch entry, shared out to the work-items in turn. For each block of mc
  *            rows and kcmax of K it packs A's block (stays in the L2 cache) and then, panel by panel of NR columns, B's (stays in L1),
  *            and runs the register tiles over them. `work` has kcmax * (NR + mc) elements of CT a work-item.
- * gemm_dot   CPU, few rows: out[r][l] = sum_k x[r][k] w[l][k], the rows of w contiguous and read once, in place: packing a weight
+ * gemm_dot   few rows: out[r][l] = sum_k x[r][k] w[l][k], the rows of w contiguous and read once, in place: packing a weight
  *            that is used for a handful of rows would cost more than the product. A work-item owns `lines` values of l.
- * gemm_axpy  CPU, few rows: out[r][l] = sum_k x[r][k] w[k][l], l contiguous. A work-item owns `lines` values of l.
- * gemm_scale, gemm_column_sums: what goes with it, a chunk of elements or of columns a work-item.
- * gemm       GPU: a work-group owns 64 x 64 of C of one batch entry (include/gemm_gpu.h).
+ * gemm_axpy  few rows: out[r][l] = sum_k x[r][k] w[k][l], l contiguous. A work-item owns `lines` values of l.
  *
- * Tunables: VW, NV, MR (include/gemm_cpu.h), ROWS, LINES, TK.
+ * Tunables: VW, NV, MR (include/gemm_cpu.h), ROWS, LINES.
  */
 #include "common.h"
-#ifndef BIAS
-#define BIAS 0
-#endif
-
-/* out = beta * c, before a product is added to it */
-__kernel void gemm_scale(const __global T *c, __global T *out, const long n, const CT beta) {
-  FOR_EACH(i, n) STORE(out, i, LOAD(c, i) * beta);
-}
-
-/* out[n] = the sum of column n of x [rows][N]: the gradient of a bias. A work-item: strips of 16 columns. */
-__kernel void gemm_column_sums(const __global T *restrict x, __global T *restrict out, const int rows, const int N) {
-  for (int n = get_global_id(0) * 16; n < N; n += get_global_size(0) * 16) {
-    CT sum[16];
-    for (int j = 0; j < 16; j++) sum[j] = (CT)0;
-    const int cols = min(16, N - n);
-    for (int m = 0; m < rows; m++) {
-      const __global T *row = x + (size_t)m * N + n;
-      if (cols == 16)
-        for (int j = 0; j < 16; j++) sum[j] += LOAD(row, j);
-      else
-        for (int j = 0; j < cols; j++) sum[j] += LOAD(row, j);
-    }
-    for (int j = 0; j < cols; j++) STORE(out, n + j, sum[j]);
-  }
-}
-
-#if DEVICE_CPU
 #include "gemm_cpu.h"
 
 /* Packs kc rows and `cols` columns of B into a panel [kc][NR], columns past `cols` zero. */
@@ -159,32 +128,3 @@ __kernel void gemm_axpy(const __global T *restrict x, const __global T *restrict
       STORE_LINE(r, l, sum)
     }
 }
-
-#else
-#include "gemm_gpu.h"
-
-#define LOAD_A(m, k) LOAD(a, (m) * ars + (k) * acs)
-#define LOAD_B(k, n) LOAD(b, (k) * brs + (n) * bcs)
-
-__kernel __attribute__((reqd_work_group_size(TILE_ITEMS, TILE_ITEMS, 1))) void gemm(
-    const __global T *restrict a, const __global T *restrict b, __global T *c, const __global T *restrict bias, const int M,
-    const int N, const int K, const long ars, const long acs, const long brs, const long bcs, const long ldc, const long abatch,
-    const long bbatch, const long cbatch, const int amod, const long aoff, const long boff, const long coff, const CT alpha) {
-  GEMM_GPU_LOCALS
-  const size_t batch = get_group_id(2);
-  const int n0 = get_group_id(0) * TN, m0 = get_group_id(1) * TM;
-  a += aoff + (batch % amod) * abatch;
-  b += boff + batch * bbatch;
-  c += coff + batch * cbatch;
-  CT acc[TILE_REGS][TILE_REGS] = {{0}};
-  GEMM_GPU_ACCUMULATE(acc, m0, n0, 0, K, M, N, LOAD_A, LOAD_B)
-  for (int i = 0; i < TILE_REGS; i++)
-    for (int j = 0; j < TILE_REGS; j++) {
-      const int m = m0 + (int)get_local_id(1) + TILE_ITEMS * i, n = n0 + (int)get_local_id(0) + TILE_ITEMS * j;
-      if (m < M && n < N) {
-        const CT v = acc[i][j] * alpha + (BIAS == 1 ? LOAD(bias, n) : BIAS == 2 ? LOAD(bias, m) : (CT)0);
-        STORE(c, m * ldc + n, v);
-      }
-    }
-}
-#endif
