@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...graph.contract.kernel_call import In, KernelCall, LowerContext, Out, Scalar, compute_type, ctype, req_code
+from ...graph.contract.kernel_call import Arg, In, KernelCall, LowerContext, Out, Scalar, compute_type, ctype, req_code
 from ...graph.contract.spec import TensorSpec
 from ...graph.contract.traits import DeviceTraits
 from ..shared.row_forms import RowForm, by_columns, by_rows
@@ -56,5 +56,5 @@ def softmax_calls(
     form = (_cpu if ctx.traits.is_cpu else _gpu)(rows, backward, ctx.traits)
     extents = (Scalar("long", form.count), Scalar("long", rows.n), Scalar("long", rows.inner))
     scale = Scalar(compute, 1.0 if temperature is None else 1.0 / temperature)
-    args = (*(In(i) for i in range(len(ins))), Out(0), *extents, scale, *form.more)
+    args: tuple[Arg, ...] = (*(In(i) for i in range(len(ins))), Out(0), *extents, scale, *form.more)
     return [KernelCall(form.source, form.entry + ("_backward" if backward else ""), args, defines, form.size, form.local)]

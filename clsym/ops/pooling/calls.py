@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from ...graph.contract.kernel_call import In, KernelCall, LowerContext, Out, Scalar, defines_for, grid
+from ...graph.contract.kernel_call import Arg, In, KernelCall, LowerContext, Out, Scalar, defines_for, grid
 from ...graph.contract.spec import TensorSpec
 from ...params import Params
 from ..shared.launch_sizes import group_size
@@ -120,7 +120,7 @@ def backward_gpu(legacy: bool, p: Params, ins: Sequence[TensorSpec], dx: TensorS
         first = p.pool_type == "max" and not legacy
         size = grid(planes, ctx.traits, max(1, 65536 // n)) if first else grid(planes * n, ctx.traits)
         defines = _defines(legacy, p, dx.dtype, ctx.reqs[0], 1)
-        args = (*_reads(ins), Out(0), Scalar("long", planes), Scalar("long", n))
+        args: tuple[Arg, ...] = (*_reads(ins), Out(0), Scalar("long", planes), Scalar("long", n))
         return [KernelCall(source, "pool_global_backward", args, defines, *size)]
     defines = _defines(legacy, p, dx.dtype, ctx.reqs[0], window.stride[-1])
     args = (*_reads(ins), Out(0), *_scalars(planes, extents, window))
