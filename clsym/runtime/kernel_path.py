@@ -20,13 +20,16 @@ __all__ = ["kernel_folders", "kernel_source"]
 Traversable = Any  # a folder; importlib.resources.abc, which has the type, came with Python 3.11
 _NAME = re.compile(r"[\w-]+(/[\w-]+)*\.(cl|h)")
 _INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]+"([^"\n]+)"[^\n]*$', re.MULTILINE)
+_CONDITION = re.compile(r'^[ \t]*#[ \t]*(if\w*|endif|include[ \t]+"[^"\n]+")[^\n]*$', re.MULTILINE)
+_GUARD = re.compile(r"[ \t]*#[ \t]*ifndef[ \t]+(\w+)[ \t]*\n[ \t]*#[ \t]*define[ \t]+\1\b")
 
 
 def kernel_source(name: str) -> str:
     """The text of a kernel file, each of our headers inlined where it is first included.
 
-    Headers are found beside the kernels or in ``include/``. An ``#include "..."`` must not stand inside an ``#if``, since
-    it is replaced without running the preprocessor; ``#line`` keeps the compiler's messages pointing at the right file.
+    Headers are found beside the kernels or in ``include/``. An ``#include "..."`` must not stand inside an ``#if``, other than a
+    header's own guard, since it is replaced without running the preprocessor: a header would be missing where a second file
+    includes it unconditionally. ``#line`` keeps the compiler's messages pointing at the right file.
 
     Parameters
     ----------
@@ -36,7 +39,7 @@ def kernel_source(name: str) -> str:
     Raises
     ------
     MXNetError
-        If there is no such file; the message names the folders searched.
+        If there is no such file; the message names the folders searched. If an ``#include`` stands inside an ``#if``.
     """
     return _inlined(name, env("CLSYM_KERNEL_PATH"))
 
@@ -54,6 +57,7 @@ def _inlined(name: str, override: str) -> str:
 def _expand(name: str, override: str, seen: set[str]) -> str:
     seen.add(name)
     text = _read(name, override)
+    _refuse_conditional_includes(name, text)
     parts, end = [f'#line 1 "{name}"\n'], 0
     for match in _INCLUDE.finditer(text):
         parts.append(text[end : match.start()])
@@ -62,6 +66,21 @@ def _expand(name: str, override: str, seen: set[str]) -> str:
             parts.append(_expand(match[1], override, seen) + f'\n#line {line} "{name}"')
         end = match.end()
     return "".join([*parts, text[end:]])
+
+
+def _refuse_conditional_includes(name: str, text: str) -> None:
+    conditions: list[str] = []  # those that are open; '' is the header's guard
+    for match in _CONDITION.finditer(text):
+        if match[1].startswith("if"):
+            conditions.append("" if not conditions and _GUARD.match(text, match.start()) else match[0].strip())
+        elif match[1] == "endif":
+            conditions = conditions[:-1]
+        elif any(conditions):
+            line = text.count("\n", 0, match.start()) + 1
+            raise MXNetError(
+                f"kernel file {name!r}, line {line}: {match[1]} stands inside {next(filter(None, conditions))!r}, but headers are inlined "
+                "before the preprocessor runs; include it unconditionally, or make what needs it a file of its own"
+            )
 
 
 def _read(name: str, override: str) -> str:

@@ -254,3 +254,21 @@ def test_kernel_source_inlines_each_header_once(tmp_path, monkeypatch):
         kernel_source("missing.cl")
     with pytest.raises(MXNetError, match="not the name"):
         kernel_source("../secret.cl")
+
+
+def test_kernel_source_refuses_an_include_inside_a_condition(tmp_path, monkeypatch):
+    (tmp_path / "a.h").write_text("int a;\n")
+    (tmp_path / "guarded.h").write_text('/* what it is */\n#ifndef GUARDED_H\n#define GUARDED_H\n#if X\n#endif\n#include "a.h"\n#endif\n')
+    (tmp_path / "inner.h").write_text('#ifndef INNER_H\n#define INNER_H\n#ifdef X\n#include "a.h"\n#endif\n#endif\n')
+    (tmp_path / "good.cl").write_text('#include "guarded.h"\n#if X\nint x;\n#endif\n#include "a.h"\n')
+    (tmp_path / "bad.cl").write_text('int k;\n#if X\nint x;\n#else\n#include "a.h"\n#endif\n')
+    (tmp_path / "worse.cl").write_text('#include "inner.h"\n')
+    (tmp_path / "default.cl").write_text('#ifndef X\n#include "a.h"\n#define X 1\n#endif\n')
+    monkeypatch.setenv("CLSYM_KERNEL_PATH", str(tmp_path))
+    assert kernel_source("good.cl").count("int a;") == 1
+    with pytest.raises(MXNetError, match=r"'bad.cl', line 5: include \"a.h\" stands inside '#if X'"):
+        kernel_source("bad.cl")
+    with pytest.raises(MXNetError, match=r"'inner.h', line 4: .*'#ifdef X'"):
+        kernel_source("worse.cl")
+    with pytest.raises(MXNetError, match=r"'default\.cl', line 2"):
+        kernel_source("default.cl")

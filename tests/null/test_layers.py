@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,17 @@ GRAPH = {
 }  # fmt: skip
 # and between the families of operators: forms for one kind of device know what they are forms of, never the other way round
 DEVICE_FORMS = {"cpu_blocked"}
+# operators that choose between forms for CPUs and GPUs in several places, and kernels that hold both: to become empty
+ASK_TWICE = {
+    "ops/elementwise/fused.py: FusedElementwise",
+    "ops/elementwise/leaky_relu.py: PreluBackward",
+    "ops/reduce/calls.py: reduce_calls",
+}
+MIXED_KERNELS = {
+    "elementwise/broadcast.cl", "elementwise/fused.cl", "elementwise/leaky_relu.cl", "elementwise/sum_to_shape.cl",
+    "elementwise/unary.cl", "elementwise/where.cl", "indexing/index_copy.cl", "indexing/indexing.cl", "optimizer/update.cl",
+    "random/draws.cl", "random/dropout.cl", "reduce/argmax.cl", "reduce/reduce.cl", "reduce/sort.cl", "shape/strided_copy.cl",
+}  # fmt: skip
 
 
 def _modules() -> list[Path]:
@@ -134,6 +146,67 @@ def test_passes_name_no_operator() -> None:
                 assert not texts & names, f"{path.name}:{node.lineno} compares with {texts & names}"
 
 
+def _asks(path: Path) -> dict[str, set[tuple[int, int]]]:
+    """Where each class and function of a module asks for the kind of device, itself and through the module's other functions."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    parts = {n.name: n for n in tree.body if isinstance(n, ast.ClassDef | ast.FunctionDef)}
+    functions = {name for name, n in parts.items() if isinstance(n, ast.FunctionDef)}
+    own = {
+        name: {(a.lineno, a.col_offset) for a in ast.walk(n) if isinstance(a, ast.Attribute) and a.attr == "is_cpu"}
+        for name, n in parts.items()
+    }
+    uses = {name: {a.id for a in ast.walk(n) if isinstance(a, ast.Name) and a.id in functions} for name, n in parts.items()}
+    found = {}
+    for name in parts:
+        seen, todo = set(), [name]
+        while todo:
+            part = todo.pop()
+            if part not in seen:
+                seen.add(part)
+                todo += uses[part]
+        found[name] = {place for part in seen for place in own[part]}
+    return found
+
+
+def test_an_operator_asks_once_for_the_kind_of_device() -> None:
+    """The form for CPUs or for GPUs is chosen in one place: a class or a function asks once, what it calls in its file included."""
+    twice = {
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in (ROOT / "ops").rglob("*.py")
+        for name, places in _asks(path).items()
+        if len(places) > 1
+    }
+    assert twice == ASK_TWICE, "choose one form and let it know the rest; take what was mended out of ASK_TWICE"
+    for path in (ROOT / "ops").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Compare):
+                texts = {n.value for n in (node.left, *node.comparators) if isinstance(n, ast.Constant)}
+                assert not texts & {"cpu", "gpu"}, f"{path.relative_to(ROOT)}:{node.lineno} compares a kind; ask traits.is_cpu, once"
+
+
+def test_kernels_leave_the_kind_of_device_to_headers() -> None:
+    """A kernel whose forms differ is two files; a small difference is a macro of include/."""
+    kernels = ROOT.parent / "kernels"
+    if not kernels.is_dir():
+        pytest.skip("not a checkout")
+    mixed = {
+        str(path.relative_to(kernels))
+        for path in kernels.rglob("*.cl")
+        if re.search(r"\bDEVICE_[CG]PU\b", path.read_text(encoding="utf-8"))
+    }
+    assert mixed == MIXED_KERNELS, "make two files of it, <name>_cpu.cl and <name>_gpu.cl; take what was mended out of MIXED_KERNELS"
+
+
+def test_headers_are_included_unconditionally() -> None:
+    kernels = ROOT.parent / "kernels"
+    if not kernels.is_dir():
+        pytest.skip("not a checkout")
+    from clsym.runtime.kernel_path import kernel_source
+
+    for path in kernels.rglob("*.cl"):
+        kernel_source(str(path.relative_to(kernels)))  # refuses others
+
+
 def test_every_kernel_file_is_used_and_documented() -> None:
     kernels = ROOT.parent / "kernels"
     if not kernels.is_dir():
@@ -142,4 +215,5 @@ def test_every_kernel_file_is_used_and_documented() -> None:
     for path in kernels.rglob("*.cl"):
         name = str(path.relative_to(kernels))
         assert path.read_text(encoding="utf-8").startswith("/*"), f"{name} must open with what it computes"
-        assert f'"{name}"' in sources, f"{name} is used by no module"
+        stem = re.sub(r"_[cg]pu\.cl$", "", name)
+        assert f'"{name}"' in sources or (stem != name and f'"{stem}"' in sources), f"{name} is used by no module"

@@ -56,8 +56,8 @@ def product(
     """
     if max(m, n, k) >= 1 << 31:
         raise MXNetError(f"a matrix product of ({m}, {k}) and ({k}, {n}) is too large: every extent must be below 2**31")
-    kernels = "gpu" if not traits.is_cpu else "cpu" if stored_as_computed(dtype) else "cpu, converted"
-    fuses = kernels == "cpu" and req == "write"
+    in_place, converted = (stored_as_computed(dtype), not stored_as_computed(dtype)) if traits.is_cpu else (False, False)
+    fuses = in_place and req == "write"
     if act[0] != "none" and not fuses:
         raise MXNetError(f"a matrix product of {dtype} on {traits.kind} with grad_req={req!r} is not followed by act_type={act[0]!r}")
     if total is not None and not fuses:
@@ -67,13 +67,13 @@ def product(
         return [scaled(total[0], c.arg, total[1], 1, dtype, req, traits), *rest]
     bias_code = (2 if bias_of_rows else 1) if bias is not None else 0
     given = bias if bias is not None else a.arg
-    if kernels == "cpu":
+    if in_place:
         into = total[0] if total is not None else None
         return CpuProduct(m, n, k, a, b, c, dtype, req, traits, entries, given, bias_code, alpha, temp, into, act).calls()
     factor = Scalar(compute_type(dtype), alpha if compute_type(dtype) in ("float", "double") else int(alpha))
-    if kernels == "gpu":
-        return [gpu_product(m, n, k, a, b, c, given, bias_code, factor, dtype, req, entries)]
-    return [converted_product(m, n, k, a, b, c, given, bias_code, factor, dtype, req, traits, entries, temp)]
+    if converted:
+        return [converted_product(m, n, k, a, b, c, given, bias_code, factor, dtype, req, traits, entries, temp)]
+    return [gpu_product(m, n, k, a, b, c, given, bias_code, factor, dtype, req, entries)]
 
 
 def scaled(source: Arg, out: Arg, size: int, beta: float, dtype: str, req: str, traits: DeviceTraits) -> KernelCall:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from ...graph.contract.kernel_call import Arg, In, KernelCall, LowerContext, Out, Scalar, Temp, compute_type, defines_for, req_code
 from ...graph.contract.op import Op
@@ -21,17 +22,14 @@ L2, PER_PLACE, PER_ROW = 0, 1, 2
 """What gamma belongs to: there is none, a place within the row, a row."""
 
 
-def _launch(
-    name: str, buffers: tuple[Arg, ...], rows: Rows, affine: int, groups: int, eps: float, dtype: str, ctx: LowerContext, **more: int
-) -> KernelCall:
-    if ctx.traits.is_cpu and rows.inner > 1:
-        form = by_columns("norm/normalize_columns.cl", "normalize_columns", rows, _TILE, ctx.traits)
-    else:
-        form = by_rows("norm/normalize.cl", "normalize_rows", rows, ctx.traits)
-    extents = (Scalar("long", form.count), Scalar("long", rows.n), Scalar("long", rows.inner))
-    args = (*buffers, *extents, Scalar("int", groups), Scalar(compute_type(dtype), eps), *form.more)
-    defines = defines_for(dtype, ctx.reqs[0], AFFINE=affine, **more)
-    return KernelCall(form.source, form.entry + name, args, defines, form.size, form.local)
+def _along_cpu(rows: Rows, traits: DeviceTraits) -> RowForm:
+    if rows.inner == 1:
+        return _along_gpu(rows, traits)
+    return by_columns("norm/normalize_columns.cl", "normalize_columns", rows, _TILE, traits)
+
+
+def _along_gpu(rows: Rows, traits: DeviceTraits) -> RowForm:
+    return by_rows("norm/normalize.cl", "normalize_rows", rows, traits)
 
 
 def _affine_cpu(rows: Rows, traits: DeviceTraits) -> tuple[RowForm, int]:
@@ -46,6 +44,28 @@ def _affine_cpu(rows: Rows, traits: DeviceTraits) -> tuple[RowForm, int]:
 def _affine_gpu(rows: Rows, traits: DeviceTraits) -> tuple[RowForm, int]:
     size, local, mapping = row_grid(rows.n, rows.count, traits, rows.inner == 1)
     return RowForm("norm/normalize_affine_gpu.cl", "affine_gradient", rows.outer, mapping, size, local), 1
+
+
+@dataclass(frozen=True)
+class _Forms:
+    """How a kind of device goes along the rows, and how it sums up the gradients of a gamma and beta that belong to places."""
+
+    along: Callable[[Rows, DeviceTraits], RowForm]
+    affine: Callable[[Rows, DeviceTraits], tuple[RowForm, int]]
+
+
+def _forms(traits: DeviceTraits) -> _Forms:
+    return _Forms(_along_cpu, _affine_cpu) if traits.is_cpu else _Forms(_along_gpu, _affine_gpu)
+
+
+def _launch(
+    name: str, buffers: tuple[Arg, ...], rows: Rows, affine: int, groups: int, eps: float, dtype: str, ctx: LowerContext, **more: int
+) -> KernelCall:
+    form = _forms(ctx.traits).along(rows, ctx.traits)
+    extents = (Scalar("long", form.count), Scalar("long", rows.n), Scalar("long", rows.inner))
+    args = (*buffers, *extents, Scalar("int", groups), Scalar(compute_type(dtype), eps), *form.more)
+    defines = defines_for(dtype, ctx.reqs[0], AFFINE=affine, **more)
+    return KernelCall(form.source, form.entry + name, args, defines, form.size, form.local)
 
 
 def normalize_calls(rows: Rows, affine: int, groups: int, eps: float, dtype: str, ctx: LowerContext) -> list[KernelCall]:
@@ -104,7 +124,7 @@ class NormalizeBackward(Op):
             return calls
         if ctx.reqs[1] == ctx.reqs[2] == "null":
             return calls
-        form, splits = (_affine_cpu if ctx.traits.is_cpu else _affine_gpu)(rows, ctx.traits)
+        form, splits = _forms(ctx.traits).affine(rows, ctx.traits)
         parts = (Temp(1, splits * rows.n * size), Temp(2, splits * rows.n * size))
         extents = (Scalar("long", v) for v in (form.count, rows.n, rows.inner, splits))
         args: tuple[Arg, ...] = (In(0), In(1), stat, *parts, *extents, *form.more)
