@@ -12,13 +12,23 @@ from ...graph.contract.traits import DeviceTraits
 from ...params import Params
 from ..shared.launch_sizes import group_size
 
-__all__ = ["PER_CHANNEL", "Split", "apply_calls", "channel_axis", "index_type", "split"]
+__all__ = ["EPS", "PER_CHANNEL", "Split", "apply_calls", "channel_axis", "index_type", "split"]
+
+EPS = 0.0010000000474974513
+"""float32(1e-3): MXNet's defaults are float32 values."""
 
 PER_CHANNEL = "norm/batch_norm.cl"
 """The file of the kernels that do something once a channel; `Split.source` has those that go through the data."""
 
 
 def channel_axis(p: Params, ndim: int) -> int:
+    """The axis of the channels, counted from the front.
+
+    Raises
+    ------
+    ShapeError
+        There is no such axis.
+    """
     axis = int(getattr(p, "axis", 1))
     if not -ndim <= axis < ndim:
         raise ShapeError(f"Channel axis out of range: axis={axis}, the data has {ndim} dimensions; give one in [{-ndim}, {ndim})")
