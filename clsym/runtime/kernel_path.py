@@ -34,7 +34,7 @@ def kernel_source(name: str) -> str:
     Parameters
     ----------
     name : str
-        A file such as ``'convolution.cl'``.
+        A file such as ``'norm/lrn.cl'``.
 
     Raises
     ------
@@ -85,7 +85,7 @@ def _refuse_conditional_includes(name: str, text: str) -> None:
 
 def _read(name: str, override: str) -> str:
     if not _NAME.fullmatch(name):
-        raise MXNetError(f"{name!r} is not the name of a kernel file, such as 'convolution.cl'")
+        raise MXNetError(f"{name!r} is not the name of a kernel file, such as 'norm/lrn.cl'")
     folders = _folders(override)
     for folder in folders:
         for path in (folder.joinpath(name), folder.joinpath(f"include/{name}")):

@@ -14,10 +14,10 @@
  */
 #include "common.h"
 #include "blocked.h"
+#include "window.h"
 
 #ifndef MODE
 #define MODE 0
-#define COUNT 1
 #define KW 3
 #define SW 2
 #endif
@@ -36,15 +36,6 @@
 #define INIT ((blocked)(0.0f))
 #define TAKE(acc, v) ((acc) + (v))
 #endif
-
-/* how many pixels of a window count along one dimension; 1 for an empty window, whose sum is 0 */
-static inline int extent(const int start, const int window, const int n, const int pad) {
-#if COUNT == 1
-  return max(min(start + window, n + pad) - start, 1);
-#else
-  return max(min(start + window, n) - max(start, 0), 1);
-#endif
-}
 
 /* x: the first pixel of the first window; rows [h0, h1) of the windows exist, and, where `edge`, columns lo <= i < hi; `high` counts */
 BLOCKED_INLINE void forward_tile(const blocked init, const global float *x, global float *y, const long width, const int h0, const int h1,

@@ -10,11 +10,11 @@
 #define POOLING_H
 #include "math.h"
 #include "vec8.h"
+#include "window.h"
 
 #ifndef MODE
 #define MODE 0
 #define P_VALUE 2
-#define COUNT 1
 #define ALL_TIES 0
 #define PAD_ZERO 0
 #define SW 1
@@ -60,17 +60,6 @@
 #else
 #define STRIDE_W stride.z
 #endif
-
-/* how many elements of a window count along one dimension; 1 for an empty window, whose sum is 0 */
-static inline int extent(int start, int window, int n, int pad) {
-#if COUNT == 2
-  return window;
-#elif COUNT == 1
-  return max(min(start + window, n + pad) - start, 1);
-#else
-  return max(min(start + window, n) - max(start, 0), 1);
-#endif
-}
 
 typedef struct {
   int d0, d1, h0, h1, count; /* clipped range of planes and rows, elements that count along d and h */
