@@ -1,6 +1,6 @@
 /* Included by every kernel: element types, loads and stores, store modes, the element loop.
  *
- * Defines given by the caller (clsym.graph.op.defines_for), with stand-alone defaults:
+ * Defines given by the caller (clsym.graph.contract.kernel_call.defines_for), with stand-alone defaults:
  *   T        storage type: float double half uchar char int long bool8
  *   CT       compute type: float for half, int for the small integers
  *   REQ      store mode of the (first) output: 0 not wanted, 1 write, 2 add
