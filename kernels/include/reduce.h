@@ -19,6 +19,7 @@
  */
 #ifndef REDUCE_H
 #define REDUCE_H
+#include "items.h"
 #include "vec8.h"
 
 #ifndef SUM_BLOCK
@@ -60,17 +61,6 @@ static inline CT max8(V8 v) {
   const CT e = SMAX(a, c), f = SMAX(b, d);
   return SMAX(e, f);
 }
-
-/* FOR_ITEMS(i, n) { ... }: this work-item's share of n coarse items (rows, tiles), where FOR_EACH would hand out sixteen at a time */
-#if DEVICE_CPU
-#define FOR_ITEMS(i, n)                                                                                \
-  const long i##_share = ((long)(n) + (long)get_global_size(0) - 1) / (long)get_global_size(0);        \
-  const long i##_lo = (long)get_global_id(0) * i##_share;                                              \
-  const long i##_hi = i##_lo + i##_share < (long)(n) ? i##_lo + i##_share : (long)(n);                 \
-  for (long i = i##_lo; i < i##_hi; i++)
-#else
-#define FOR_ITEMS(i, n) FOR_EACH(i, n)
-#endif
 
 #if DEVICE_CPU
 

@@ -3,10 +3,11 @@
  * src: S, dst: T, in whole buffers; offsets and strides count elements. Item (c0, .., c7) of the extents, innermost last, lies at
  *   src_start + sum ci * src_strides.si      dst_start + sum ci * dst_strides.si
  * and, with SRC_TABLE (DST_TABLE), coordinate `table_dim` adds src_table[c] (dst_table[c]) instead: advanced indexing.
- * Extents of 1 fill up the front. On a CPU a work-item takes a stretch of items, innermost dimension in one loop; on a GPU a grid-stride loop.
+ * Extents of 1 fill up the front. A work-item takes runs of items of the innermost dimension.
  */
 #include "common.h"
 #include "elements8.h"
+#include "items.h"
 
 #ifndef S
 #define S float
@@ -30,14 +31,7 @@ kernel void index_copy(const global S *src, global T *dst, const global long *sr
                        const int table_dim, const long8 extents, const long8 src_strides, const long8 dst_strides,
                        const long src_start, const long dst_start) {
   const long e[8] = ELEMENTS8(extents), ss[8] = ELEMENTS8(src_strides), ds[8] = ELEMENTS8(dst_strides);
-#if DEVICE_CPU
-  const long chunk = (n + (long)get_global_size(0) - 1) / (long)get_global_size(0);
-  const long lo = (long)get_global_id(0) * chunk;
-  const long hi = lo + chunk < n ? lo + chunk : n;
-  for (long i = lo; i < hi;) {
-#else
-  for (long i = (long)get_global_id(0); i < n; i += (long)get_global_size(0)) {
-#endif
+  FOR_RUNS(i, next, n) {
     long rest = i, s = src_start, d = dst_start, inner = 0;
     for (int k = 7; k >= 0; k--) {
       const long c = e[k] == 1 ? 0 : rest % e[k];
@@ -46,17 +40,12 @@ kernel void index_copy(const global S *src, global T *dst, const global long *sr
       s += SRC_TABLE && k == table_dim ? src_table[c] : c * ss[k];
       d += DST_TABLE && k == table_dim ? dst_table[c] : c * ds[k];
     }
-#if DEVICE_CPU
-    long run = e[7] - inner < hi - i ? e[7] - inner : hi - i;
-    if ((SRC_TABLE || DST_TABLE) && table_dim == 7) run = 1;
-    const long sk = ss[7], dk = ds[7];
+    const int looked_up = (SRC_TABLE || DST_TABLE) && table_dim == 7;
+    next = RUN_END(i, looked_up ? i + 1 : i + e[7] - inner);
+    const long run = next - i, sk = ss[7], dk = ds[7];
     if (sk == 1 && dk == 1)
       for (long r = 0; r < run; r++) MOVE(d + r, s + r);
     else
       for (long r = 0; r < run; r++) MOVE(d + r * dk, s + r * sk);
-    i += run;
-#else
-    MOVE(d, s);
-#endif
   }
 }

@@ -3,8 +3,8 @@
  *   take            y[o, k, j] = x[o, index(k), j]                         x: (outer, n, inner), index: count
  *   nd_keys         key[k] = sum over m of index[m, k] * stride[m]         negative indices count from the back, others are cut to the extent
  *   plain_keys      key[k] = index(k)
- *   buckets         CPU, one work-item: a stable counting sort of the keys: `order`, and `start` of each key's stretch in it
- *   bucket_starts   GPU, after a sort of the keys: start[b] by binary search
+ *   buckets         one work-item, for CPUs: a stable counting sort of the keys: `order`, and `start` of each key's stretch in it
+ *   bucket_starts   after a sort of the keys, for GPUs: start[b] by binary search
  *   scatter_add     y[o, b, j] (req)= sum of g[o, order[s], j] over the stretch of b, in order
  *   scatter_clear, scatter_last, scatter_put   slot[b] = largest k with key b (an integer maximum, so any order gives the same), then
  *                   y[b, j] = slot[b] < 0 ? (base[b, j] or 0) : x[slot[b], j]
@@ -14,7 +14,7 @@
  * TI, CI: type of the indices, and the type to compute with; MODE 0 cut to the range, 1 wrap around. Indices of floating-point type are truncated.
  */
 #include "common.h"
-#include "reduce.h"
+#include "items.h"
 
 #ifndef TI
 #define TI int
@@ -26,8 +26,7 @@
 #ifndef HAS_BASE
 #define HAS_BASE 0
 #endif
-#define PIECE 8192 /* elements of a long row that a CPU work-item takes at once */
-#define TILE 64
+#define TILE 64 /* elements of a row whose sums a CPU work-item keeps */
 
 /* NaN gives 0 */
 static inline long index_at(const global TI *index, const long k, const long n) {
@@ -41,21 +40,11 @@ static inline long index_at(const global TI *index, const long k, const long n) 
 }
 
 kernel void take(const global T *x, const global TI *index, global T *y, const long outer, const long n, const long inner, const long count) {
-#if DEVICE_CPU
-  const long pieces = (inner + PIECE - 1) / PIECE;
-  FOR_ITEMS(item, outer * count * pieces) {
-    const long lo = item % pieces * PIECE, row = item / pieces;
-    const int w = (int)(inner - lo < PIECE ? inner - lo : PIECE);
-    const global T *p = x + (row / count * n + index_at(index, row % count, n)) * inner + lo;
-    global T *q = y + row * inner + lo;
-    for (int j = 0; j < w; j++) STORE(q, j, LOAD(p, j));
+  FOR_STRETCHES(row, lo, hi, outer * count, inner, PIECE) {
+    const global T *p = x + (row / count * n + index_at(index, row % count, n)) * inner;
+    global T *q = y + row * inner;
+    for (long j = lo; j < hi; j++) STORE(q, j, LOAD(p, j));
   }
-#else
-  FOR_EACH(i, outer * count * inner) {
-    const long row = i / inner;
-    STORE(y, i, LOAD(x, (row / count * n + index_at(index, row % count, n)) * inner + i % inner));
-  }
-#endif
 }
 
 kernel void plain_keys(const global TI *index, global int *keys, const long count, const long n) {
@@ -76,7 +65,6 @@ kernel void nd_keys(const global TI *index, global int *keys, const long count, 
   }
 }
 
-#if DEVICE_CPU
 /* one work-item; start: n + 1. While counting, start[b + 1] holds the stretch's length; while placing, start[b] moves to its end. */
 kernel void buckets(const global int *keys, global int *order, global int *start, const long count, const long n) {
   for (long b = 0; b <= n; b++) start[b] = 0;
@@ -86,7 +74,6 @@ kernel void buckets(const global int *keys, global int *order, global int *start
   for (long b = n; b > 0; b--) start[b] = start[b - 1];
   start[0] = 0;
 }
-#endif
 
 kernel void bucket_starts(const global int *sorted, global int *start, const long count, const long n) {
   FOR_EACH(b, n + 1) {
@@ -104,28 +91,18 @@ kernel void bucket_starts(const global int *sorted, global int *start, const lon
 
 kernel void scatter_add(const global T *g, const global int *order, const global int *start, global T *y, const long outer, const long n,
                         const long inner, const long count) {
-#if DEVICE_CPU
-  const long tiles = (inner + TILE - 1) / TILE;
-  CT sum[TILE];
-  FOR_ITEMS(item, outer * n * tiles) {
-    const long column = item % tiles * TILE, row = item / tiles, b = row % n;
-    const int w = (int)(inner - column < TILE ? inner - column : TILE);
+  CT sum[STRETCH(TILE)];
+  FOR_STRETCHES(row, lo, hi, outer * n, inner, TILE) {
+    const long b = row % n;
+    const int w = (int)(hi - lo);
     for (int j = 0; j < w; j++) sum[j] = 0;
     for (long s = start[b]; s < start[b + 1]; s++) {
-      const global T *p = g + (row / n * count + order[s]) * inner + column;
+      const global T *p = g + (row / n * count + order[s]) * inner + lo;
       for (int j = 0; j < w; j++) sum[j] += LOAD(p, j);
     }
-    global T *q = y + row * inner + column;
+    global T *q = y + row * inner + lo;
     for (int j = 0; j < w; j++) STORE(q, j, sum[j]);
   }
-#else
-  FOR_EACH(i, outer * n * inner) {
-    const long row = i / inner, b = row % n;
-    CT sum = 0;
-    for (long s = start[b]; s < start[b + 1]; s++) sum += LOAD(g, (row / n * count + order[s]) * inner + i % inner);
-    STORE(y, i, sum);
-  }
-#endif
 }
 
 kernel void scatter_clear(global int *slot, const long n) {
@@ -137,41 +114,24 @@ kernel void scatter_last(const global int *keys, global int *slot, const long co
 }
 
 kernel void scatter_put(const global T *base, const global T *x, const global int *slot, global T *y, const long n, const long inner) {
-#if DEVICE_CPU
-  const long pieces = (inner + PIECE - 1) / PIECE;
-  FOR_ITEMS(item, n * pieces) {
-    const long lo = item % pieces * PIECE, b = item / pieces;
-    const long hi = lo + PIECE < inner ? lo + PIECE : inner;
-    const int k = slot[b];
+  FOR_STRETCHES(b, lo, hi, n, inner, PIECE) {
+    const long k = slot[b];
     for (long j = lo; j < hi; j++)
-#else
-  FOR_EACH(i, n * inner) {
-    const long b = i / inner, j = i % inner;
-    const int k = slot[b];
-#endif
 #if HAS_BASE
-    STORE(y, b * inner + j, k < 0 ? LOAD(base, b * inner + j) : LOAD(x, k * inner + j));
+      STORE(y, b * inner + j, k < 0 ? LOAD(base, b * inner + j) : LOAD(x, k * inner + j));
 #else
-    STORE(y, b * inner + j, k < 0 ? (CT)0 : LOAD(x, k * inner + j));
+      STORE(y, b * inner + j, k < 0 ? (CT)0 : LOAD(x, k * inner + j));
 #endif
   }
 }
 
 kernel void one_hot(const global TI *index, global T *y, const long count, const long depth, const CT on, const CT off) {
-#if DEVICE_CPU
-  FOR_ITEMS(k, count) {
+  FOR_STRETCHES(k, lo, hi, count, depth, PIECE) {
     const CI v = LOAD_AS(TI, index, k);
     const long hot = v > (CI)-1 && v < (CI)depth ? (long)v : -1;
     global T *q = y + k * depth;
-    for (long d = 0; d < depth; d++) STORE(q, d, d == hot ? on : off);
+    for (long d = lo; d < hi; d++) STORE(q, d, d == hot ? on : off);
   }
-#else
-  FOR_EACH(i, count * depth) {
-    const CI v = LOAD_AS(TI, index, i / depth);
-    const long hot = v > (CI)-1 && v < (CI)depth ? (long)v : -1;
-    STORE(y, i, i % depth == hot ? on : off);
-  }
-#endif
 }
 
 kernel void pick(const global T *x, const global TI *index, global T *y, const long outer, const long n, const long inner) {
@@ -179,16 +139,9 @@ kernel void pick(const global T *x, const global TI *index, global T *y, const l
 }
 
 kernel void pick_backward(const global T *g, const global TI *index, global T *dx, const long outer, const long n, const long inner) {
-#if DEVICE_CPU
-  FOR_ITEMS(row, outer * n) {
+  FOR_STRETCHES(row, lo, hi, outer * n, inner, PIECE) {
     const long o = row / n * inner, i = row % n;
     global T *q = dx + row * inner;
-    for (long j = 0; j < inner; j++) STORE(q, j, index_at(index, o + j, n) == i ? LOAD(g, o + j) : (CT)0);
+    for (long j = lo; j < hi; j++) STORE(q, j, index_at(index, o + j, n) == i ? LOAD(g, o + j) : (CT)0);
   }
-#else
-  FOR_EACH(at, outer * n * inner) {
-    const long row = at / inner, o = row / n * inner + at % inner;
-    STORE(dx, at, index_at(index, o, n) == row % n ? LOAD(g, o) : (CT)0);
-  }
-#endif
 }

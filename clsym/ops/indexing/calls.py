@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from ...graph.contract.kernel_call import Arg, In, KernelCall, LowerContext, Out, Scalar, Temp, compute_type, ctype, defines_for, grid
 from ...graph.contract.spec import Shape, ShapeError
 from ..reduce.sort_calls import sort_calls
-from ..shared.rows import Rows, column_grid
+from ..shared.launch_sizes import stretch_grid
+from ..shared.rows import Rows
 
 __all__ = ["index_defines", "nd_keys", "plain_keys", "scatter_add_calls", "scatter_last_calls", "take_call"]
 
 _SOURCE = "indexing/indexing.cl"
-_PIECE, _TILE = 8192, 64  # of kernels/indexing/indexing.cl
+_TILE = 64  # of kernels/indexing/indexing.cl
 _MAX_INDEXED = 8
 
 
@@ -30,11 +31,7 @@ def take_call(
     data: Arg, index: Arg, out: Arg, rows: Rows, count: int, types: tuple[str, str], mode: str, req: str, ctx: LowerContext
 ) -> KernelCall:
     """The launch that gathers `count` of the n slices of `data`; `types`: of the data and of the indices."""
-    n = rows.outer * count * rows.inner
-    if ctx.traits.is_cpu:
-        size, local = column_grid(rows.outer * count * -(-rows.inner // _PIECE), n, ctx.traits)
-    else:
-        size, local = grid(n, ctx.traits)
+    size, local = stretch_grid(rows.outer * count, rows.inner, ctx.traits)
     args = (data, index, out, *_long(rows.outer, rows.n, rows.inner, count))
     return KernelCall(_SOURCE, "take", args, index_defines(types[0], types[1], req, mode), size, local)
 
@@ -90,12 +87,10 @@ def scatter_add_calls(
     if ctx.traits.is_cpu:
         order = Temp(temp + 1, 4 * max(count, 1))
         calls = [KernelCall(_SOURCE, "buckets", (keys, order, start, *_long(count, rows.n)), defines, (1,), (1,))]
-        n = rows.outer * rows.n * rows.inner
-        size, local = column_grid(rows.outer * rows.n * -(-rows.inner // _TILE), n, ctx.traits)
     else:
         calls, ordered, order = sort_calls(keys, Rows(1, count, 1), "int32", False, ctx, temp + 1)
         calls.append(KernelCall(_SOURCE, "bucket_starts", (ordered, start, *_long(count, rows.n)), defines, *grid(rows.n + 1, ctx.traits)))
-        size, local = grid(rows.outer * rows.n * rows.inner, ctx.traits)
+    size, local = stretch_grid(rows.outer * rows.n, rows.inner, ctx.traits, _TILE)
     args = (g, order, start, out, *_long(rows.outer, rows.n, rows.inner, count))
     return [*calls, KernelCall(_SOURCE, "scatter_add", args, defines, size, local)]
 
@@ -106,10 +101,7 @@ def scatter_last_calls(
     """Launches that put `count` slices of `data` where `keys` say, the last of equal keys winning; elsewhere `base`, or 0."""
     slot = Temp(temp, 4 * n)
     defines = index_defines(dtype, "int32", ctx.reqs[0], HAS_BASE=int(base is not None))
-    if ctx.traits.is_cpu:
-        size, local = column_grid(n * -(-inner // _PIECE), n * inner, ctx.traits)
-    else:
-        size, local = grid(n * inner, ctx.traits)
+    size, local = stretch_grid(n, inner, ctx.traits)
     return [
         KernelCall(_SOURCE, "scatter_clear", (slot, *_long(n)), defines, *grid(n, ctx.traits)),
         KernelCall(_SOURCE, "scatter_last", (keys, slot, *_long(count)), defines, *grid(count, ctx.traits)),

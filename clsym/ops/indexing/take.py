@@ -11,7 +11,8 @@ from ...graph.contract.registry import register
 from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, unify_shape
 from ...params import Bool, Enum, Field, Float, Int, Params
 from ...params import Shape as ShapeField
-from ..shared.rows import Rows, check_axis, column_grid, reduced_shape, split_axis
+from ..shared.launch_sizes import stretch_grid
+from ..shared.rows import Rows, check_axis, reduced_shape, split_axis
 from ..shared.strided import value_scalar
 from .calls import index_defines, plain_keys, scatter_add_calls, take_call
 
@@ -196,7 +197,7 @@ class OneHot(Op):
 
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
         dtype, count = outs[0].dtype, ins[0].size
-        size, local = column_grid(count, outs[0].size, ctx.traits) if ctx.traits.is_cpu else grid(outs[0].size, ctx.traits)
+        size, local = stretch_grid(count, p.depth, ctx.traits)
         values = (value_scalar(p.on_value, dtype), value_scalar(p.off_value, dtype))
         args = (In(0), Out(0), Scalar("long", count), Scalar("long", p.depth), *values)
         return [KernelCall("indexing/indexing.cl", "one_hot", args, index_defines(dtype, ins[0].dtype, ctx.reqs[0]), size, local)]
@@ -280,8 +281,7 @@ class PickBackward(Op):
 
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
         rows = split_axis(p.shape, p.axis)
-        n = outs[0].size
-        size, local = column_grid(rows.outer * rows.n, n, ctx.traits) if ctx.traits.is_cpu else grid(n, ctx.traits)
+        size, local = stretch_grid(rows.outer * rows.n, rows.inner, ctx.traits)
         args = (In(0), In(1), Out(0), Scalar("long", rows.outer), Scalar("long", rows.n), Scalar("long", rows.inner))
         return [
             KernelCall(

@@ -1,10 +1,23 @@
-"""Launch sizes that several lowerings share. No operator of its own."""
+"""Launch sizes that several lowerings share, and the files of kernels that have forms for CPUs and GPUs. No operator of its own."""
 
 from __future__ import annotations
 
+from ...graph.contract.kernel_call import grid
 from ...graph.contract.traits import DeviceTraits
+from .rows import column_grid
 
-__all__ = ["group_size"]
+__all__ = ["device_file", "group_size", "stretch_grid"]
+
+_PIECE = 8192  # PIECE of kernels/include/items.h
+
+
+def device_file(stem: str, traits: DeviceTraits) -> str:
+    """The source of a kernel whose CPU and GPU forms are files of their own: ``<stem>_cpu.cl`` and ``<stem>_gpu.cl``.
+
+    >>> device_file("reduce/reduce", DeviceTraits(compute_units=4))
+    'reduce/reduce_cpu.cl'
+    """
+    return f"{stem}_{'cpu' if traits.is_cpu else 'gpu'}.cl"
 
 
 def group_size(most: int, traits: DeviceTraits) -> int:
@@ -14,3 +27,14 @@ def group_size(most: int, traits: DeviceTraits) -> int:
     64
     """
     return 1 << (min(traits.max_work_group_size, most).bit_length() - 1)
+
+
+def stretch_grid(rows: int, length: int, traits: DeviceTraits, most: int = _PIECE) -> tuple[tuple[int], tuple[int]]:
+    """Global and local size of a kernel built on ``FOR_STRETCHES``: on a CPU stretches of `most` elements of a row, elsewhere elements.
+
+    >>> stretch_grid(3, 20000, DeviceTraits(compute_units=4))
+    ((9,), (1,))
+    """
+    if traits.is_cpu:
+        return column_grid(rows * -(-length // most), rows * length, traits)
+    return grid(rows * length, traits)
