@@ -1,20 +1,17 @@
-/* Stable sorting of rows of n elements that lie `inner` apart: blocks by insertion, then merges of doubling width, from one workspace to another.
+/* Stable sorting of rows of n elements that lie `inner` apart: blocks by insertion here, then merges of
+ * doubling width (sort_merge_*.cl), from one workspace to another; and what is made of sorted rows.
  *
  *   sort_blocks   reads a tensor, writes sorted blocks of BLOCK elements as pairs (key: CT, place: int), rows one after another
- *   sort_merge    merges neighbouring stretches of `width` elements. CPU: a work-item merges a pair. GPU: each element finds its own place by
- *                 binary search in the other stretch, so that one long row keeps the whole device busy
  *   sort_values, sort_places   the first k of each row, back in the tensor's layout: (outer, k, inner)
  *   sort_mask     1 for the first k of each row, 0 for the others: (outer, n, inner); cleared by sort_clear
  *   topk_backward   dx[o, place, j] = g[o, i, j] for the first k, 0 elsewhere (cleared before)
  *
- * Equal elements keep their order; NaN counts as larger than everything. DESCENDING 1 puts the largest first. TY, CY: type of an output.
+ * Equal elements keep their order. TY, CY: type of an output.
  */
 #include "common.h"
-#include "reduce.h"
+#include "items.h"
+#include "sort_order.h"
 
-#ifndef DESCENDING
-#define DESCENDING 0
-#endif
 #ifndef TY
 #define TY T
 #define CY CT
@@ -23,16 +20,6 @@
 #define BLOCK 32
 #endif
 
-#if IS_FLOAT
-#define LESS(a, b) ((a) < (b) || ((b) != (b) && (a) == (a)))
-#else
-#define LESS(a, b) ((a) < (b))
-#endif
-#if DESCENDING
-#define BEFORE(a, b) LESS(b, a)
-#else
-#define BEFORE(a, b) LESS(a, b)
-#endif
 #define AT(row, i) (((row) / inner * n + (i)) * inner + (row) % inner)
 
 kernel void sort_blocks(const global T *x, global CT *keys, global int *places, const long rows, const long n, const long inner) {
@@ -51,46 +38,6 @@ kernel void sort_blocks(const global T *x, global CT *keys, global int *places, 
     }
     for (int i = 0; i < w; i++) keys[row * n + lo + i] = key[i], places[row * n + lo + i] = place[i];
   }
-}
-
-kernel void sort_merge(const global CT *keys, const global int *places, global CT *to_keys, global int *to_places, const long rows, const long n,
-                       const long width) {
-#if DEVICE_CPU
-  const long pairs = (n + 2 * width - 1) / (2 * width);
-  FOR_ITEMS(item, rows * pairs) {
-    const long base = item / pairs * n, lo = item % pairs * 2 * width;
-    const long mid = lo + width < n ? lo + width : n, hi = lo + 2 * width < n ? lo + 2 * width : n;
-    long i = lo, j = mid;
-    for (long k = lo; k < hi; k++) {
-      const int second = j < hi && (i >= mid || BEFORE(keys[base + j], keys[base + i]));
-      const long from = base + (second ? j : i);
-      to_keys[base + k] = keys[from];
-      to_places[base + k] = places[from];
-      j += second;
-      i += !second;
-    }
-  }
-#else
-  FOR_EACH(e, rows * n) {
-    const long base = e / n * n, i = e - base, lo = i / (2 * width) * (2 * width);
-    const long mid = lo + width < n ? lo + width : n, hi = lo + 2 * width < n ? lo + 2 * width : n;
-    const CT v = keys[e];
-    const int second = i >= mid;
-    long a = second ? lo : mid, b = second ? mid : hi;
-    const long first = a;
-    while (a < b) { /* how many of the other stretch come before v: of the first stretch those that equal it do */
-      const long m = (a + b) / 2;
-      const CT u = keys[base + m];
-      if (second ? !BEFORE(v, u) : BEFORE(u, v))
-        a = m + 1;
-      else
-        b = m;
-    }
-    const long to = base + (second ? i - mid + lo : i) + (a - first);
-    to_keys[to] = v;
-    to_places[to] = places[e];
-  }
-#endif
 }
 
 #define EACH_RESULT FOR_EACH(e, rows *k)

@@ -10,11 +10,12 @@ from ...graph.contract.op import Entry, Gradient, Op
 from ...graph.contract.registry import register
 from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec
 from ...params import Bool, Field, Int, Params
+from ..shared.launch_sizes import device_file
 from ..shared.rows import Rows, check_axis, column_grid, reduced_shape, row_grid, split_axis
 
 __all__ = ["ArgExtremum", "ArgmaxChannel"]
 
-_TILE = 2048  # of kernels/reduce/argmax.cl
+_TILE = 2048  # of kernels/reduce/argmax_cpu.cl
 
 
 class ArgExtremum(Op):
@@ -64,15 +65,14 @@ class ArgExtremum(Op):
 
 def argmax_calls(rows: Rows, dtype: str, minimum: bool, ctx: LowerContext) -> list[KernelCall]:
     """The launch that searches the rows of input 0."""
-    columns = ctx.traits.is_cpu and rows.inner > 1
-    extents = (Scalar("long", rows.outer if columns else rows.count), Scalar("long", rows.n), Scalar("long", rows.inner))
-    args = (In(0), Out(0), *extents)
     defines = defines_for(dtype, ctx.reqs[0], LOWEST="0", MINIMUM=int(minimum))
-    if columns:
-        size, local = column_grid(rows.outer * -(-rows.inner // _TILE), rows.count * rows.n, ctx.traits)
-        return [KernelCall("reduce/argmax.cl", "argmax_columns", args, defines, size, local)]
+    if ctx.traits.is_cpu and rows.inner > 1:
+        extents = (Scalar("long", rows.outer), Scalar("long", rows.n), Scalar("long", rows.inner))
+        sizes = column_grid(rows.outer * -(-rows.inner // _TILE), rows.count * rows.n, ctx.traits)
+        return [KernelCall("reduce/argmax_cpu.cl", "argmax_columns", (In(0), Out(0), *extents), defines, *sizes)]
     size, local, mapping = row_grid(rows.count, rows.n, ctx.traits, rows.inner > 1)
-    return [KernelCall("reduce/argmax.cl", "argmax_rows", (*args, *mapping), defines, size, local)]
+    args = (In(0), Out(0), Scalar("long", rows.count), Scalar("long", rows.n), Scalar("long", rows.inner), *mapping)
+    return [KernelCall(device_file("reduce/argmax", ctx.traits), "argmax_rows", args, defines, size, local)]
 
 
 register(ArgExtremum("argmax", "largest"))

@@ -8,13 +8,14 @@ from typing import Any
 
 from ...differences import differs
 from ...graph.contract.facets import Estimated
-from ...graph.contract.kernel_call import Arg, In, KernelCall, LowerContext, Out, Scalar, Temp, compute_type, ctype, defines_for, grid
+from ...graph.contract.kernel_call import Arg, In, KernelCall, LowerContext, Out, Scalar, Temp, compute_type, ctype, defines_for
 from ...graph.contract.op import Entry, Gradient, Op
 from ...graph.contract.registry import register
 from ...graph.contract.spec import PartialShape, Shape, ShapeError, TensorSpec
 from ...params import Bool, Enum, Field, Int, Params
 from ...params import Shape as ShapeField
 from ..shared.float_types import one_float_type
+from ..shared.launch_sizes import stretch_grid
 from ..shared.rows import reduced_axes, reduced_shape
 from .calls import reduce_calls
 
@@ -165,11 +166,7 @@ def spread_call(
     """
     extents, steps, length = spread(shape, axes)
     n = math.prod(shape)
-    if ctx.traits.is_cpu:
-        items = n // extents[0] * -(-extents[0] // 8192)
-        size, local = (max(1, min(items, 8 * ctx.traits.compute_units, -(-n // 4096))),), (1,)
-    else:
-        size, local = grid(n, ctx.traits)
+    size, local = stretch_grid(n // extents[0], extents[0], ctx.traits)
     defines = (
         *defines_for(types[0], req or ctx.reqs[0]), ("TY", types[1]), ("TD", types[2]),
         ("NEEDS_X", int("(x)" in text)), ("NEEDS_Y", int("(y)" in text)),
@@ -177,9 +174,8 @@ def spread_call(
     )  # fmt: skip
     pad = 8 - len(extents)
     walk = (Scalar("long8", (*extents, *(1,) * pad)), Scalar("long8", (*steps, *(0,) * pad)))
-    return KernelCall(
-        "reduce/reduce.cl", "reduce_backward", (g, x, y, dst, Scalar("long", n), *walk, Scalar("long", length)), defines, size, local
-    )
+    args = (g, x, y, dst, Scalar("long", n), *walk, Scalar("long", length))
+    return KernelCall("reduce/reduce_backward.cl", "reduce_backward", args, defines, size, local)
 
 
 def spread(shape: Shape, axes: Sequence[int]) -> tuple[list[int], list[int], int]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from ...graph.contract.kernel_call import In, KernelCall, LowerContext, Scalar, Temp, compute_type, defines_for, grid
-from ..shared.rows import Rows, column_grid
+from ...graph.contract.kernel_call import In, KernelCall, LowerContext, Scalar, Temp, compute_type, defines_for
+from ..shared.launch_sizes import device_file, share_grid
+from ..shared.rows import Rows
 
 __all__ = ["row_scalars", "sort_calls"]
 
@@ -28,15 +29,14 @@ def sort_calls(
     places = (Temp(temp + 2, 4 * size), Temp(temp + 3, 4 * size))
     defines = defines_for(dtype, "write", DESCENDING=int(descending), BLOCK=_BLOCK)
     extents = (Scalar("long", rows.count), Scalar("long", rows.n))
-    cpu = ctx.traits.is_cpu
     blocks = rows.count * -(-rows.n // _BLOCK)
-    shape = column_grid(blocks, 16 * size, ctx.traits) if cpu else grid(blocks, ctx.traits, local=64)
+    shape = share_grid(blocks, 16 * size, ctx.traits, elsewhere=blocks, local=64)
     calls = [KernelCall("reduce/sort.cl", "sort_blocks", (src, keys[0], places[0], *extents, Scalar("long", rows.inner)), defines, *shape)]
-    width, turn = _BLOCK, 0
+    merge, width, turn = device_file("reduce/sort_merge", ctx.traits), _BLOCK, 0
     while width < rows.n:
         pairs = rows.count * -(-rows.n // (2 * width))
-        shape = column_grid(pairs, 4 * size, ctx.traits) if cpu else grid(size, ctx.traits)
+        shape = share_grid(pairs, 4 * size, ctx.traits, elsewhere=size)
         args = (keys[turn], places[turn], keys[1 - turn], places[1 - turn], *extents, Scalar("long", width))
-        calls.append(KernelCall("reduce/sort.cl", "sort_merge", args, defines, *shape))
+        calls.append(KernelCall(merge, "sort_merge", args, defines, *shape))
         width, turn = 2 * width, 1 - turn
     return calls, keys[turn], places[turn]

@@ -6,7 +6,7 @@ from ...graph.contract.kernel_call import grid
 from ...graph.contract.traits import DeviceTraits
 from .rows import column_grid
 
-__all__ = ["device_file", "group_size", "stretch_grid"]
+__all__ = ["device_file", "group_size", "share_grid", "stretch_grid"]
 
 _PIECE = 8192  # PIECE of kernels/include/items.h
 
@@ -29,12 +29,19 @@ def group_size(most: int, traits: DeviceTraits) -> int:
     return 1 << (min(traits.max_work_group_size, most).bit_length() - 1)
 
 
+def share_grid(items: int, work: int, traits: DeviceTraits, elsewhere: int, local: int = 256) -> tuple[tuple[int], tuple[int]]:
+    """Global and local size of a kernel that shares out `items` coarse items, `work` elements in all, on a CPU; elsewhere `elsewhere`.
+
+    >>> share_grid(3, 50000, DeviceTraits(compute_units=4), elsewhere=50000)
+    ((3,), (1,))
+    """
+    return column_grid(items, work, traits) if traits.is_cpu else grid(elsewhere, traits, local=local)
+
+
 def stretch_grid(rows: int, length: int, traits: DeviceTraits, most: int = _PIECE) -> tuple[tuple[int], tuple[int]]:
     """Global and local size of a kernel built on ``FOR_STRETCHES``: on a CPU stretches of `most` elements of a row, elsewhere elements.
 
     >>> stretch_grid(3, 20000, DeviceTraits(compute_units=4))
     ((9,), (1,))
     """
-    if traits.is_cpu:
-        return column_grid(rows * -(-length // most), rows * length, traits)
-    return grid(rows * length, traits)
+    return share_grid(rows * -(-length // most), rows * length, traits, rows * length)

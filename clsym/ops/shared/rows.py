@@ -97,6 +97,11 @@ class Collapsed:
         """Number of elements that make one result."""
         return math.prod(e for e, _ in self.reduced)
 
+    @property
+    def contiguous(self) -> bool:
+        """Whether the elements of a result are neighbours in memory; those of a single result count as such."""
+        return self.inner_reduced or not self.kept
+
     def scalars(self) -> tuple[Scalar, Scalar]:
         """The kernel arguments ``kept`` and ``reduced``: four extents, then four strides; innermost first, padded with 1 and 0."""
         return _pack(self.kept), _pack(self.reduced)

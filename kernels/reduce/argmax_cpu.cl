@@ -1,30 +1,15 @@
 /* The place of the largest or smallest element of rows of n elements that lie `inner` apart; y[row] = its index, as T.
  *
- * The first of equal elements wins, and the first NaN over everything else, as in numpy. CPU: argmax_rows (inner == 1) finds the extremum of a
- * block of BLOCK elements first and looks for its place only where it beats what was found before; argmax_columns keeps TILE rows at once.
- * GPU: `lanes` work-items a row. MINIMUM 1 turns it around.
+ *   argmax_rows      inner == 1: a work-item takes whole rows. It finds the extremum of a block of BLOCK elements first, and looks for its place
+ *                    only where it beats what was found before
+ *   argmax_columns   x: (outer, n, inner). A work-item takes tiles of TILE rows that lie side by side
  */
 #include "common.h"
-#include "reduce.h"
+#include "extremum.h"
 
-#ifndef MINIMUM
-#define MINIMUM 0
-#endif
 #define TILE 2048
 #define BLOCK 1024
 
-/* whether a comes before b; a later element must be strictly better */
-#if MINIMUM
-#define BETTER(a, b) (((a) < (b)) | (((a) != (a)) & ((b) == (b))))
-#define EXTREME(a, b) SMIN(a, b)
-#define EXTREME8(a, b) VMIN(a, b)
-#else
-#define BETTER(a, b) (((a) > (b)) | (((a) != (a)) & ((b) == (b))))
-#define EXTREME(a, b) SMAX(a, b)
-#define EXTREME8(a, b) VMAX(a, b)
-#endif
-
-#if DEVICE_CPU
 kernel void argmax_rows(const global T *x, global T *y, const long rows, const long n, const long inner, const int lanes, const int strided) {
   ROWS_BEGIN(row, rows)
   const global T *p = x + row * n;
@@ -91,31 +76,3 @@ kernel void argmax_columns(const global T *x, global T *y, const long outer, con
     for (int c = 0; c < w; c++) STORE(y, row + c, (CT)place[c]);
   }
 }
-#else
-kernel void argmax_rows(const global T *x, global T *y, const long rows, const long n, const long inner, const int lanes, const int strided) {
-  local CT values[GROUP];
-  local long places[GROUP];
-  ROWS_BEGIN(row, rows)
-  const global T *p = x + row / inner * n * inner + row % inner;
-  long place = row_lane < n ? row_lane : 0;
-  CT best = LOAD(p, place * inner);
-  for (long i = row_lane + lanes; i < n; i += lanes) {
-    const CT v = LOAD(p, i * inner);
-    if (BETTER(v, best)) best = v, place = i;
-  }
-  values[row_slot] = best;
-  places[row_slot] = place;
-  barrier(CLK_LOCAL_MEM_FENCE);
-  for (int s = lanes / 2; s > 0; s /= 2) {
-    if (row_lane < s) {
-      const CT v = values[row_slot + s], b = values[row_slot];
-      const long i = places[row_slot + s], j = places[row_slot];
-      if (BETTER(v, b) || (!BETTER(b, v) && i < j)) values[row_slot] = v, places[row_slot] = i;
-    }
-    barrier(CLK_LOCAL_MEM_FENCE);
-  }
-  if (row_live && row_lane == 0) STORE(y, row, (CT)places[row_slot]);
-  barrier(CLK_LOCAL_MEM_FENCE);
-  ROWS_END
-}
-#endif
