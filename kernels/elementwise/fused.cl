@@ -5,10 +5,10 @@
  * Results: n elements each. Operands p0, p1 ... are walked with the results, or hold one value (read ahead of the loop), or, with LINES, one
  * value a line of `inner` neighbouring results (line number modulo the operand's own length) or one a place within a line. Numbers s0, s1 ...
  * are arguments, so that new values need no new program. Every value is computed in CT and rounded to the type that its operator has,
- * so that the result is that of the operators one by one. A work-item computes its share of MAP_EACH. In place: a result may be any operand
+ * so that the result is that of the operators one by one. A work-item computes its share of MAP_EACH, or of the lines. In place: a result may be any operand
  * that is walked with it.
  *
- * The parts, written by the operator (clsym/ops/fused_elementwise.py):
+ * The parts, written by the operator (clsym/ops/elementwise/fused.py):
  *   ARGUMENTS   parameters, but for inner and n
  *   ONCE        loads of operands with one value
  *   LINE        loads of operands with one value a line, `line` being its number
@@ -23,6 +23,7 @@
 #include "special.h"
 #include "convert.h"
 #include "activation.h"
+#include "items.h"
 
 #ifndef BODY
 #define ARGUMENTS const global T *p0, const global T *p1, global T *q0, const CT s0,
@@ -35,8 +36,13 @@
 #ifndef LINES
 #define LINES 0
 #endif
-#ifndef INDEX
-#define INDEX long
+#ifndef WIDE
+#define WIDE 1
+#endif
+#if WIDE /* n is 2^31 or more; 64-bit divisions take many instructions on GPUs */
+typedef long index_t;
+#else
+typedef uint index_t;
 #endif
 
 /* The nearest value that a half has, ties to even: overflows to inf as the conversion does, and has its denormals; NaN stays NaN. */
@@ -54,26 +60,21 @@ M_FN float rounded_half(const float v) {
 
 kernel void fused_elementwise(ARGUMENTS const long inner, const long n) {
   ONCE
-#if LINES && DEVICE_CPU
-  EACH_RANGE(i, n)
-  for (long at = i_lo; at < i_hi;) {
-    const long line = at / inner, start = line * inner;
-    const long stop = start + inner < i_hi ? start + inner : i_hi;
+#if LINES
+  FOR_RUNS(at, next, n) {
+    const index_t line = (index_t)at / (index_t)inner;
+    const long start = (long)line * inner;
+    next = RUN_END(at, start + inner);
     LINE
-    MAP_LOOP for (long i = at; i < stop; i++) {
+    MAP_LOOP for (long i = at; i < next; i++) {
       const long j = i - start;
       EACH
       BODY
       PUT
     }
-    at = stop;
   }
 #else
   MAP_EACH(i, n) {
-#if LINES
-    const INDEX line = (INDEX)i / (INDEX)inner, j = (INDEX)i - line * (INDEX)inner;
-    LINE
-#endif
     EACH
     BODY
     PUT

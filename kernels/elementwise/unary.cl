@@ -19,8 +19,8 @@
 #ifndef DERIVATIVE
 #define DERIVATIVE(x) ((CT)1)
 #endif
-#if defined(NEAR_EXPR) && !(DEVICE_CPU && defined(cl_khr_fp64))
-#undef NEAR_EXPR /* the functions for small arguments are there on CPUs alone */
+#ifndef M_NEAR /* where there are no functions for small arguments */
+#undef NEAR_EXPR
 #endif
 #define NEAR_BLOCK 1024
 

@@ -13,6 +13,7 @@ from ...graph.contract.spec import PartialShape, TensorSpec
 from ...graph.rewrite.requests import Blocked
 from ...graph.rewrite.rewrite import Rewrite, Rewriting
 from ...params import Params
+from ..shared.launch_sizes import device_file
 from .binary_table import BINARY_TABLE, BinaryRow
 from .broadcast_geometry import broadcast_shape, collapse, steps_of
 from .sum_to_shape import sum_to
@@ -20,7 +21,7 @@ from .unary import no_bool
 
 __all__ = ["BroadcastBinary", "walk_args"]
 
-_SOURCE = "elementwise/broadcast.cl"
+_STEM = "elementwise/broadcast"
 
 
 def walk_args(full: Sequence[int], shapes: Sequence[Sequence[int]]) -> tuple[Arg, ...]:
@@ -108,7 +109,7 @@ class BroadcastBinary(Op, Rewriting, Fusible):
                 KernelCall("elementwise/binary.cl", "binary", (In(0), In(1), Out(0), Scalar("long", n)), defines, global_size, local_size)
             ]
         args = (In(0), In(1), Out(0), *walk_args(outs[0].shape, [ins[0].shape, ins[1].shape]))
-        return [KernelCall(_SOURCE, "broadcast", args, defines, global_size, local_size)]
+        return [KernelCall(device_file(_STEM, ctx.traits), "broadcast", args, defines, global_size, local_size)]
 
 
 class BroadcastBackward(Op, Fusible):
@@ -134,7 +135,7 @@ class BroadcastBackward(Op, Fusible):
         global_size, local_size = grid(outs[0].size, ctx.traits)
         defines = defines_for(outs[0].dtype, ctx.reqs[0], **{"SLOPE(g, a, b)": self.slope})
         args = (In(0), In(1), In(2), Out(0), *walk_args(outs[0].shape, [ins[1].shape, ins[2].shape]))
-        return [KernelCall(_SOURCE, "broadcast_backward", args, defines, global_size, local_size)]
+        return [KernelCall(device_file(_STEM, ctx.traits), "broadcast_backward", args, defines, global_size, local_size)]
 
 
 for _row in BINARY_TABLE:

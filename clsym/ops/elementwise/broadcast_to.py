@@ -12,6 +12,7 @@ from ...graph.contract.op import Entry, Gradient, Op
 from ...graph.contract.registry import register
 from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, show_shape, unify_shape
 from ...params import Params, Shape
+from ..shared.launch_sizes import device_file
 from ..shared.strided import flat_copy
 from .broadcast_binary import walk_args
 from .sum_to_shape import sum_to
@@ -42,9 +43,8 @@ class Repeat(Op, Fusible):
             return flat_copy(out.size, out.dtype, ctx, ctx.reqs[0])
         global_size, local_size = grid(out.size, ctx.traits)
         args = (In(0), In(0), Out(0), *walk_args(out.shape, [ins[0].shape, (1,)]))
-        return [
-            KernelCall("elementwise/broadcast.cl", "broadcast", args, defines_for(out.dtype, ctx.reqs[0], ONE=1), global_size, local_size)
-        ]
+        source, defines = device_file("elementwise/broadcast", ctx.traits), defines_for(out.dtype, ctx.reqs[0], ONE=1)
+        return [KernelCall(source, "broadcast", args, defines, global_size, local_size)]
 
 
 def _check(what: str, source: int, target: int, axis: int) -> None:

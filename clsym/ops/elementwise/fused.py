@@ -90,11 +90,11 @@ class FusedElementwise(Op, Estimated):
                 parameters.append(f"global {ctype(outs[k].dtype)} *q{k}")
                 args.append(Out(k))
                 stores.append(f"STORE_AS({req_code(ctx.reqs[k])}, {ctype(outs[k].dtype)}, q{k}, i, v{s});")
-        wide = n > 1 << 31  # 64-bit divisions take many instructions on GPUs
+        wide = n >= 1 << 31
+        index = "long" if wide else "uint"
         for i, spec in enumerate(ins):
             walk = walk_of(spec.shape, p.shape)
             if walk is not None and walk.kind == "line":
-                index = "long" if ctx.traits.is_cpu or wide else "uint"
                 parameters.append(f"const {index} c{i}")
                 args.append(Scalar(index, walk.channels))
         for k, value in enumerate(p.numbers):
@@ -113,7 +113,7 @@ class FusedElementwise(Op, Estimated):
             "BODY": " ".join(body),
             "PUT": " ".join(stores),
             "LINES": int(bool(loads["line"] or loads["row"])),
-            "INDEX": "long" if ctx.traits.is_cpu or wide else "uint",
+            "WIDE": int(wide),
         }
         defines = defines_for(outs[0].dtype, "write", **more)
         global_size, local_size = grid(n, ctx.traits)

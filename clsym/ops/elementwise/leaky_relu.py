@@ -26,10 +26,12 @@ from ...graph.contract.kernel_call import (
 from ...graph.contract.op import Entry, Gradient, Op
 from ...graph.contract.registry import register
 from ...graph.contract.spec import PartialShape, TensorSpec, known, unify_shape
+from ...graph.contract.traits import DeviceTraits
 from ...graph.rewrite.requests import Activate, Blocked
 from ...graph.rewrite.rewrite import Rewrite, Rewriting
 from ...params import Enum, Field, Float, Params
 from ..shared.float_types import one_float_type
+from ..shared.launch_sizes import device_file, stretch_grid
 from .broadcast_binary import walk_args
 from .prelu_geometry import aligned_slopes, hull_of, lines_of
 from .sum_to_shape import sum_to
@@ -155,13 +157,10 @@ class LeakyReLU(Op, Pointwise, Rewriting, Fusible):
             if channels != ins[1].size:  # axes between those of the slopes: the slopes are repeated along them first
                 slopes = Temp(0, channels * ins[1].itemsize)
                 walk = (In(1), In(1), slopes, *walk_args(hull, [aligned, (1,)]))
-                calls = [
-                    KernelCall(
-                        "elementwise/broadcast.cl", "broadcast", walk, defines_for(dtype, "write", ONE=1), *grid(channels, ctx.traits)
-                    )
-                ]
+                source = device_file("elementwise/broadcast", ctx.traits)
+                calls = [KernelCall(source, "broadcast", walk, defines_for(dtype, "write", ONE=1), *grid(channels, ctx.traits))]
             args: tuple[Arg, ...] = (In(0), slopes, Out(0), Scalar("long", lines), Scalar("long", inner), Scalar("int", channels))
-            size = grid(lines, ctx.traits, max(1, 4096 // inner)) if ctx.traits.is_cpu else grid(n, ctx.traits)
+            size = stretch_grid(lines, inner, ctx.traits)
             return [*calls, KernelCall(_SOURCE, "prelu", args, defines_for(dtype, ctx.reqs[0]), *size)]
         if p.act_type == "rrelu":
             req1 = ctx.reqs[1] if len(ctx.reqs) > 1 else "null"
@@ -220,18 +219,21 @@ class PreluBackward(Op):
         data = ins[1].shape
         lines, inner, channels = lines_of(data, hull_of(data, aligned_slopes(data, ins[2].shape)))
         shape = (Scalar("long", lines), Scalar("long", inner), Scalar("int", channels))
-        local = 1
-        while local * 2 <= min(ctx.traits.max_work_group_size, 256):
-            local *= 2
-        defines = defines_for(outs[0].dtype, ctx.reqs[0], REQ1=req_code(ctx.reqs[1]), LOCAL=local)
+        req0, req1 = ctx.reqs
         calls = []
-        if ctx.reqs[1] != "null":
-            size = ((channels,), (1,)) if ctx.traits.is_cpu else ((channels * local,), (local,))
-            calls.append(KernelCall(_SOURCE, "prelu_gamma", (In(0), In(1), Out(1), *shape), defines, *size))
-        if ctx.reqs[0] != "null":
-            size = grid(lines, ctx.traits, max(1, 4096 // inner)) if ctx.traits.is_cpu else grid(outs[0].size, ctx.traits)
-            calls.append(KernelCall(_SOURCE, "prelu_backward", (In(0), In(1), In(2), Out(0), *shape), defines, *size))
+        if req1 != "null":
+            calls.append(_gamma_gradient((In(0), In(1), Out(1), *shape), channels, outs[0].dtype, req1, ctx.traits))
+        if req0 != "null":
+            args, sizes = (In(0), In(1), In(2), Out(0), *shape), stretch_grid(lines, inner, ctx.traits)
+            calls.append(KernelCall(_SOURCE, "prelu_backward", args, defines_for(outs[0].dtype, req0), *sizes))
         return calls
+
+
+def _gamma_gradient(args: tuple[Arg, ...], channels: int, dtype: str, req: str, traits: DeviceTraits) -> KernelCall:
+    """The launch that sums up the slopes' gradients: a work-item a channel on CPUs, a work-group elsewhere."""
+    local = 1 if traits.is_cpu else 1 << (min(traits.max_work_group_size, 256).bit_length() - 1)
+    defines = defines_for(dtype, "write", REQ1=req_code(req), LOCAL=local)
+    return KernelCall(device_file("elementwise/prelu_gamma", traits), "prelu_gamma", args, defines, (channels * local,), (local,))
 
 
 @register

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from ...graph.contract.kernel_call import In, KernelCall, LowerContext, Out, Scalar, Temp, compute_type, defines_for, grid
 from ...graph.contract.op import Entry, Gradient, Op
 from ...graph.contract.registry import register
 from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, known, show_shape
+from ...graph.contract.traits import DeviceTraits
 from ...params import Params, Shape
+from ..shared.launch_sizes import device_file
 from ..shared.strided import flat_copy
 from .broadcast_geometry import MAX_DIMS, steps_of
 
 __all__ = ["SumToShape", "sum_to"]
 
-_SOURCE = "elementwise/sum_to_shape.cl"
 _GROUP = 128  # work-items of a group that adds up one output
 _BLOCK = 256  # outputs whose sums a work-item of sum_columns keeps
 
@@ -81,55 +83,76 @@ class SumToShape(Op):
         data, out = ins[0], outs[0]
         if data.size == out.size:
             return flat_copy(out.size, out.dtype, ctx, ctx.reqs[0])
-        kept, gone, rows = _axes(data.shape, out.shape) if data.size else ([(out.size, 1)], [(0, 0)], False)
-        outputs, count = out.size, math.prod(e for e, _ in gone)
-        if max(len(kept), len(gone)) > MAX_DIMS:
-            raise ShapeError(
-                f"more than {MAX_DIMS} separate axes in the sum of {show_shape(data.shape)} to {show_shape(out.shape)}; reshape first"
-            )
-        cpu = ctx.traits.is_cpu
-        # enough ranges that every core (or, elsewhere, some thousand work-items) has work, none shorter than pays
-        units = outputs if rows or not cpu else max(1, outputs // kept[-1][0]) * -(-kept[-1][0] // _BLOCK)
-        wanted = 4 * ctx.traits.compute_units if cpu else 4096 * ctx.traits.compute_units // (_GROUP if rows else 1)
-        shortest = 16384 if rows else 64
-        parts = max(1, min(-(-wanted // units), count // shortest, 256))
-        per_part = -(-count // parts) if count else 0
-        direct = parts == 1
+        sums = _sums(data, out)
+        entry, parts, size, local = (_on_cpu if ctx.traits.is_cpu else _on_gpu)(sums, ctx.traits)
+        source = device_file("elementwise/sum_to_shape", ctx.traits)
         kind = compute_type(out.dtype)
-        first_req = ctx.reqs[0] if direct else "write"
-        defines = defines_for(out.dtype, first_req, **({} if direct else {"TY": kind}))
+        wide = {"float": "float32", "double": "float64", "int": "int32", "long": "int64"}[kind]
+        args = (*sums.walk(), Scalar("int", parts), Scalar("long", -(-sums.count // parts)))
+        if parts == 1:
+            return [KernelCall(source, entry, (In(0), Out(0), *args), defines_for(out.dtype, ctx.reqs[0]), size, local)]
+        partial = Temp(0, sums.outputs * parts * TensorSpec((), wide).nbytes)
+        last = (partial, Out(0), Scalar("long", sums.outputs), Scalar("int", parts))
+        return [
+            KernelCall(source, entry, (In(0), partial, *args), defines_for(out.dtype, TY=kind), size, local),
+            KernelCall(source, "sum_parts", last, defines_for(out.dtype, ctx.reqs[0]), *grid(sums.outputs, ctx.traits)),
+        ]
 
-        def vectors(axes: list[tuple[int, int]]) -> tuple[Scalar, Scalar, Scalar]:
-            return Scalar("int", len(axes)), Scalar("long8", [e for e, _ in axes]), Scalar("long8", [s for _, s in axes])
 
-        target = (
-            Out(0)
-            if direct
-            else Temp(
-                0, outputs * parts * TensorSpec((), {"float": "float32", "double": "float64", "int": "int32", "long": "int64"}[kind]).nbytes
-            )
+@dataclass(frozen=True)
+class _Sums:
+    """What is summed: (extent, step) of the kept and of the reduced axes, whether the innermost axis is reduced, the input's elements."""
+
+    kept: list[tuple[int, int]]
+    reduced: list[tuple[int, int]]
+    rows: bool
+    elements: int
+
+    @property
+    def outputs(self) -> int:
+        return math.prod(e for e, _ in self.kept)
+
+    @property
+    def count(self) -> int:
+        return math.prod(e for e, _ in self.reduced)
+
+    def walk(self) -> tuple[Scalar, ...]:
+        """The arguments of every kernel but for the parts."""
+        vectors = [
+            v
+            for axes in (self.kept, self.reduced)
+            for v in (Scalar("int", len(axes)), Scalar("long8", [e for e, _ in axes]), Scalar("long8", [s for _, s in axes]))
+        ]
+        return (*vectors, Scalar("long", self.outputs), Scalar("long", self.count))
+
+    def parts(self, units: int, wanted: int) -> int:
+        """Into how many ranges each sum is cut, so that there are as many units as wanted, but none shorter than pays."""
+        return max(1, min(-(-wanted // units), self.count // (16384 if self.rows else 64), 256))
+
+
+def _sums(data: TensorSpec, out: TensorSpec) -> _Sums:
+    kept, reduced, rows = _axes(data.shape, out.shape) if data.size else ([(out.size, 1)], [(0, 0)], False)
+    if max(len(kept), len(reduced)) > MAX_DIMS:
+        raise ShapeError(
+            f"more than {MAX_DIMS} separate axes in the sum of {show_shape(data.shape)} to {show_shape(out.shape)}; reshape first"
         )
-        args = (
-            In(0),
-            target,
-            *vectors(kept),
-            *vectors(gone),
-            Scalar("long", outputs),
-            Scalar("long", count),
-            Scalar("int", parts),
-            Scalar("long", per_part),
-        )
-        if cpu:
-            entry = "sum_rows" if rows else "sum_columns"
-            size, local = grid(units * parts * max(1, data.size // (units * parts)), ctx.traits)
-            size = (min(size[0], units * parts),)
-        elif rows and count >= 4 * _GROUP and ctx.traits.max_work_group_size >= _GROUP:
-            entry, size, local = "sum_group", (min(outputs * parts, 65536) * _GROUP,), (_GROUP,)
-        else:
-            entry, (size, local) = "sum_each", grid(outputs * parts, ctx.traits)
-        calls = [KernelCall(_SOURCE, entry, args, defines, size, local)]
-        if not direct:
-            size, local = grid(outputs, ctx.traits)
-            last = (target, Out(0), Scalar("long", outputs), Scalar("int", parts))
-            calls.append(KernelCall(_SOURCE, "sum_parts", last, defines_for(out.dtype, ctx.reqs[0]), size, local))
-        return calls
+    return _Sums(kept, reduced, rows, data.size)
+
+
+_Launch = tuple[str, int, tuple[int, ...], tuple[int, ...]]
+"""Entry, number of parts, global and local size."""
+
+
+def _on_cpu(sums: _Sums, traits: DeviceTraits) -> _Launch:
+    width = sums.kept[-1][0]
+    units = sums.outputs if sums.rows else max(1, sums.outputs // width) * -(-width // _BLOCK)
+    parts = sums.parts(units, 4 * traits.compute_units)
+    size, local = grid(units * parts * max(1, sums.elements // (units * parts)), traits)
+    return "sum_rows" if sums.rows else "sum_columns", parts, (min(size[0], units * parts),), local
+
+
+def _on_gpu(sums: _Sums, traits: DeviceTraits) -> _Launch:
+    parts = sums.parts(sums.outputs, 4096 * traits.compute_units // (_GROUP if sums.rows else 1))
+    if sums.rows and sums.count >= 4 * _GROUP and traits.max_work_group_size >= _GROUP:
+        return "sum_group", parts, (min(sums.outputs * parts, 65536) * _GROUP,), (_GROUP,)
+    return "sum_each", parts, *grid(sums.outputs * parts, traits)
