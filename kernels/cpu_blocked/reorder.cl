@@ -8,33 +8,7 @@
  */
 #include "common.h"
 #include "blocked.h"
-
-/* v as a matrix of BLOCK rows, transposed: interleaving rows i and i + BLOCK / 2 into rows 2 i and 2 i + 1 rotates the bits of the
- * position by one; after as many times as a row number has bits, rows and columns have changed places. */
-BLOCKED_INLINE void interleave(const blocked *v, blocked *t) {
-#pragma unroll
-  for (int i = 0; i < BLOCK / 2; i++) {
-    t[2 * i].even = v[i].lo;
-    t[2 * i].odd = v[i + BLOCK / 2].lo;
-    t[2 * i + 1].even = v[i].hi;
-    t[2 * i + 1].odd = v[i + BLOCK / 2].hi;
-  }
-}
-
-BLOCKED_INLINE void transpose(blocked *v) {
-  blocked t[BLOCK];
-  interleave(v, t);
-  interleave(t, v);
-#if BLOCK >= 8
-  interleave(v, t);
-#if BLOCK == 16
-  interleave(t, v);
-#else
-#pragma unroll
-  for (int i = 0; i < BLOCK; i++) v[i] = t[i];
-#endif
-#endif
-}
+#include "square.h"
 
 /* Whole tiles of `pixels` pixels, from `rows` rows `pitch` apart to rows of BLOCK, or the other way round. */
 BLOCKED_INLINE void tiles_to(const blocked zero, const global float *x, global float *y, const long pitch, const int pixels,
@@ -43,7 +17,7 @@ BLOCKED_INLINE void tiles_to(const blocked zero, const global float *x, global f
     blocked v[BLOCK];
 #pragma unroll
     for (int i = 0; i < BLOCK; i++) v[i] = i < rows ? AT(x + i * pitch + p) : zero;
-    transpose(v);
+    TURN(blocked, BLOCK, v)
 #pragma unroll
     for (int i = 0; i < BLOCK; i++) KEEP(y + ((long)p + i) * BLOCK, v[i]);
   }
@@ -54,7 +28,7 @@ BLOCKED_INLINE void tiles_from(const global float *y, global float *x, const lon
     blocked v[BLOCK];
 #pragma unroll
     for (int i = 0; i < BLOCK; i++) v[i] = AT(y + ((long)p + i) * BLOCK);
-    transpose(v);
+    TURN(blocked, BLOCK, v)
 #pragma unroll
     for (int i = 0; i < BLOCK; i++)
       if (i < rows) KEEP(x + i * pitch + p, v[i]);

@@ -1,4 +1,4 @@
-/* Tensors without inputs, but for plain fills (shape/strided_copy.cl).
+/* Tensors without inputs, but for plain fills (shape/strided_copy_*.cl).
  *
  *   progression  y[i] (req)= start + (i / repeat) * step, in the compute type W, rounded after each operation as MXNet does
  *   extents      y[i] (req)= component i of `values`, i < n <= 8

@@ -13,17 +13,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...graph.contract.kernel_call import Arg, KernelCall, LowerContext, Scalar, compute_type, defines_for, grid
 from ...graph.contract.kernel_call import In as InArg
-from ...graph.contract.kernel_call import KernelCall, LowerContext, Scalar, compute_type, defines_for, grid
 from ...graph.contract.kernel_call import Out as OutArg
 from ...graph.contract.kernel_call import Temp as TempArg
+from ...graph.contract.traits import DeviceTraits
+from .launch_sizes import device_file
 
 __all__ = ["Walk", "copy", "fill", "flat_copy", "row_major", "value_scalar"]
 
 Buffer = InArg | OutArg | TempArg
 _FIRST_IN, _FIRST_OUT = InArg(0), OutArg(0)
 
-_SOURCE = "shape/strided_copy.cl"
+_STEM = "shape/strided_copy"
 _MAX_DIMS = 8
 # a copy that overwrites moves bits: one program an element size, not one a type (float16 has none of ours: short)
 _BITS = {"float32": "int32", "float64": "int64", "bool": "uint8", "int8": "uint8"}
@@ -76,14 +78,14 @@ def fill(
         args = (dst, Scalar("long", n), Scalar("int", len(inner)), _column(inner, 0), _column(inner, 2), Scalar("long", walk.offset + y0))
         scalar = value_scalar(value, dtype) if req == "add" else _bits_scalar(value, dtype)
         defines = _defines(dtype, req, WIDE=int(n >= 1 << 31))
-        calls.append(KernelCall(_SOURCE, "strided_fill", (*args, scalar), defines, global_size, local_size))
+        calls.append(KernelCall(device_file(_STEM, ctx.traits), "strided_fill", (*args, scalar), defines, global_size, local_size))
     return calls
 
 
 def flat_copy(n: int, dtype: str, ctx: LowerContext, req: str, src: Buffer = _FIRST_IN, dst: Buffer = _FIRST_OUT) -> list[KernelCall]:
     """The launch that copies `n` elements as they lie; it costs nothing but the launch where source and destination are one buffer."""
     global_size, local_size = grid(n, ctx.traits)
-    return [KernelCall(_SOURCE, "plain_copy", (src, dst, Scalar("long", n)), _defines(dtype, req), global_size, local_size)]
+    return [KernelCall("shape/plain_copy.cl", "plain_copy", (src, dst, Scalar("long", n)), _defines(dtype, req), global_size, local_size)]
 
 
 def value_scalar(value: float, dtype: str) -> Scalar:
@@ -160,9 +162,9 @@ def _bits_scalar(value: float, dtype: str) -> Scalar:
 
 def _copy(src: Buffer, dst: Buffer, dims: list[Dim], offsets: tuple[Scalar, Scalar], dtype: str, ctx: LowerContext, req: str) -> KernelCall:
     n = math.prod(d[0] for d in dims)
-    global_size, local_size = grid(n, ctx.traits)
     args = (src, dst, Scalar("long", n), Scalar("int", len(dims)), _column(dims, 0), _column(dims, 1), _column(dims, 2), *offsets)
-    return KernelCall(_SOURCE, "strided_copy", args, _defines(dtype, req, WIDE=int(n >= 1 << 31)), global_size, local_size)
+    defines = _defines(dtype, req, WIDE=int(n >= 1 << 31))
+    return KernelCall(device_file(_STEM, ctx.traits), "strided_copy", args, defines, *grid(n, ctx.traits))
 
 
 def _transpose(
@@ -179,18 +181,34 @@ def _transpose(
     shape = (Scalar("long", nr), Scalar("long", nc), Scalar("long", xc), Scalar("long", yr))
     walk = (Scalar("long", n), Scalar("int", len(batch)), _column(batch, 0), _column(batch, 1), _column(batch, 2))
     args = (src, dst, *shape, *walk, *offsets)
-    wide = int(n >= 1 << 31)
+    defines = _defines(dtype, req, WIDE=int(n >= 1 << 31))
     if ctx.traits.is_cpu:
-        side = 16 if min(nr, nc) >= 16 and dtype not in ("float64", "int64") else 8
-        high = 256  # rows of a band: long runs of the source, but enough bands for the cores
-        while high > side and n * -(-nr // high) < 8 * ctx.traits.compute_units:
-            high //= 2
-        items = max(1, min(n * -(-nr // high), n * nr * nc // 4096, 8 * ctx.traits.compute_units))
-        defines = _defines(dtype, req, WIDE=wide, SIDE=side)
-        return KernelCall(_SOURCE, "strided_transpose", (*args, Scalar("int", high)), defines, (items,), (1,))
-    tile = 32 if ctx.traits.max_work_group_size >= 256 else 16
-    rows = min(tile, max(1, ctx.traits.max_work_group_size // tile), 8)
-    tiles = n * -(-nr // tile) * -(-nc // tile)
-    groups = min(tiles, 64 * ctx.traits.compute_units)
-    defines = _defines(dtype, req, WIDE=wide, TILE=tile, TILE_ROWS=rows)
-    return KernelCall(_SOURCE, "strided_transpose", args, defines, (groups * tile, rows), (tile, rows))
+        return _transpose_on_cpu(args, defines, (n, nr, nc), 8 if dtype in ("float64", "int64") else 16, ctx.traits)
+    return _transpose_on_gpu(args, defines, (n, nr, nc), ctx.traits)
+
+
+_Defines = tuple[tuple[str, str | int], ...]
+_Matrices = tuple[int, int, int]
+"""How many matrices are transposed, rows and columns of each result."""
+
+
+def _transpose_on_cpu(
+    args: tuple[Arg, ...], defines: _Defines, extents: tuple[int, int, int], side: int, traits: DeviceTraits
+) -> KernelCall:
+    n, nr, nc = extents
+    side = side if min(nr, nc) >= side else 8
+    high = 256  # rows of a band: long runs of the source, but enough bands for the cores
+    while high > side and n * -(-nr // high) < 8 * traits.compute_units:
+        high //= 2
+    items = max(1, min(n * -(-nr // high), n * nr * nc // 4096, 8 * traits.compute_units))
+    more = (*defines, ("SIDE", side))
+    return KernelCall("shape/transpose_cpu.cl", "strided_transpose", (*args, Scalar("int", high)), more, (items,), (1,))
+
+
+def _transpose_on_gpu(args: tuple[Arg, ...], defines: _Defines, extents: _Matrices, traits: DeviceTraits) -> KernelCall:
+    n, nr, nc = extents
+    tile = 32 if traits.max_work_group_size >= 256 else 16
+    rows = min(tile, max(1, traits.max_work_group_size // tile), 8)
+    groups = min(n * -(-nr // tile) * -(-nc // tile), 64 * traits.compute_units)
+    more = (*defines, ("TILE", tile), ("TILE_ROWS", rows))
+    return KernelCall("shape/transpose_gpu.cl", "strided_transpose", args, more, (groups * tile, rows), (tile, rows))
