@@ -140,8 +140,8 @@ kernel void pick(const global T *x, const global TI *index, global T *y, const l
 
 kernel void pick_backward(const global T *g, const global TI *index, global T *dx, const long outer, const long n, const long inner) {
   FOR_STRETCHES(row, lo, hi, outer * n, inner, PIECE) {
-    const long o = row / n * inner, i = row % n;
-    global T *q = dx + row * inner;
-    for (long j = lo; j < hi; j++) STORE(q, j, index_at(index, o + j, n) == i ? LOAD(g, o + j) : (CT)0);
+    const long o = row / n * inner + lo, i = row % n, w = hi - lo;
+    global T *q = dx + row * inner + lo;
+    for (long j = 0; j < w; j++) STORE(q, j, index_at(index, o + j, n) == i ? LOAD(g, o + j) : (CT)0);
   }
 }

@@ -1,10 +1,11 @@
-/* Optimizer steps: w_out = the weight after one step, the states changed in place. An element a time; w_out may be w.
+/* Optimizer steps: w_out = the weight after one step, the states changed in place. A work-item takes blocks of BLOCK elements; w_out may be w.
  *
  * w, grad, w_out: n elements of T. States s, t, u: n elements of T; with MASTER of CT, the last one being the weight itself in full precision.
  * RULE: the numbers below; STATES: how many there are; h0, h1, h2: its own hyperparameters. A negative clip or clip_weights is none. An argument that a rule does not use
  * may be anything.
  */
 #include "common.h"
+#include "items.h"
 #include "math.h"
 
 #ifndef RULE
@@ -13,11 +14,7 @@
 #define STATES 0
 #endif
 
-#if DEVICE_CPU
-#define BLOCK 64 /* elements in private memory, whose loops vectorise although w_out may be w */
-#else
-#define BLOCK 1
-#endif
+#define BLOCK BATCH(64, 1)
 
 #define SGD 0
 #define SGD_MOM 1
@@ -94,38 +91,38 @@ kernel void update(const global T *w, const global T *grad, global S *s, global 
     const long i = block * BLOCK;
     const int count = (int)min((long)BLOCK, n - i);
     CT weight[BLOCK], g[BLOCK], a[BLOCK], b[BLOCK], c[BLOCK];
-    for (int j = 0; j < count; j++) g[j] = LOAD(grad, i + j);
+    FOR_BATCH(j, count, BLOCK) g[j] = LOAD(grad, i + j);
 #if STATES > 0
-    for (int j = 0; j < count; j++) a[j] = LOAD_S(s, i + j);
+    FOR_BATCH(j, count, BLOCK) a[j] = LOAD_S(s, i + j);
 #endif
 #if STATES > 1
-    for (int j = 0; j < count; j++) b[j] = LOAD_S(t, i + j);
+    FOR_BATCH(j, count, BLOCK) b[j] = LOAD_S(t, i + j);
 #endif
 #if STATES > 2
-    for (int j = 0; j < count; j++) c[j] = LOAD_S(u, i + j);
+    FOR_BATCH(j, count, BLOCK) c[j] = LOAD_S(u, i + j);
 #endif
 #if MASTER && STATES == 1
-    for (int j = 0; j < count; j++) weight[j] = a[j];
+    FOR_BATCH(j, count, BLOCK) weight[j] = a[j];
 #elif MASTER
-    for (int j = 0; j < count; j++) weight[j] = b[j];
+    FOR_BATCH(j, count, BLOCK) weight[j] = b[j];
 #else
-    for (int j = 0; j < count; j++) weight[j] = LOAD(w, i + j);
+    FOR_BATCH(j, count, BLOCK) weight[j] = LOAD(w, i + j);
 #endif
-    for (int j = 0; j < count; j++) weight[j] = step(weight[j], g[j], a + j, b + j, c + j, p);
+    FOR_BATCH(j, count, BLOCK) weight[j] = step(weight[j], g[j], a + j, b + j, c + j, p);
 #if MASTER && STATES == 1
-    for (int j = 0; j < count; j++) a[j] = weight[j];
+    FOR_BATCH(j, count, BLOCK) a[j] = weight[j];
 #elif MASTER
-    for (int j = 0; j < count; j++) b[j] = weight[j];
+    FOR_BATCH(j, count, BLOCK) b[j] = weight[j];
 #endif
 #if STATES > 0
-    for (int j = 0; j < count; j++) PUT_S(s, i + j, a[j]);
+    FOR_BATCH(j, count, BLOCK) PUT_S(s, i + j, a[j]);
 #endif
 #if STATES > 1
-    for (int j = 0; j < count; j++) PUT_S(t, i + j, b[j]);
+    FOR_BATCH(j, count, BLOCK) PUT_S(t, i + j, b[j]);
 #endif
 #if STATES > 2
-    for (int j = 0; j < count; j++) PUT_S(u, i + j, c[j]);
+    FOR_BATCH(j, count, BLOCK) PUT_S(u, i + j, c[j]);
 #endif
-    for (int j = 0; j < count; j++) STORE(w_out, i + j, weight[j]);
+    FOR_BATCH(j, count, BLOCK) STORE(w_out, i + j, weight[j]);
   }
 }

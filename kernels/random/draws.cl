@@ -10,6 +10,7 @@
  * probability b; GENERALIZED_NEGATIVE_BINOMIAL mean a, dispersion b. RANDINT: low and the number of values as integers.
  */
 #include "common.h"
+#include "items.h"
 #include "math.h"
 #include "philox.h"
 
@@ -76,7 +77,7 @@ static inline void normal_pair_double(const uint4 w, double *first, double *seco
 #else
 #define PER_BLOCK 4
 #endif
-#define SPAN 64 /* elements a work-item of a CPU draws before it stores them */
+#define SPAN BATCH(64, PER_BLOCK) /* elements that a work-item draws before it stores them */
 
 #if DIST == RANDINT
 #define V long
@@ -108,29 +109,15 @@ static inline void draw_block(const uint4 w, V *v, const V a, const V b) {
   normal_pair_double(w, &first, &second);
   v[0] = a + first * b;
   v[1] = a + second * b;
-#elif DIST == NORMAL
-  float first, second, third, fourth;
-  normal_pair(w.x, w.y, &first, &second);
-  normal_pair(w.z, w.w, &third, &fourth);
-  v[0] = a + first * b;
-  v[1] = a + second * b;
-  v[2] = a + third * b;
-  v[3] = a + fourth * b;
 #elif DIST == EXPONENTIAL && DOUBLE
   v[0] = -log(open_double(w.x, w.y)) / a;
   v[1] = -log(open_double(w.z, w.w)) / a;
-#elif DIST == EXPONENTIAL
-  v[0] = -m_log_float(open_float(w.x)) / a;
-  v[1] = -m_log_float(open_float(w.y)) / a;
-  v[2] = -m_log_float(open_float(w.z)) / a;
-  v[3] = -m_log_float(open_float(w.w)) / a;
 #endif
 }
 
 #if DIST <= RANDINT
 kernel void draw_fixed(global T *y, const global uint *rng, const uint stream, const long n, const V a, const V b) {
   const uint4 state = (uint4)(rng[0], rng[1], rng[2], rng[3]);
-#if DEVICE_CPU
   FOR_EACH(span, (n + SPAN - 1) / SPAN) {
     V v[SPAN];
 #if (DIST == NORMAL || DIST == EXPONENTIAL) && !DOUBLE
@@ -165,16 +152,8 @@ kernel void draw_fixed(global T *y, const global uint *rng, const uint stream, c
     const long first = span * SPAN;
     const long left = n - first;
     const int count = left < SPAN ? (int)left : SPAN;
-    for (int j = 0; j < count; j++) STORE(y, first + j, v[j]);
+    FOR_BATCH(j, count, SPAN) STORE(y, first + j, v[j]);
   }
-#else
-  FOR_EACH(block, (n + PER_BLOCK - 1) / PER_BLOCK) {
-    V v[PER_BLOCK];
-    draw_block(philox_draw(state, stream, (ulong)block), v, a, b);
-    for (int j = 0; j < PER_BLOCK; j++)
-      if (block * PER_BLOCK + j < n) STORE(y, block * PER_BLOCK + j, v[j]);
-  }
-#endif
 }
 #endif
 

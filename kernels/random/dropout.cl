@@ -6,9 +6,10 @@
  *
  * x, y, g, dx: n elements of T. The mask of element i is word i % 4 of draw i / 4; `keep` is the bound below which the word's upper 24 bits keep it.
  * AXES 1: the mask has extent 1 along some dimensions; extent and weight are the tensor's extents and the mask's strides (0 there), of up to 8
- * dimensions, the last ones. A work-item computes its share of the blocks of 64 elements.
+ * dimensions, the last ones. A work-item computes its share of the blocks of BLOCK elements.
  */
 #include "common.h"
+#include "items.h"
 #include "philox.h"
 
 #ifndef AXES
@@ -18,7 +19,7 @@
 #define WANT_STATE 1
 #endif
 
-#define BLOCK 64
+#define BLOCK BATCH(64, 4)
 
 #if AXES
 static inline long mask_index(long i, const int *extent, const int *weight) {
@@ -42,7 +43,6 @@ static inline void drop(const global T *x, global T *y, long n, uint4 rng, uint 
 }
 #else
 static inline void drop(const global T *x, global T *y, long n, uint4 rng, uint stream, uint keep, CT scale, int8 extents, int8 weights) {
-#if DEVICE_CPU
   FOR_EACH(block, (n + BLOCK - 1) / BLOCK) {
     uint word[BLOCK];
     CT v[BLOCK];
@@ -56,20 +56,10 @@ static inline void drop(const global T *x, global T *y, long n, uint4 rng, uint 
     }
     const long i = block * BLOCK;
     const int count = (int)min((long)BLOCK, n - i);
-    for (int j = 0; j < count; j++) v[j] = LOAD(x, i + j);
+    FOR_BATCH(j, count, BLOCK) v[j] = LOAD(x, i + j);
     for (int j = 0; j < BLOCK; j++) v[j] *= (word[j] >> 8) < keep ? scale : 0;
-    for (int j = 0; j < count; j++) STORE(y, i + j, v[j]);
+    FOR_BATCH(j, count, BLOCK) STORE(y, i + j, v[j]);
   }
-#else
-  FOR_EACH(quad, (n + 3) / 4) {
-    const uint4 w = philox_draw(rng, stream, (ulong)quad);
-    const long i = quad * 4;
-    STORE(y, i, LOAD(x, i) * ((w.x >> 8) < keep ? scale : 0));
-    if (i + 1 < n) STORE(y, i + 1, LOAD(x, i + 1) * ((w.y >> 8) < keep ? scale : 0));
-    if (i + 2 < n) STORE(y, i + 2, LOAD(x, i + 2) * ((w.z >> 8) < keep ? scale : 0));
-    if (i + 3 < n) STORE(y, i + 3, LOAD(x, i + 3) * ((w.w >> 8) < keep ? scale : 0));
-  }
-#endif
 }
 #endif
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...graph.contract.kernel_call import Arg, In, KernelCall, LowerContext, Out, Scalar, compute_type, defines_for, grid
+from ...graph.contract.kernel_call import Arg, In, KernelCall, LowerContext, Out, Scalar, compute_type, defines_for
 from ...graph.contract.op import Op
 from ...graph.contract.registry import register
 from ...graph.contract.spec import TensorSpec
 from ...params import Bool, Field, Float, Params
 from ..shared.float_types import one_float_type, statistics_type
+from ..shared.launch_sizes import batch_grid
 
 __all__ = ["Update"]
 
@@ -98,9 +99,8 @@ After MXNet's ``{self.name}``."""
         hyper = [getattr(p, name) if name else 0.0 for name in (*self.hyper, None, None, None)[:3]]
         numbers = (p.lr, p.wd, p.rescale_grad, p.clip_gradient, *hyper, getattr(p, "clip_weights", -1.0))
         args: tuple[Arg, ...] = (In(0), In(1), *states, Out(0), Scalar("long", n), *(Scalar(ct, v) for v in numbers))
-        size = grid(-(-n // 64), ctx.traits, 64) if ctx.traits.is_cpu else grid(n, ctx.traits)
         defines = defines_for(outs[0].dtype, ctx.reqs[0], RULE=self.rule, MASTER=int(self.master), STATES=len(self.states))
-        return [KernelCall(_SOURCE, "update", args, defines, *size)]
+        return [KernelCall(_SOURCE, "update", args, defines, *batch_grid(n, ctx.traits))]
 
 
 _SGD = "weight * (1 - lr * wd) - lr * g."

@@ -13,6 +13,7 @@ from ...graph.rewrite.requests import Blocked
 from ...graph.rewrite.rewrite import Rewrite, Rewriting
 from ...params import Bool, Enum, Field, Float, Params, Shape
 from ..shared.float_types import one_float_type
+from ..shared.launch_sizes import batch_grid
 
 __all__ = ["Dropout"]
 
@@ -158,9 +159,7 @@ class Dropout(Op, Rewriting, Estimated):
 
 
 def _blocks(n: int, p: Params, ctx: LowerContext) -> tuple[tuple[int], tuple[int]]:
-    if p.axes:
-        return grid(n, ctx.traits)
-    return grid(-(-n // 64), ctx.traits, 64) if ctx.traits.is_cpu else grid(-(-n // 4), ctx.traits)
+    return grid(n, ctx.traits) if p.axes else batch_grid(n, ctx.traits, gpu=4)
 
 
 _DROPOUT_BACKWARD_PARAMS: dict[str, Field] = {"p": Float(0.5), "axes": Shape(())}

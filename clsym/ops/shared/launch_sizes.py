@@ -6,9 +6,18 @@ from ...graph.contract.kernel_call import grid
 from ...graph.contract.traits import DeviceTraits
 from .rows import column_grid
 
-__all__ = ["device_file", "group_size", "share_grid", "stretch_grid"]
+__all__ = ["batch_grid", "device_file", "group_size", "share_grid", "stretch_grid"]
 
 _PIECE = 8192  # PIECE of kernels/include/items.h
+
+
+def batch_grid(n: int, traits: DeviceTraits, cpu: int = 64, gpu: int = 1) -> tuple[tuple[int], tuple[int]]:
+    """Global and local size of a kernel whose body is ``FOR_EACH(i, n / BATCH(cpu, gpu))``.
+
+    >>> batch_grid(10000, DeviceTraits(compute_units=4))
+    ((3,), (1,))
+    """
+    return grid(-(-n // cpu), traits, 4096 // cpu) if traits.is_cpu else grid(-(-n // gpu), traits)
 
 
 def device_file(stem: str, traits: DeviceTraits) -> str:
