@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 from ...differences import differs
@@ -15,6 +15,7 @@ from ...graph.contract.spec import TensorSpec
 from ...graph.rewrite.requests import Blocked
 from ...graph.rewrite.rewrite import Rewrite, Rewriting
 from ...params import Int, Params
+from .binary_rules import binary_call, binary_gradient
 from .binary_table import BINARY_TABLE, BinaryRow
 from .unary import no_bool
 
@@ -65,33 +66,13 @@ class Binary(Elementwise, Pointwise, Rewriting, Fusible):
         return r.add(0, 1) or r.add(1, 0) if self.row.stem == "add" else None
 
     def gradient(self, g: Gradient) -> Sequence[Entry | None]:
-        head = g.ograd
-        rules: dict[str, Callable[[], Entry | None]] = {
-            "": lambda: None,
-            "g": head,
-            "-g": lambda: g.apply("negative", head()),
-            "g*rhs": lambda: g.apply("elemwise_mul", head(), g.input(1)),
-            "g*lhs": lambda: g.apply("elemwise_mul", head(), g.input(0)),
-            "g/rhs": lambda: g.apply("elemwise_div", head(), g.input(1)),
-        }
-        grads: list[Entry | None] = []
-        for side, slope in zip(("lhs", "rhs"), self.row.slopes, strict=True):
-            if not g.needed[len(grads)]:
-                grads.append(None)
-            elif slope in rules:
-                grads.append(rules[slope]())
-            else:
-                grads.append(g.apply(f"_backward_{self.row.stem}_{side}", head(), g.input(0), g.input(1)))
-        return grads
+        return binary_gradient(g, self.row)
 
     def expression(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Expression | None:
         return Expression(self.row.expr, ("a", "b"))
 
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
-        n = outs[0].size
-        global_size, local_size = grid(n, ctx.traits)
-        defines = defines_for(outs[0].dtype, ctx.reqs[0], **{"EXPR(a, b)": self.row.expr})
-        return [KernelCall(_SOURCE, "binary", (In(0), In(1), Out(0), Scalar("long", n)), defines, global_size, local_size)]
+        return [binary_call(self.row, outs[0], ctx)]
 
 
 class BinaryBackward(Elementwise, Fusible):

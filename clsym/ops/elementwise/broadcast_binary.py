@@ -14,9 +14,9 @@ from ...graph.rewrite.requests import Blocked
 from ...graph.rewrite.rewrite import Rewrite, Rewriting
 from ...params import Params
 from ..shared.launch_sizes import device_file
+from .binary_rules import binary_call, binary_gradient
 from .binary_table import BINARY_TABLE, BinaryRow
 from .broadcast_geometry import broadcast_shape, collapse, steps_of
-from .sum_to_shape import sum_to
 from .unary import no_bool
 
 __all__ = ["BroadcastBinary", "walk_args"]
@@ -75,41 +75,17 @@ class BroadcastBinary(Op, Rewriting, Fusible):
         return None
 
     def gradient(self, g: Gradient) -> Sequence[Entry | None]:
-        full = g.outs[0].shape
-        plain = g.ins[0].shape == g.ins[1].shape
-        head = g.ograd
-        product, quotient = ("elemwise_mul", "elemwise_div") if plain else ("broadcast_mul", "broadcast_div")
-        stem = self.row.stem if plain else f"broadcast_{self.row.stem}"
-        grads: list[Entry | None] = []
-        for i, slope in enumerate(self.row.slopes):
-            if not slope or not g.needed[i]:
-                grads.append(None)
-                continue
-            if slope in ("g", "-g"):
-                grad = head()
-            elif slope in ("g*rhs", "g*lhs"):
-                grad = g.apply(product, head(), g.input(1 - i))
-            elif slope == "g/rhs":
-                grad = g.apply(quotient, head(), g.input(1))
-            else:
-                grad = g.apply(f"_backward_{stem}_{('lhs', 'rhs')[i]}", head(), g.input(0), g.input(1))
-            grad = sum_to(g, grad, full, g.ins[i].shape)
-            grads.append(g.apply("negative", grad) if slope == "-g" else grad)
-        return grads
+        return binary_gradient(g, self.row)
 
     def expression(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Expression | None:
         return Expression(self.row.expr, ("a", "b"))
 
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
-        n = outs[0].size
-        global_size, local_size = grid(n, ctx.traits)
+        if ins[0].size == ins[1].size == outs[0].size:
+            return [binary_call(self.row, outs[0], ctx)]
         defines = defines_for(outs[0].dtype, ctx.reqs[0], **{"EXPR(a, b)": self.row.expr})
-        if ins[0].size == ins[1].size == n:
-            return [
-                KernelCall("elementwise/binary.cl", "binary", (In(0), In(1), Out(0), Scalar("long", n)), defines, global_size, local_size)
-            ]
         args = (In(0), In(1), Out(0), *walk_args(outs[0].shape, [ins[0].shape, ins[1].shape]))
-        return [KernelCall(device_file(_STEM, ctx.traits), "broadcast", args, defines, global_size, local_size)]
+        return [KernelCall(device_file(_STEM, ctx.traits), "broadcast", args, defines, *grid(outs[0].size, ctx.traits))]
 
 
 class BroadcastBackward(Op, Fusible):

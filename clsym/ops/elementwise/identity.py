@@ -17,7 +17,25 @@ from ..shared.strided import fill, flat_copy, row_major
 __all__ = ["Identity"]
 
 
-class Identity(Op, Pointwise, Estimated):
+class OfOneInput(Op):
+    """Base: the output has the shape and type of the input. The class's own documentation is completed by what holds for all of them."""
+
+    example = ("", "")
+    """The function's name and what it makes of [1, 2]; empty where the documentation is complete."""
+
+    def doc(self) -> str:
+        """The documentation."""
+        about, (function, result) = super().doc(), self.example
+        if not function:
+            return about
+        return (
+            f"{about}\n\nParameters\n----------\ndata : Symbol or NDArray\n    Of any shape and type.\n\n"
+            "Returns\n-------\nSymbol or NDArray\n    Of the shape and type of `data`.\n\n"
+            f"Examples\n--------\n>>> mx.nd.{function}(mx.nd.array([1, 2])).asnumpy().tolist()\n{result}\n"
+        )
+
+
+class Identity(OfOneInput, Pointwise, Estimated):
     """Base: the output is the first input. No kernel runs where the planner can alias."""
 
     def view(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Mapping[int, tuple[int, int]]:
@@ -41,25 +59,10 @@ class Identity(Op, Pointwise, Estimated):
 
 @register
 class Copy(Identity):
-    """The input as it is.
-
-    Parameters
-    ----------
-    data : Symbol or NDArray
-        Of any shape and type.
-
-    Returns
-    -------
-    Symbol or NDArray
-        Of the shape and type of `data`.
-
-    Examples
-    --------
-    >>> mx.nd.identity(mx.nd.array([1, 2])).asnumpy().tolist()
-    [1.0, 2.0]
-    """
+    """The input as it is."""
 
     name = "_copy"
+    example = ("identity", "[1.0, 2.0]")
     aliases = ("identity",)
 
 
@@ -88,25 +91,10 @@ class IdentityLike(Identity):
 
 @register
 class BlockGrad(Identity):
-    """The input as it is, without a gradient: nothing before it learns through it.
-
-    Parameters
-    ----------
-    data : Symbol or NDArray
-        Of any shape and type.
-
-    Returns
-    -------
-    Symbol or NDArray
-        Of the shape and type of `data`.
-
-    Examples
-    --------
-    >>> mx.nd.BlockGrad(mx.nd.array([1, 2])).asnumpy().tolist()
-    [1.0, 2.0]
-    """
+    """The input as it is, without a gradient: nothing before it learns through it."""
 
     name = "BlockGrad"
+    example = ("BlockGrad", "[1.0, 2.0]")
     aliases = ("stop_gradient",)
 
     def gradient(self, g: Gradient) -> Sequence[Entry | None]:
@@ -115,25 +103,10 @@ class BlockGrad(Identity):
 
 @register
 class MakeLossSimple(Identity):
-    """The input as it is, as a loss: its gradient is 1 everywhere, whatever the head gradient.
-
-    Parameters
-    ----------
-    data : Symbol or NDArray
-        Of any shape and type.
-
-    Returns
-    -------
-    Symbol or NDArray
-        Of the shape and type of `data`.
-
-    Examples
-    --------
-    >>> mx.nd.make_loss(mx.nd.array([1, 2])).asnumpy().tolist()
-    [1.0, 2.0]
-    """
+    """The input as it is, as a loss: its gradient is 1 everywhere, whatever the head gradient."""
 
     name = "make_loss"
+    example = ("make_loss", "[1.0, 2.0]")
     outputs = ("loss",)
     is_loss = True
 
@@ -189,7 +162,7 @@ class MakeLoss(Identity):
 # ------------------------------------------------------------------------------------------------------------------ constants
 
 
-class Constant(Op):
+class Constant(OfOneInput):
     """Base: every element of the output is `value`; the input gives the shape."""
 
     value = 0.0
@@ -212,48 +185,18 @@ class Constant(Op):
 
 @register
 class ZerosLike(Constant):
-    """Zeros of the shape and type of the input, whose values are not read.
-
-    Parameters
-    ----------
-    data : Symbol or NDArray
-        Of any shape and type.
-
-    Returns
-    -------
-    Symbol or NDArray
-        Of the shape and type of `data`.
-
-    Examples
-    --------
-    >>> mx.nd.zeros_like(mx.nd.array([1, 2])).asnumpy().tolist()
-    [0.0, 0.0]
-    """
+    """Zeros of the shape and type of the input, whose values are not read."""
 
     name = "zeros_like"
+    example = ("zeros_like", "[0.0, 0.0]")
 
 
 @register
 class OnesLike(Constant):
-    """Ones of the shape and type of the input, whose values are not read.
-
-    Parameters
-    ----------
-    data : Symbol or NDArray
-        Of any shape and type.
-
-    Returns
-    -------
-    Symbol or NDArray
-        Of the shape and type of `data`.
-
-    Examples
-    --------
-    >>> mx.nd.ones_like(mx.nd.array([3, 4])).asnumpy().tolist()
-    [1.0, 1.0]
-    """
+    """Ones of the shape and type of the input, whose values are not read."""
 
     name = "ones_like"
+    example = ("ones_like", "[1.0, 1.0]")
     value = 1.0
 
 
