@@ -6,11 +6,10 @@
  * x, y: n indices, or dims rows of n, of T. Eight extents and strides at most.
  */
 #include "common.h"
-
-#define UNPACK(name, v) const long name[8] = {(v).s0, (v).s1, (v).s2, (v).s3, (v).s4, (v).s5, (v).s6, (v).s7}
+#include "elements8.h"
 
 kernel void ravel(const global T *x, global T *y, const long n, const int dims, const long8 extents, const long8 strides) {
-  UNPACK(stride, strides);
+  const long stride[8] = ELEMENTS8(strides);
   FOR_EACH(k, n) {
     long flat = 0;
     for (int m = 0; m < dims; m++) flat += (long)LOAD(x, m * n + k) * stride[m];
@@ -19,8 +18,8 @@ kernel void ravel(const global T *x, global T *y, const long n, const int dims, 
 }
 
 kernel void unravel(const global T *x, global T *y, const long n, const int dims, const long8 extents, const long8 strides) {
-  UNPACK(stride, strides);
-  UNPACK(extent, extents);
+  const long stride[8] = ELEMENTS8(strides);
+  const long extent[8] = ELEMENTS8(extents);
   FOR_EACH(k, n) {
     const long flat = (long)LOAD(x, k);
     for (int m = 0; m < dims; m++) {

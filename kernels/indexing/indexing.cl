@@ -14,6 +14,7 @@
  * TI, CI: type of the indices, and the type to compute with; MODE 0 cut to the range, 1 wrap around. Indices of floating-point type are truncated.
  */
 #include "common.h"
+#include "elements8.h"
 #include "items.h"
 
 #ifndef TI
@@ -52,8 +53,8 @@ kernel void plain_keys(const global TI *index, global int *keys, const long coun
 }
 
 kernel void nd_keys(const global TI *index, global int *keys, const long count, const int dims, const long8 extents, const long8 strides) {
-  const long extent[8] = {extents.s0, extents.s1, extents.s2, extents.s3, extents.s4, extents.s5, extents.s6, extents.s7};
-  const long stride[8] = {strides.s0, strides.s1, strides.s2, strides.s3, strides.s4, strides.s5, strides.s6, strides.s7};
+  const long extent[8] = ELEMENTS8(extents);
+  const long stride[8] = ELEMENTS8(strides);
   FOR_EACH(k, count) {
     long key = 0;
     for (int m = 0; m < dims; m++) {
@@ -138,7 +139,8 @@ kernel void pick(const global T *x, const global TI *index, global T *y, const l
   FOR_EACH(i, outer * inner) STORE(y, i, LOAD(x, (i / inner * n + index_at(index, i, n)) * inner + i % inner));
 }
 
-kernel void pick_backward(const global T *g, const global TI *index, global T *dx, const long outer, const long n, const long inner) {
+kernel void pick_backward(const global T *restrict g, const global TI *restrict index, global T *restrict dx, const long outer,
+                          const long n, const long inner) {
   FOR_STRETCHES(row, lo, hi, outer * n, inner, PIECE) {
     const long o = row / n * inner + lo, i = row % n, w = hi - lo;
     global T *q = dx + row * inner + lo;

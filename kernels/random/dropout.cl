@@ -9,6 +9,7 @@
  * dimensions, the last ones. A work-item computes its share of the blocks of BLOCK elements.
  */
 #include "common.h"
+#include "elements8.h"
 #include "items.h"
 #include "philox.h"
 
@@ -32,8 +33,8 @@ static inline long mask_index(long i, const int *extent, const int *weight) {
 }
 
 static inline void drop(const global T *x, global T *y, long n, uint4 rng, uint stream, uint keep, CT scale, int8 extents, int8 weights) {
-  const int extent[8] = {extents.s0, extents.s1, extents.s2, extents.s3, extents.s4, extents.s5, extents.s6, extents.s7};
-  const int weight[8] = {weights.s0, weights.s1, weights.s2, weights.s3, weights.s4, weights.s5, weights.s6, weights.s7};
+  const int extent[8] = ELEMENTS8(extents);
+  const int weight[8] = ELEMENTS8(weights);
   FOR_EACH(i, n) {
     const long m = mask_index(i, extent, weight);
     const uint4 w = philox_draw(rng, stream, (ulong)m / 4);

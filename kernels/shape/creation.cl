@@ -6,6 +6,7 @@
  * A work-item computes its share of FOR_EACH.
  */
 #include "common.h"
+#include "elements8.h"
 
 #pragma OPENCL FP_CONTRACT OFF
 
@@ -28,7 +29,7 @@ kernel void progression(global T *y, const long n, const long repeat, const W st
 }
 
 kernel void extents(global T *y, const int n, const long8 values) {
-  const long v[8] = {values.s0, values.s1, values.s2, values.s3, values.s4, values.s5, values.s6, values.s7};
+  const long v[8] = ELEMENTS8(values);
   if (get_global_id(0) == 0)
     for (int i = 0; i < n; i++) STORE(y, i, v[i]);
 }

@@ -7,6 +7,7 @@
  * loops.
  */
 #include "common.h"
+#include "elements8.h"
 #include "strided.h"
 
 /* `rows` rows of `m` elements; a constant step lets the compiler vectorise the row. */
@@ -45,9 +46,7 @@ static void fill_rows(const CT v, global T *restrict y, const long rows, const l
   long done = (long)get_global_id(0) * chunk;                                                                \
   const long end = done + chunk < n ? done + chunk : n;                                                      \
   if (done >= end) return;                                                                                   \
-  const long e[8] = {extent.s0, extent.s1, extent.s2, extent.s3, extent.s4, extent.s5, extent.s6, extent.s7}; \
-  const long a[8] = {xs.s0, xs.s1, xs.s2, xs.s3, xs.s4, xs.s5, xs.s6, xs.s7};                                \
-  const long b[8] = {ys.s0, ys.s1, ys.s2, ys.s3, ys.s4, ys.s5, ys.s6, ys.s7};                                \
+  const long e[8] = ELEMENTS8(extent), a[8] = ELEMENTS8(xs), b[8] = ELEMENTS8(ys);                           \
   long at[8];                                                                                                \
   long px = x0, py = y0, rest = done;                                                                        \
   for (int d = 0; d < ndim; d++) {                                                                           \
