@@ -31,7 +31,7 @@ from ...graph.rewrite.requests import Activate, Blocked
 from ...graph.rewrite.rewrite import Rewrite, Rewriting
 from ...params import Enum, Field, Float, Params
 from ..shared.float_types import one_float_type
-from ..shared.launch_sizes import device_file, stretch_grid
+from ..shared.launch_sizes import device_file, group_size, stretch_grid
 from .broadcast_binary import walk_args
 from .prelu_geometry import aligned_slopes, hull_of, lines_of
 from .sum_to_shape import sum_to
@@ -231,7 +231,7 @@ class PreluBackward(Op):
 
 def _gamma_gradient(args: tuple[Arg, ...], channels: int, dtype: str, req: str, traits: DeviceTraits) -> KernelCall:
     """The launch that sums up the slopes' gradients: a work-item a channel on CPUs, a work-group elsewhere."""
-    local = 1 if traits.is_cpu else 1 << (min(traits.max_work_group_size, 256).bit_length() - 1)
+    local = 1 if traits.is_cpu else group_size(256, traits)
     defines = defines_for(dtype, "write", REQ1=req_code(req), LOCAL=local)
     return KernelCall(device_file("elementwise/prelu_gamma", traits), "prelu_gamma", args, defines, (channels * local,), (local,))
 

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 
 from ...differences import differs
 from ...graph.contract.facets import Estimated
-from ...graph.contract.kernel_call import Arg, In, KernelCall, LowerContext, Out, Scalar, Temp, compute_type, defines_for, grid
+from ...graph.contract.kernel_call import Arg, In, KernelCall, LowerContext, Out, Scalar, Temp, compute_type, defines_for
 from ...graph.contract.op import Entry, Gradient, Op
 from ...graph.contract.registry import register
 from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, unify_shape
 from ...params import Field, Float, Int, Params
 from ..shared.float_types import one_float_type
-from ..shared.rows import Rows, column_grid, split_axis
+from ..shared.launch_sizes import stretch_grid
+from ..shared.rows import Rows, split_axis
 
 __all__ = ["LRN"]
 
@@ -76,8 +77,7 @@ class LRN(Op, Estimated):
 
 def _launch(name: str, buffers: tuple[Arg, ...], rows: Rows, p: Params, dtype: str, ctx: LowerContext) -> KernelCall:
     compute = compute_type(dtype)
-    n = rows.count * rows.n
-    size, local = column_grid(rows.outer * rows.n * -(-rows.inner // _TILE), n, ctx.traits) if ctx.traits.is_cpu else grid(n, ctx.traits)
+    size, local = stretch_grid(rows.outer * rows.n, rows.inner, ctx.traits, _TILE)
     numbers = (Scalar(compute, p.alpha / p.nsize), Scalar(compute, p.beta), Scalar(compute, p.knorm))
     extents = (
         Scalar("long", rows.outer),

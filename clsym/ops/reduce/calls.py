@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from ...graph.contract.kernel_call import In, KernelCall, LowerContext, Out, Scalar, Temp, compute_type, ctype, defines_for
 from ...graph.contract.traits import DeviceTraits
+from ..shared.launch_sizes import group_size
 from ..shared.rows import Collapsed, collapse, lowest
 
 __all__ = ["reduce_calls"]
@@ -83,7 +84,7 @@ class _OnGpu:
     source = "reduce/reduce_gpu.cl"
 
     def __init__(self, traits: DeviceTraits) -> None:
-        self._units, self._group = traits.compute_units, min(256, traits.max_work_group_size)
+        self._units, self._group = traits.compute_units, group_size(256, traits)
 
     def splits(self, geometry: Collapsed) -> int:
         """Into how many parts each reduction is cut so that the device is busy."""
@@ -91,7 +92,7 @@ class _OnGpu:
 
     def sizes(self, geometry: Collapsed, length: int, splits: int) -> tuple[tuple[int, ...], tuple[int, ...], int]:
         """Global and local size, and how many work-items share a result."""
-        group = 1 << (self._group.bit_length() - 1)
+        group = self._group
         lanes, most = 1, group if geometry.contiguous else max(1, group // 16)
         while lanes < most and lanes * 4 <= -(-length // splits):
             lanes *= 2
