@@ -98,7 +98,12 @@ ENVIRONMENT: dict[str, EnvVar] = {
         EnvVar("CLSYM_OPTIMIZE", "1", "0: run the graph as written: no fusion, no blocked layouts, nothing computed ahead."),
         EnvVar("CLSYM_PLAN_EFFORT", "default", "How long the memory planner may search: fast, default, exact, or seconds."),
         EnvVar("CLSYM_KERNEL_PATH", "", "Directory to read the .cl files from instead of the installed ones."),
-        EnvVar("CLSYM_TRAITS", "", "'cpu' or 'gpu': lower for this kind of device whatever the device is (for testing)."),
+        EnvVar(
+            "CLSYM_TRAITS",
+            "",
+            "'cpu' or 'gpu': lower for this kind of device whatever the device is (for testing); 'selector=gpu', as mx.cl() takes it, does "
+            "so for the devices that it names, sub-devices with them; comma-separated, the first that fits counts.",
+        ),
         EnvVar("CLSYM_WINOGRAD", "4", "Largest tile of Winograd convolutions: 4, 2 (sums as exact as direct ones) or 0 (none)."),
         EnvVar("CLSYM_TUNING", "", "File of tuned numbers to use instead of what `clsym tune` stored; 0: the built-in choices alone."),
         EnvVar(

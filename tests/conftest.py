@@ -1,8 +1,8 @@
 """Devices and seeds of the test session.
 
-PoCL shows two devices (``POCL_DEVICES``, set before any OpenCL library loads), so that everything runs on at least two. ``CLSYM_TEST``
-names the devices to test on, comma-separated selectors as `mx.cl` takes them; empty: both of PoCL's, or every device where there is no
-PoCL.
+PoCL shows two devices (``POCL_DEVICES``, set before any OpenCL library loads), so that everything runs on at least two; the second is
+lowered as a GPU (``CLSYM_TRAITS``), so that both families of kernels are computed with. ``CLSYM_TEST`` names the devices to test on,
+comma-separated selectors as `mx.cl` takes them; empty: both of PoCL's, or every device where there is no PoCL.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 os.environ.setdefault("POCL_DEVICES", "pthread pthread")
+os.environ.setdefault("CLSYM_TRAITS", "portable computing language:1=gpu")
 os.environ["CLSYM_TUNING"] = "0"  # what somebody tuned on this machine must not change the tests
 sys.path.insert(0, str(Path(__file__).parent / "device" / "ops"))
 

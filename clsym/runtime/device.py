@@ -23,6 +23,7 @@ from clsym import context as _context
 from clsym.base import DeviceNotFoundError, MXNetError, env
 from clsym.context import Context
 
+from .selector import names_device_by_position, names_device_by_text
 from .topology import Device, DeviceGroup, all_devices, check_fork, lock, on_fork_clear, platforms, sub_devices
 
 __all__ = ["Device", "DeviceGroup", "all_devices", "check_fork", "context_names", "count_devices", "platforms", "resolve", "sub_devices"]
@@ -118,25 +119,12 @@ def select(selector: str, asked: str) -> Device:
         if int(part["index"]) >= len(parts):
             raise DeviceNotFoundError(f"{asked}: that partition has {len(parts)} sub-devices, numbered from 0")
         return parts[int(part["index"])]
-    text = selector.strip().lower()
     # A device whose name holds the text counts first: names may hold a colon themselves.
-    matches = [d for d in all_devices() if not text.isdigit() and text in f"{d.platform_name} {d.name} {d.cl_device.vendor}".lower()]
-    if not matches:
-        first, _, second = text.partition(":")
-        matches = [
-            d
-            for number, (name, devices) in enumerate(platforms())
-            for i, d in enumerate(devices)
-            if _matches(first, number, f"{name} {d.cl_device.platform.vendor}") and _matches(second, i, d.name)
-        ]
+    matches = [d for d in all_devices() if names_device_by_text(selector, d.cl_device)]
+    matches = matches or [d for d in all_devices() if names_device_by_position(selector, d.cl_device, d.selector)]
     if not matches:
         raise DeviceNotFoundError(f"{asked} matches no OpenCL device. {_listing()}")
     return max(matches, key=lambda d: d.rank.score)
-
-
-def _matches(pattern: str, number: int, name: str) -> bool:
-    pattern = pattern.strip()
-    return int(pattern) == number if pattern.isdigit() else pattern in name.lower()
 
 
 def _listing() -> str:

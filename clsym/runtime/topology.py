@@ -103,7 +103,7 @@ class Device:
         self.parent = parent
         # A sub-device is a copy of its parent, so it was repaired with it.
         self.llvm_cpu: str = repair_pocl_cpu(cl_device) if parent is None else parent.llvm_cpu
-        self.traits: DeviceTraits = read_traits(cl_device, platform_name, self.llvm_cpu)
+        self.traits: DeviceTraits = read_traits(cl_device, platform_name, self.llvm_cpu, selector)
         self._partitions: dict[str, list[Device]] = {}
 
     # Called only while the attribute is not there, so that the hot path pays nothing: `queue` and `cl_context` are made at

@@ -10,6 +10,7 @@ import pyopencl as cl
 from clsym.base import MXNetError, env
 from clsym.graph.contract.traits import DeviceTraits
 
+from .selector import names_device
 from .tuning_file import DeviceKey, load_tuning
 
 __all__ = ["device_key", "read_traits"]
@@ -18,7 +19,7 @@ __all__ = ["device_key", "read_traits"]
 _AVX512_NAMES = re.compile(r"(avx512|icelake-\w+|tigerlake|rocketlake|cascadelake|cooperlake|cannonlake|sapphirerapids|x86-64-v4)$")
 
 
-def read_traits(device: cl.Device, platform_name: str, llvm_cpu: str = "") -> DeviceTraits:
+def read_traits(device: cl.Device, platform_name: str, llvm_cpu: str = "", selector: str = "") -> DeviceTraits:
     """What the compiler may know about the device, with the numbers that were tuned for it; ``CLSYM_TRAITS`` is applied.
 
     Parameters
@@ -27,11 +28,13 @@ def read_traits(device: cl.Device, platform_name: str, llvm_cpu: str = "") -> De
     platform_name : str
     llvm_cpu : str
         The name that `repair_pocl_cpu` gave the device.
+    selector : str
+        What names exactly this device, or the whole one that it is a part of; without it only names and kinds alone in ``CLSYM_TRAITS`` fit.
 
     Raises
     ------
     MXNetError
-        If ``CLSYM_TRAITS`` is neither ``'cpu'`` nor ``'gpu'``, ``CLSYM_WINOGRAD`` none of 0, 2 and 4, or ``CLSYM_TUNING`` names a file that
+        If ``CLSYM_TRAITS`` names a kind that is neither ``'cpu'`` nor ``'gpu'``, ``CLSYM_WINOGRAD`` none of 0, 2 and 4, or ``CLSYM_TUNING`` names a file that
         cannot be used.
     """
     extensions = frozenset(str(device.extensions).split())
@@ -53,7 +56,7 @@ def read_traits(device: cl.Device, platform_name: str, llvm_cpu: str = "") -> De
         extensions=extensions,
         winograd=_winograd(env("CLSYM_WINOGRAD").strip()),
     )
-    traits = _overridden(traits, env("CLSYM_TRAITS").strip().lower())
+    traits = _overridden(traits, _asked_kind(env("CLSYM_TRAITS"), device, selector))
     return replace(traits, tuning=load_tuning(device_key(device, traits)))
 
 
@@ -81,6 +84,16 @@ def _vector_width(device: cl.Device, llvm_cpu: str) -> int:
     return min(width, 8)
 
 
+def _asked_kind(text: str, device: cl.Device, selector: str) -> str:
+    """The kind that ``CLSYM_TRAITS`` asks of a device, '' if none: of ``kind`` and ``selector=kind`` the first that fits."""
+    entries = [(which.strip(), kind.strip().lower()) for which, _, kind in (e.rpartition("=") for e in text.split(",") if e.strip())]
+    for _, kind in entries:
+        if kind not in ("cpu", "gpu"):
+            raise MXNetError(f"CLSYM_TRAITS={text!r}: {kind!r} is not a kind of device; use 'cpu' or 'gpu', or unset it")
+    position = selector.partition("/")[0] or "-1:-1"
+    return next((kind for which, kind in entries if not which or names_device(which, device, position)), "")
+
+
 def _overridden(traits: DeviceTraits, kind: str) -> DeviceTraits:
     if kind in ("", traits.kind):
         return traits
@@ -97,6 +110,4 @@ def _overridden(traits: DeviceTraits, kind: str) -> DeviceTraits:
             max_work_item_sizes=(sizes[0], sizes[1], sizes[2]),
             local_mem=min(32768, traits.local_mem),
         )
-    if kind == "cpu":
-        return replace(traits, kind="cpu", vector_width=max(4, traits.vector_width))
-    raise MXNetError(f"CLSYM_TRAITS={kind!r} is not a kind of device; use 'cpu' or 'gpu', or unset it")
+    return replace(traits, kind="cpu", vector_width=max(4, traits.vector_width))

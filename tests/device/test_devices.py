@@ -128,7 +128,8 @@ def test_variable_that_names_nothing():
         except Exception as exc: print(type(exc).__name__, exc)
         """
     assert "DeviceNotFoundError CLSYM_DEVICE=nothing matches no OpenCL device" in run(code, CLSYM_DEVICE="nothing")
-    assert "CLSYM_TRAITS" in run(code, CLSYM_TRAITS="tpu")
+    assert "'tpu' is not a kind" in run(code, CLSYM_TRAITS="tpu")
+    assert "'' is not a kind" in run(code, CLSYM_TRAITS="no such device=")
 
 
 def test_winograd_is_a_choice():
@@ -144,6 +145,30 @@ def test_traits_of_the_other_kind():
         assert run(code, CLSYM_TRAITS="gpu").split() == ["gpu", "True", "True"]
         passed = "from clsym.runtime.selftest import self_test; print(self_test(resolve(cpu()), False).passed)"
         assert run(passed, CLSYM_TRAITS="gpu").strip() == "True"
+
+
+@needs_pocl
+@pytest.mark.parametrize(
+    ("wish", "kinds"),
+    [
+        ("portable:1=gpu", "cpu gpu"),
+        (" pthread = GPU ", "gpu gpu"),
+        ("portable:0=cpu,gpu", "cpu gpu"),
+        ("gpu,portable:0=cpu", "gpu gpu"),
+        ("no such device=gpu", "cpu cpu"),
+        ("portable:1=gpu,portable:1=cpu", "cpu gpu"),
+    ],
+)
+def test_traits_of_one_device(wish, kinds):
+    code = "print(*[d.traits.kind for d in all_devices() if 'pthread' in d.name])"
+    assert run(code, CLSYM_TRAITS=wish, POCL_DEVICES="pthread pthread").strip() == kinds
+
+
+@needs_pocl
+@needs_parts
+def test_sub_devices_have_the_traits_of_their_device():
+    code = "print(*[sub_devices(d, units=1)[0].traits.kind for d in all_devices() if 'pthread' in d.name])"
+    assert run(code, CLSYM_TRAITS="portable:1=gpu", POCL_DEVICES="pthread pthread").strip() == "cpu gpu"
 
 
 def test_nothing_is_opened_at_import():
