@@ -1,4 +1,4 @@
-"""One case, many uses: forward against a reference, twice, in place and not, the gradient against finite differences, the store modes.
+"""One case, many uses: forward against a reference, twice, in place and not, the gradient against differences, the store modes.
 
 `check_op` compiles the operator into a graph of its own, as a user's bind would.
 """
@@ -9,136 +9,18 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import pyopencl as cl
+from harness_case import Array, Case
+from harness_compare import TOLERANCE, assert_as_good, assert_close, assert_same_gradient
+from harness_gradient import WideCase
 
-import clsym.ops  # noqa: F401  (registers the operators)
-from clsym.base import MXNetError
-from clsym.context import Context
-from clsym.graph.contract.op import Node
 from clsym.graph.contract.registry import find_op
-from clsym.graph.contract.spec import TensorSpec
-from clsym.graph.plan import Binding, Plan, compile_plan
-from clsym.runtime.bound import Arena, BoundPlan
-from clsym.runtime.buffer import allocate
-from clsym.runtime.check import check_run
 from clsym.runtime.device import Device
-from clsym.runtime.versions import touch
 
-Array = np.ndarray[Any, Any]
-RNG_WORDS = np.array([7, 11, 13, 0], np.uint32)
-TOLERANCE = {"float64": 1e-9, "float32": 1e-5, "float16": 4e-3}
-
-
-class DeviceArray:
-    """An array of the test's on the device."""
-
-    def __init__(self, device: Device, value: Array) -> None:
-        self._device, self._offset, self.nbytes = device, 0, value.nbytes
-        self._root = allocate(device, value.nbytes, "test array")
-        self.shape, self.dtype = value.shape, value.dtype
-        self.set(value)
-
-    def set(self, value: Array) -> None:
-        if value.nbytes:
-            touch(self._root)
-            cl.enqueue_copy(self._device.queue, self._root, np.ascontiguousarray(value))
-
-    def get(self) -> Array:
-        host = np.empty(self.shape, self.dtype)
-        if host.nbytes:
-            cl.enqueue_copy(self._device.queue, host, self._root)
-        return host
-
-
-class Case:
-    """An operator between variables, compiled for one device."""
-
-    def __init__(
-        self,
-        device: Device,
-        op_name: str,
-        inputs: Sequence[Array],
-        params: dict[str, Any],
-        train: bool,
-        reqs: Sequence[str],
-        reuse: bool,
-        optimize: bool = False,
-    ) -> None:
-        op = find_op(op_name)
-        given = dict(params)
-        if op.variadic and op.variadic not in given:
-            given[op.variadic] = len(inputs)
-        p = op.parse(given)
-        self.variables = [Node(None, name) for name in op.input_names(p)]
-        assert len(self.variables) == len(inputs), f"{op_name} has inputs {op.input_names(p)}, {len(inputs)} were given"
-        self.node = Node(op, "node", p, {}, [v.out(0) for v in self.variables])
-        self.heads = [self.node.out(i) for i in range(op.num_visible(p))]
-        ctx = Context("cl", 0, device.selector)
-        specs = [TensorSpec(a.shape, a.dtype.name) for a in inputs]
-        binding = Binding(self.variables, specs, [ctx] * len(specs), list(reqs))
-        self.plan: Plan = compile_plan(
-            self.heads, binding, train=train, default=ctx, traits=lambda c: device.traits, reuse=reuse, optimize=optimize
-        )
-        self.arrays: dict[str, DeviceArray] = {}
-        for key, e in self.plan.externals.items():
-            spec = self.plan.specs[e]
-            self.arrays[key] = DeviceArray(device, np.zeros(spec.shape, spec.dtype))
-        self.set_inputs(inputs)
-        self.bound = BoundPlan(self.plan, [device] * len(self.plan.contexts), self.arrays, Arena())
-
-    def rewritten(self, other: Case) -> bool:
-        """Whether this plan runs other operators than another."""
-        return [s.op for s in self.plan.steps] != [s.op for s in other.plan.steps]
-
-    def set_inputs(self, inputs: Sequence[Array]) -> None:
-        for i, a in enumerate(inputs):
-            if f"var:{i}" in self.arrays:
-                self.arrays[f"var:{i}"].set(a)
-
-    def forward(self, check: bool = False) -> list[Array]:
-        self.bound.write_rng(RNG_WORDS)
-        if check:
-            check_run(self.bound, False)
-        else:
-            self.bound.run(False)
-        return [self.arrays[f"out:{k}"].get() for k in range(len(self.heads))]
-
-    def backward(self, ograds: Sequence[Array], check: bool = False) -> None:
-        for k, g in enumerate(ograds):
-            if f"head:{k}" in self.arrays:
-                self.arrays[f"head:{k}"].set(g)
-        if check:
-            check_run(self.bound, True)
-        else:
-            self.bound.run(True)
-
-    def grad(self, i: int) -> Array:
-        return self.arrays[f"grad:{i}"].get()
-
-    def has_grad(self, i: int) -> bool:
-        """Whether anything is stored for an input: nothing is where ``add`` has nothing to add."""
-        return f"grad:{i}" in self.arrays
+__all__ = ["TOLERANCE", "Case", "assert_close", "check_op"]
 
 
 def _cast(arrays: Sequence[Array], dtype: str, fixed: Sequence[int]) -> list[Array]:
     return [a if i in fixed or a.dtype.kind != "f" else a.astype(dtype) for i, a in enumerate(arrays)]
-
-
-def assert_close(got: Array, want: Array, rtol: float, atol: float, what: str) -> None:
-    want = np.asarray(want)
-    assert got.shape == want.shape, f"{what}: shape {got.shape}, expected {want.shape}"
-    np.testing.assert_allclose(
-        got.astype(np.float64) if got.dtype.kind == "f" else got,
-        want.astype(np.float64) if want.dtype.kind == "f" else want,
-        rtol=rtol, atol=atol, err_msg=what,
-    )  # fmt: skip
-
-
-def _assert_as_good(got: Array, want: Array, what: str) -> None:
-    """Whether another order of summation explains the difference."""
-    bound = 10 * TOLERANCE.get(str(want.dtype), 0)
-    finite = np.abs(want.astype(np.float64)[np.isfinite(want)]) if want.dtype.kind == "f" else np.abs(want)
-    assert_close(got, want, bound, bound * max(1.0, float(finite.max(initial=0))), what)
 
 
 def check_op(
@@ -152,9 +34,10 @@ def check_op(
     grad: bool | Sequence[int] = True,
     rtol: float | None = None,
     atol: float | None = None,
-    grad_rtol: float = 5e-3,
-    grad_atol: float = 5e-4,
+    grad_bound: float | None = None,
+    rewritten_bound: float | None = None,
     eps: float = 1e-2,
+    narrow: bool = False,
     dtypes: Sequence[str] = ("float32",),
     keep_dtype: Sequence[int] = (),
     aux_after: Sequence[Array] | None = None,
@@ -173,7 +56,16 @@ def check_op(
     train : bool
         Check the forward of the training plan too.
     grad : bool or list of int
-        Inputs whose gradient is checked against central differences; True: all floating-point inputs that are no auxiliary states.
+        Inputs whose gradient is checked, in float64 against central differences, in other types against that in float64; True: all
+        floating-point inputs that are no auxiliary states.
+    grad_bound : float, optional
+        Of the largest gradient, where a kernel's own rounding exceeds `harness_compare.GRADIENT`.
+    rewritten_bound : float, optional
+        Of the largest value, where the arithmetic of the rewritten form exceeds `harness_compare.REWRITTEN`.
+    eps : float
+        Step of the differences where they are taken in float32.
+    narrow : bool
+        The operator has no float64 form: differences are taken in float32.
     dtypes : list of str
         The floating-point inputs are cast to each of them, but for those in `keep_dtype`.
     aux_after : list of array
@@ -184,6 +76,7 @@ def check_op(
     params = dict(params or {})
     op = find_op(op_name)
     rng = np.random.RandomState(seed)
+    wide: WideCase | None = None
     for dtype in dtypes:
         if dtype == "float64" and not device.traits.fp64:
             continue
@@ -221,20 +114,31 @@ def check_op(
             if fast.rewritten(case):
                 fast.set_inputs(arrays)
                 for k, (value, want) in enumerate(zip(fast.forward(check=True), first, strict=True)):
-                    _assert_as_good(value, want, f"{what}: output {k} of the rewritten graph")
+                    assert_as_good(value, want, f"{what}: output {k} of the rewritten graph", rewritten_bound)
                 for i in op.mutates(p, mode):
-                    _assert_as_good(
-                        fast.arrays[f"var:{i}"].get(), case.arrays[f"var:{i}"].get(), f"{what}: state {i} of the rewritten graph"
+                    assert_as_good(
+                        fast.arrays[f"var:{i}"].get(),
+                        case.arrays[f"var:{i}"].get(),
+                        f"{what}: state {i} of the rewritten graph",
+                        rewritten_bound,
                     )
         if grad is False or grad == []:
             continue
-        case = Case(device, op_name, arrays, params, True, nulls, True)
         n_aux = len(op.aux_names(case.node.params))
         floating = [i for i in range(len(arrays) - n_aux) if arrays[i].dtype.kind == "f"]
         wanted = floating if grad is True else list(grad)
-        _check_gradient(
-            device, op_name, arrays, params, wanted, dtype, rng, grad_rtol, grad_atol, eps, ograds, expected_grads, inputs, keep_dtype
-        )
+        found, heads = _check_gradient(device, op_name, arrays, params, wanted, dtype, rng, ograds, rewritten_bound)
+        what = f"{op_name} {params} {dtype}"
+        if expected_grads is not None:
+            for i, want in zip(wanted, expected_grads, strict=True):
+                if want is not None:
+                    assert_same_gradient(found[i], want, f"{what}: gradient {i} against the reference", grad_bound)
+            continue
+        if wide is None:
+            wide = WideCase(device, op_name, arrays, params, wanted, keep_dtype, narrow)
+            wide.verify(arrays, heads, rng, eps, what)
+        for i, want in wide.gradients(arrays, heads).items():
+            assert_same_gradient(found[i], want, f"{what}: gradient {i} against that in {wide.dtype}", grad_bound)
 
 
 def _check_gradient(
@@ -245,14 +149,10 @@ def _check_gradient(
     wanted: list[int],
     dtype: str,
     rng: Any,
-    rtol: float,
-    atol: float,
-    eps: float,
     ograds: Sequence[Array] | None,
-    expected: Sequence[Array | None] | None,
-    originals: Sequence[Array],
-    keep: Sequence[int],
-) -> None:
+    rewritten_bound: float | None,
+) -> tuple[dict[int, Array], list[Array]]:
+    """Every way to compute the gradients gives the same; those gradients, and the head gradients."""
     reqs = ["write" if i in wanted else "null" for i in range(len(arrays))]
     case = Case(device, op_name, arrays, params, True, reqs, True)
     outs = case.forward()
@@ -284,7 +184,7 @@ def _check_gradient(
         fast.forward()
         fast.backward(heads)
         for i in wanted:
-            _assert_as_good(fast.grad(i), grads[i], f"{what}: gradient {i} of the rewritten graph")
+            assert_as_good(fast.grad(i), grads[i], f"{what}: gradient {i} of the rewritten graph", rewritten_bound)
     added = variant([r if r == "null" else "add" for r in reqs], True, fill=1.5)
     for i in wanted:
         if not added.has_grad(i):
@@ -301,41 +201,4 @@ def _check_gradient(
         if len(wanted) > 1:
             alone = variant(["write" if j == i else "null" for j in range(len(arrays))], True)
             assert np.array_equal(grads[i], alone.grad(i), equal_nan=True), f"{what}: gradient {i} differs when it is the only one"
-    if expected is not None:
-        tol = TOLERANCE[dtype] * 10
-        for i, want in zip(wanted, expected, strict=True):
-            if want is not None:
-                assert_close(grads[i], want, max(tol, 1e-5), max(tol, 1e-6), f"{what}: gradient {i} against the reference")
-        return
-    if dtype == "float16":
-        return
-    wide = "float64" if device.traits.fp64 else dtype
-    step = 1e-4 if wide == "float64" else eps
-    base = [x if i in keep or x.dtype.kind != "f" else x.astype(wide) for i, x in enumerate(originals)]
-    try:
-        probe = Case(device, op_name, base, params, True, ["null"] * len(base), True)
-    except MXNetError:  # a type of parameter that does not follow the data's
-        base, step = [np.array(x) for x in arrays], eps
-        probe = Case(device, op_name, base, params, True, ["null"] * len(base), True)
-
-    def loss(values: list[Array]) -> float:
-        probe.set_inputs(values)
-        return float(sum((o.astype(np.float64) * h.astype(np.float64)).sum() for o, h in zip(probe.forward(), heads, strict=True)))
-
-    for i in wanted:
-        numeric = np.zeros(base[i].shape)
-        flat = numeric.reshape(-1)
-        picks = np.arange(flat.size) if flat.size <= 24 else rng.choice(flat.size, 24, replace=False)
-        for j in picks:
-            values = [np.array(v) for v in base]
-            values[i].reshape(-1)[j] += step
-            high = loss(values)
-            values[i].reshape(-1)[j] -= 2 * step
-            flat[j] = (high - loss(values)) / (2 * step)
-        np.testing.assert_allclose(
-            grads[i].reshape(-1)[picks].astype(np.float64),
-            flat[picks],
-            rtol=rtol,
-            atol=atol,
-            err_msg=f"{what}: gradient {i} against central differences",
-        )
+    return grads, heads
