@@ -48,6 +48,14 @@ def test_training(device, fix_gamma):
         check_op(device, "BatchNorm", arrays, params, [y], train=True, aux_after=moved, rtol=1e-4, atol=1e-4, grad=grad)
 
 
+@pytest.mark.parametrize("name", ["BatchNorm_v1", "_contrib_SyncBatchNorm"])
+def test_other_names_for_it(device, name):
+    arrays = make((4, 3, 5), 1)
+    y, _, _, moved = reference(arrays, 1, True, False)
+    params = {**PARAMS, "fix_gamma": False, **({"key": "bn"} if "Sync" in name else {})}
+    check_op(device, name, arrays, params, [y], train=True, aux_after=moved, rtol=1e-5, atol=2e-5)
+
+
 def test_inference_and_global_statistics(device):
     for shape, axis in SHAPES:
         arrays = make(shape, axis)

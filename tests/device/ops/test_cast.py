@@ -56,7 +56,8 @@ def test_gradient(device):
     )
     # differences would see float32's steps
     check_op(device, "Cast", [x], {"dtype": "float32"}, [x], ograds=[x], expected_grads=[x], dtypes=("float32", "float64"))
-    check_op(device, "amp_cast", [x], {"dtype": "float16"}, [x.astype(np.float16)], rtol=1e-3, grad=False)
+    half = x.astype(np.float16)
+    check_op(device, "amp_cast", [x], {"dtype": "float16"}, [half], rtol=1e-3, ograds=[half], expected_grads=[half.astype(np.float32)])
     for kept in (np.int32, np.float64):
         assert run_op(device, "amp_cast", [np.array([3], kept)], {"dtype": "float16"})[0].dtype == kept
 

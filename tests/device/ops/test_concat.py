@@ -20,6 +20,8 @@ def test_concat(device):
     a, b = arrays((2, 3), (4, 3))
     check_op(device, "Concat", [a, b], {"dim": -2}, [np.concatenate([a, b], 0)])
     check_op(device, "Concat", [a], {"dim": 0}, [a])
+    a, b = arrays((7,), (4,))
+    check_op(device, "_rnn_param_concat", [a, b], {"dim": 0}, [np.concatenate([a, b])])
     a, b = arrays((3, 1009), (3, 523))
     assert np.array_equal(run_op(device, "Concat", [a, b], {"dim": 1})[0], np.concatenate([a, b], 1))
 
