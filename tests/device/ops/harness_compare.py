@@ -34,15 +34,14 @@ def largest(values: Array) -> float:
     return float(wide[np.isfinite(wide)].max(initial=0))
 
 
-def assert_as_good(got: Array, want: Array, what: str, bound: float | None = None) -> None:
-    """Whether another order of summation explains the difference; `bound` where its arithmetic is worse, of the largest."""
-    limit = REWRITTEN.get(str(want.dtype), 0) if bound is None else max(bound, REWRITTEN.get(str(want.dtype), 0))
-    assert_close(got, want, 0, limit * largest(want), what)
+def assert_as_good(got: Array, want: Array, what: str) -> None:
+    """Whether another order of summation explains the difference."""
+    assert_close(got, want, 0, REWRITTEN.get(str(want.dtype), 0) * largest(want), what)
 
 
-def assert_same_gradient(got: Array, want: Array, what: str, bound: float | None = None) -> None:
-    """Whether rounding explains the difference to a better gradient; `bound`: of the largest, where the kernel rounds more."""
+def assert_same_gradient(got: Array, want: Array, what: str, terms: float = 0) -> None:
+    """Whether rounding explains the difference to a better gradient; `terms`: the size of what is summed, where that nearly cancels."""
     want = np.asarray(want)
     coarser = min((a.dtype for a in (got, want) if a.dtype.kind == "f"), key=lambda t: t.itemsize)
     relative, scaled = GRADIENT[str(coarser)]
-    assert_close(got, want, relative, (scaled if bound is None else max(bound, scaled)) * largest(want), what)
+    assert_close(got, want, relative, scaled * max(largest(want), terms), what)

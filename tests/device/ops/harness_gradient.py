@@ -23,19 +23,12 @@ DIRECTIONS, ELEMENTS = 2, 3
 
 
 class WideCase:
-    """An operator's training plan in the widest type, with the gradients of some inputs.
-
-    Parameters
-    ----------
-    narrow : bool
-        In float32 although the device has float64: for operators that have no other type.
-    """
+    """An operator's training plan in the widest type of the device, with the gradients of some inputs."""
 
     def __init__(
-        self, device: Device, op_name: str, arrays: Sequence[Array], params: dict[str, Any], wanted: Sequence[int], keep: Sequence[int],
-        narrow: bool,
-    ) -> None:  # fmt: skip
-        self.wanted, self.dtype = wanted, "float64" if device.traits.fp64 and not narrow else "float32"
+        self, device: Device, op_name: str, arrays: Sequence[Array], params: dict[str, Any], wanted: Sequence[int], keep: Sequence[int]
+    ) -> None:
+        self.wanted, self.dtype = wanted, "float64" if device.traits.fp64 else "float32"
         reqs = ["write" if i in wanted else "null" for i in range(len(arrays))]
         error: MXNetError | None = None
         for fixed in (keep, ()):  # () where an operator wants its parameters in float64 with the data
@@ -45,7 +38,7 @@ class WideCase:
                 return
             except MXNetError as exc:
                 error = error or exc
-        raise AssertionError(f"{op_name} has no {self.dtype} form; say narrow=True if it has none by design") from error
+        raise AssertionError(f"{op_name} has no {self.dtype} form to take differences of: give expected_grads") from error
 
     def widened(self, arrays: Sequence[Array]) -> list[Array]:
         return [a.astype(t) for a, t in zip(arrays, self.types, strict=True)]
@@ -60,7 +53,7 @@ class WideCase:
         self.case.set_inputs(arrays)
         return [o.astype(np.float64) for o in self.case.forward()]
 
-    def verify(self, arrays: Sequence[Array], heads: Sequence[Array], rng: Any, eps: float, what: str) -> None:
+    def verify(self, arrays: Sequence[Array], heads: Sequence[Array], rng: Any, what: str) -> None:
         """Compare the gradients with differences."""
         grads = self.gradients(arrays, heads)
         base = self.widened(arrays)
@@ -69,7 +62,7 @@ class WideCase:
                 if self.dtype == "float64":
                     _along_directions(self, base, heads, i, grads[i], rng, f"{what}: gradient {i}")
                 else:
-                    _in_float32(self, base, heads, i, grads[i], rng, eps, f"{what}: gradient {i}")
+                    _in_float32(self, base, heads, i, grads[i], rng, f"{what}: gradient {i}")
 
 
 def _directions(shape: tuple[int, ...], rng: Any) -> Iterator[Array]:
@@ -105,10 +98,9 @@ def _along_directions(wide: WideCase, base: list[Array], heads: Sequence[Array],
         assert error <= bound, f"{what} along a direction: {terms.sum()}, by differences {numeric}; {error:.3g} off, allowed {bound:.3g}"
 
 
-def _in_float32(
-    wide: WideCase, base: list[Array], heads: Sequence[Array], i: int, grad: Array, rng: Any, eps: float, what: str
-) -> None:  # fmt: skip
-    """Element by element; a float32 probe's own rounding, 1e-7 of the sum of the outputs by a step of 1e-2, allows no better than 5e-3."""
+def _in_float32(wide: WideCase, base: list[Array], heads: Sequence[Array], i: int, grad: Array, rng: Any, what: str) -> None:
+    """Element by element, on devices without float64: rounding of 1e-7 of the outputs over a step of 1e-2 allows no better."""
+    eps = 1e-2
 
     def loss(values: list[Array]) -> float:
         return float(sum((o * h).sum() for o, h in zip(wide.outputs(values), heads, strict=True)))

@@ -11,6 +11,12 @@ from clsym.base import MXNetError
 from clsym.graph.contract.registry import find_op
 
 
+@pytest.fixture(autouse=True)
+def on_cpus(request):
+    if "device" in request.fixturenames and not request.getfixturevalue("device").traits.is_cpu:
+        pytest.skip("blocked layouts are for CPUs")
+
+
 def taps(x, kernel, stride, dilate, pad):
     """For each tap (i, j), the pixels of x, (N, C, OH, OW), that it meets, as a view of the padded x."""
     p = np.pad(x.astype(np.float64), ((0, 0), (0, 0), (pad[0], pad[0]), (pad[1], pad[1])))

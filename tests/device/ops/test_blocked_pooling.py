@@ -21,6 +21,12 @@ CASES = [  # shape, kernel, stride, pad
 ]
 
 
+@pytest.fixture(autouse=True)
+def on_cpus(request):
+    if "device" in request.fixturenames and not request.getfixturevalue("device").traits.is_cpu:
+        pytest.skip("blocked layouts are for CPUs")
+
+
 def compare(device, x, params, b, seed=0):
     """Output and gradient of the blocked operator are those of the operator for NCHW."""
     (want,) = run_op(device, "Pooling", [x], params)
