@@ -29,13 +29,13 @@ def read_traits(device: cl.Device, platform_name: str, llvm_cpu: str = "", selec
     llvm_cpu : str
         The name that `repair_pocl_cpu` gave the device.
     selector : str
-        What names exactly this device, or the whole one that it is a part of; without it only names and kinds alone in ``CLSYM_TRAITS`` fit.
+        What names exactly this device, or the whole one that it is a part of; without it no position in ``CLSYM_TRAITS`` fits.
 
     Raises
     ------
     MXNetError
-        If ``CLSYM_TRAITS`` names a kind that is neither ``'cpu'`` nor ``'gpu'``, ``CLSYM_WINOGRAD`` none of 0, 2 and 4, or ``CLSYM_TUNING`` names a file that
-        cannot be used.
+        If ``CLSYM_TRAITS`` names a kind that is neither ``'cpu'`` nor ``'gpu'``, ``CLSYM_WINOGRAD`` none of 0, 2 and 4, or
+        ``CLSYM_TUNING`` names a file that cannot be used.
     """
     extensions = frozenset(str(device.extensions).split())
     kind = "cpu" if device.type & cl.device_type.CPU else "gpu" if device.type & cl.device_type.GPU else "accelerator"
