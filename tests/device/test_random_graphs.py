@@ -6,7 +6,7 @@ import random
 
 import numpy as np
 import pytest
-from harness import DeviceArray
+from harness_case import DeviceArray
 
 import clsym as mx
 from clsym.executor.inputs import graph_inputs

@@ -147,10 +147,10 @@ def test_a_device_opened_later_has_the_numbers(ctx: Context, monkeypatch: pytest
     Path(store(report)).rename(tmp_path / "given.json")
     assert device.traits.tuning == {}, "CLSYM_TUNING=0 in tests"
     monkeypatch.setenv("CLSYM_TUNING", str(tmp_path / "given.json"))
-    assert read_traits(device.cl_device, device.platform_name).tuning == numbers
+    assert read_traits(device.cl_device, device.platform_name, device.llvm_cpu, device.selector).tuning == numbers
     monkeypatch.setenv("CLSYM_TUNING", "")
     store(report)
-    assert read_traits(device.cl_device, device.platform_name).tuning["gemm/blocks"] == {"kc": 256}
+    assert read_traits(device.cl_device, device.platform_name, device.llvm_cpu, device.selector).tuning["gemm/blocks"] == {"kc": 256}
 
 
 def test_the_command_tunes_a_layer(ctx: Context, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,14 +13,21 @@ from harness_case import Array, Case
 from harness_compare import TOLERANCE, assert_as_good, assert_close, assert_same_gradient
 from harness_gradient import WideCase
 
+from clsym.context import cpu
 from clsym.graph.contract.registry import find_op
-from clsym.runtime.device import Device
+from clsym.runtime.device import Device, resolve
 
 __all__ = ["TOLERANCE", "Case", "assert_close", "check_op"]
 
 
 def _cast(arrays: Sequence[Array], dtype: str, fixed: Sequence[int]) -> list[Array]:
     return [a if i in fixed or a.dtype.kind != "f" else a.astype(dtype) for i, a in enumerate(arrays)]
+
+
+def _reference_device(device: Device) -> Device:
+    """Where gradients are computed in float64: on the default device for all of them, so that its kernels are built once."""
+    host = resolve(cpu())
+    return host if host.traits.fp64 else device
 
 
 def check_op(
@@ -125,7 +132,7 @@ def check_op(
                     assert_same_gradient(found[i], want, f"{what}: gradient {i} against the reference", grad_terms)
             continue
         if wide is None:
-            wide = WideCase(device, op_name, arrays, params, wanted, keep_dtype)
+            wide = WideCase(_reference_device(device), op_name, arrays, params, wanted, keep_dtype)
             wide.verify(arrays, heads, rng, what)
         for i, want in wide.gradients(arrays, heads).items():
             assert_same_gradient(found[i], want, f"{what}: gradient {i} against that in {wide.dtype}", grad_terms)
