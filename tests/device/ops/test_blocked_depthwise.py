@@ -151,7 +151,7 @@ def test_weight_gradient_of_many_pixels_and_large_windows(device):
         ({"kernel": (3, 3)}, [(1, 1, 2, 8, 8), None], "exceeds data"),
         ({"kernel": (3, 3), "stride": (0, 1)}, [(1, 1, 8, 8, 8), None], "at least 1"),
         ({"kernel": (20, 20)}, [(1, 1, 30, 30, 8), None], "taps"),
-        ({"kernel": (3, 3)}, [(1, 2, 8, 8, 8), None], "expected"),
+        ({"kernel": (3, 3)}, [(1, 2, 8, 8, 8), None], "different shapes"),
         ({"kernel": (3, 3)}, [(1, 1, 8, 8, 7), None], "blocks of 7"),
         ({"kernel": (3, 3)}, [(1, 1, 8, 8, 8), (5, 1, 3, 2)], "weight must be"),
         ({"kernel": (3, 3), "packed": True}, [(1, 1, 8, 8, 8), (5, 1, 3, 3)], "weight must be"),
