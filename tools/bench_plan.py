@@ -148,14 +148,24 @@ def exponent(rows: list[dict[str, Any]], low: int = 1_000, high: int = 10_000) -
 
 def report(rows: list[dict[str, Any]], sizes: list[int]) -> str:
     """The table: a line a kind and mode, with seconds by size, the exponent, and the arena over the bound at the largest size."""
-    lines = [f"{'kind':18s}{'mode':10s}" + "".join(f"{n:>9,d}" for n in sizes) + f"{'exponent':>10s}{'steps':>8s}{'arena MiB':>11s}{'/bound':>8s}"]
+    lines = [
+        f"{'kind':18s}{'mode':10s}"
+        + "".join(f"{n:>9,d}" for n in sizes)
+        + f"{'exponent':>10s}{'steps':>8s}{'arena MiB':>11s}{'/bound':>8s}"
+    ]
     for kind, mode in dict.fromkeys((r["kind"], r["mode"]) for r in rows):
         mine = [r for r in rows if (r["kind"], r["mode"]) == (kind, mode)]
         text = f"{kind:18s}{mode:10s}"
         by_size = {r["size"]: r for r in mine}
         for n in sizes:
             r = by_size.get(n, {})
-            text += f"{r['seconds']:9.2f}" if "seconds" in r else f"{'> ' + format(r['over'], 'g'):>9s}" if "over" in r else f"{'error' if 'error' in r else '-':>9s}"
+            text += (
+                f"{r['seconds']:9.2f}"
+                if "seconds" in r
+                else f"{'> ' + format(r['over'], 'g'):>9s}"
+                if "over" in r
+                else f"{'error' if 'error' in r else '-':>9s}"
+            )
         grown = exponent(mine)
         done = [r for r in mine if "seconds" in r]
         text += f"{'-' if grown is None else format(grown, '.2f'):>10s}"

@@ -164,9 +164,9 @@ def test_ten_thousand_are_planned_at_once() -> None:
         [(i, 20_000 - i, 128 * (1 + i % 17)) for i in range(10_000)],
         [(i, i + 1, 128 * (1 + i % 17)) for i in range(10_000)],
     ):
-        start = time.perf_counter()
+        start = time.process_time()
         found = best_packing(items, 1 << 60, effort="default")
-        assert time.perf_counter() - start < 3  # 0.1 s on an idle machine
+        assert time.process_time() - start < 3  # 0.1 s on an idle machine
         check(items[:300], found.where[:300], _tops(items[:300], found.where[:300]))
         assert sum(found.heights) <= 1.2 * found.bound
     assert found.certificate == "optimal"

@@ -7,8 +7,8 @@ at the first that reaches it:
 2. greedy orders: largest first, largest size x time first, ...: each item into the tightest gap among those placed before it;
 3. `pack_exact.fit`: draw a plan of height `max_live`, then of heights between the best known and what is not ruled out.
 
-How far it goes is the effort. ``fast`` and ``default`` end after so many choices, so that a plan depends on the graph alone: a few for
-each item, hence a heuristic still, and none in large graphs. ``exact`` searches for up to `EXACT_SECONDS`, a number for so many seconds.
+How far it goes is the effort. ``fast`` and ``default`` end after so much work, which is counted, so that a plan depends on the graph alone,
+and in large graphs do not search at all. ``exact`` searches for up to `EXACT_SECONDS`, a number for so many seconds.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from ...base import MXNetError, env
 from .pack_exact import fit
-from .pack_heuristics import INFINITE, MANY, Interval, Place, chunked_sweep, greedy, orders, pairs, sweeps
+from .pack_heuristics import INFINITE, Interval, Place, chunked_sweeps, greedy, orders, pairs, sweeps
 
 __all__ = ["EXACT_SECONDS", "Packing", "best_packing", "max_live", "pack", "parse_effort"]
 
@@ -27,9 +28,9 @@ EXACT_SECONDS = 60.0
 _PAIRS = 500_000
 """Pairs of items alive together above which the greedy orders, whose time grows with them, are left out."""
 _SEARCH_ITEMS = 4_000
-"""Items above which no effort searches: a state takes memory as the items do, and there is one for each item."""
-_FAST_ITEMS = 500
-"""Items above which the fast effort does nothing but sweep; the default effort: MANY."""
+"""Items above which no effort searches for as long as it may: a state takes memory as the items do, and there is one for each item."""
+_WORK = {"fast": (400_000, 5), "default": (2_000_000, 30)}
+"""Sections that a search for the wanted height may look at: so many, and so many more for each item; ten million take a second."""
 
 
 @dataclass(frozen=True)
@@ -125,40 +126,36 @@ def best_packing(
     enough = max(bound, target)
     best: list[int] = []
     height, method = INFINITE, ""
-    for name, offsets, peak in sweeps(intervals, bound):
+    base, each = _WORK["fast" if level == "fast" else "default"]
+    work = base + each * len(intervals)
+    for name, offsets, peak in sweeps(intervals, bound, work // 4):
         if peak < height:
             best, height, method = offsets, peak, name
         if height <= enough:
             break
     state = _State(intervals, best, height, bound, enough, method)
     seconds = EXACT_SECONDS if level == "exact" else level if isinstance(level, float) else None
-    small = len(intervals) <= (_FAST_ITEMS if level == "fast" else MANY)
-    together = None
     if state.open and bound <= limit:
-        nodes = (3 if level == "fast" else 4) * (len(intervals) + 200)
-        if small:
-            state.aim(state.enough, nodes if level == "fast" else 3 * nodes, seconds)
-        if state.open and (small or seconds is not None):
-            together = pairs(intervals, _PAIRS)
-        if together is not None and state.open:
-            for name, order in orders(intervals):
-                where, heights = greedy(intervals, order, together, INFINITE)
-                state.offer([offset for _, offset in where], heights[0], name)
-                if not state.open:
-                    break
-        if seconds is not None and len(intervals) <= _SEARCH_ITEMS:
-            state.search(start + seconds)
-        elif seconds is None and small and state.height > min(bound * 1.01, limit):
-            state.narrow(nodes)
+        state.better(limit, work, None if seconds is None else start + seconds)
     if state.height <= limit:
         return Packing([(0, offset) for offset in state.offsets], [state.height], state.bound, state.method)
-    tries = [("sweep", *chunked_sweep(intervals, limit))]
-    together = together or (pairs(intervals, _PAIRS) if small or seconds is not None else None)
+    return _in_chunks(intervals, limit, state.bound, _PAIRS if seconds is not None else work)
+
+
+def _in_chunks(intervals: Sequence[Interval], limit: int, bound: int, work: int) -> Packing:
+    """The best plan in several arenas that the heuristics find."""
+    best: tuple[str, list[Place], list[int]] | None = None
+    together = pairs(intervals, work)
+    found = chunked_sweeps(intervals, limit)
     if together is not None:
-        for name, order in orders(intervals):
-            tries.append((name, *greedy(intervals, order, together, limit)))
-    method, places, heights = min(tries, key=lambda found: sum(found[2]))
-    return Packing(places, heights, state.bound, method)
+        found = chain(found, ((name, *greedy(intervals, order, together, limit)) for name, order in orders(intervals)))
+    for name, places, heights in found:
+        if best is None or sum(heights) < sum(best[2]):
+            best = name, places, heights
+        if sum(heights) <= bound:
+            break
+    assert best is not None
+    return Packing(best[1], best[2], bound, best[0])
 
 
 @dataclass
@@ -182,9 +179,30 @@ class _State:
         if height < self.height:
             self.offsets, self.height, self.method = offsets, height, method
 
-    def aim(self, capacity: int, max_nodes: int | None, seconds: float | None) -> bool:
+    def better(self, limit: int, work: int, deadline: float | None) -> None:
+        """Go on until the plan is good enough, or so much work or time is spent."""
+        n = len(self.intervals)
+        if n * (n // 8) <= work:  # what a single plan takes, its sets being as large
+            self.aim(self.enough, work, None if deadline is None else deadline - time.perf_counter())
+        together = pairs(self.intervals, _PAIRS if deadline is not None else work // 8) if self.open else None
+        if together is not None:
+            self.place(together)
+        if deadline is not None and n <= _SEARCH_ITEMS:
+            self.search(deadline)
+        elif deadline is None and n * (n // 8) <= work // 3 and self.height > min(self.bound * 1.01, limit):
+            self.narrow(work // 3)
+
+    def place(self, together: Sequence[Sequence[int]]) -> None:
+        """Greedy orders."""
+        for name, order in orders(self.intervals):
+            where, heights = greedy(self.intervals, order, together, INFINITE)
+            self.offer([offset for _, offset in where], heights[0], name)
+            if not self.open:
+                return
+
+    def aim(self, capacity: int, max_work: int | None, seconds: float | None) -> bool:
         """Search a plan within a capacity."""
-        found = fit(self.intervals, capacity, max_nodes=max_nodes, seconds=seconds)
+        found = fit(self.intervals, capacity, max_work=max_work, seconds=seconds)
         if found.offsets is not None:
             tops = (offset + size for offset, (_, _, size) in zip(found.offsets, self.intervals, strict=True) if size)
             self.offer(found.offsets, max(tops), "search")
@@ -193,12 +211,12 @@ class _State:
             self.enough = max(self.enough, self.bound)
         return found.offsets is not None
 
-    def narrow(self, nodes: int) -> None:
+    def narrow(self, work: int) -> None:
         """Tries of the same kind between the bound and the best known height, to within a few per mille."""
         low = self.enough
         while self.open and self.height - low > self.bound // 256:
             capacity = (low + self.height) // 2
-            if not self.aim(capacity, nodes, None):
+            if not self.aim(capacity, work, None):
                 low = max(low, capacity)
 
     def search(self, deadline: float) -> None:

@@ -31,6 +31,8 @@ from typing import TypeAlias
 __all__ = ["Fit", "fit", "sections"]
 
 _INF = 1 << 62
+_REACH = 256
+"""Sections of a valley that are looked at, from its left: a long one is filled from there."""
 _MEMO = 400_000
 """Failed states kept; each takes a few hundred bytes."""
 
@@ -50,13 +52,17 @@ class Fit:
     infeasible : bool
         Proved that there is none.
     nodes : int
+        Choices made.
     restarts : int
+    work : int
+        Sections looked at, about, each counted by how dear its sets are.
     """
 
     offsets: list[int] | None = None
     infeasible: bool = False
     nodes: int = 0
     restarts: int = 0
+    work: int = 0
 
 
 def sections(intervals: Sequence[tuple[int, int, int]]) -> list[int]:
@@ -140,13 +146,15 @@ class _Problem:
 
 
 class _Search:
-    def __init__(self, problem: _Problem, capacity: int, deadline: float | None) -> None:
-        self.p, self.capacity, self.deadline = problem, capacity, deadline
+    def __init__(self, problem: _Problem, capacity: int, max_work: int, deadline: float | None) -> None:
+        self.p, self.capacity, self.max_work, self.deadline = problem, capacity, max_work, deadline
         self.failed: set[_Key] = set()
         self.weight = [1.0] * len(problem.cover)
         self.offsets = [-1] * len(problem.size)
         self.rank: list[float] = []
-        self.nodes = self.stop_at = 0
+        self.nodes = self.work = self.stop_at = 0
+        self.words = 1 + len(problem.size) // 512  # what an operation on a set costs
+        self.base = 8 + (len(problem.size) + len(problem.cover)) // 16  # of the copies that a node makes
 
     def settle(self, part: _Part, lo: int, hi: int) -> bool:
         """Bring the runs up to date after the levels of sections lo to hi changed, taking forced losses; False: a dead end."""
@@ -156,6 +164,7 @@ class _Search:
             begin = max(0, bisect_right(runs, lo - 1, key=_first) - 1)
             end = min(len(runs), bisect_left(runs, hi + 2, key=_first))
             t, stop = runs[begin][0], runs[end - 1][1]
+            self.work += stop - t + 1
             fresh: list[_Run] = []
             losses: list[tuple[int, int]] = []
             while t <= stop:
@@ -195,10 +204,12 @@ class _Search:
         over_right = left & cover[last] & ~to_here
         out_left, out_right, out_both = over_left & ~over_right, over_right & ~over_left, over_left & over_right
         higher = max(below, above)
+        stop = min(last + 1, first + _REACH)
+        self.work += (stop - first) * self.words
         best: _Choice | None = None
         least = 1e30
         before, loss_before = -1, -1
-        for u in range(first, last + 1):
+        for u in range(first, stop):
             here = cover[u]
             k = inside & here
             if k:
@@ -265,7 +276,9 @@ class _Search:
         if key in self.failed:
             return None
         self.nodes += 1
-        if self.nodes > self.stop_at or (self.deadline is not None and not self.nodes & 63 and time.perf_counter() > self.deadline):
+        self.work += self.base
+        late = self.deadline is not None and not self.nodes & 63 and time.perf_counter() > self.deadline
+        if late or self.nodes > self.stop_at or self.work > self.max_work:
             raise _BudgetError
         h, choice = 0, None
         for r in part.runs:
@@ -352,7 +365,7 @@ _ORDERS = ("width", "size", "area")
 
 
 def fit(
-    intervals: Sequence[tuple[int, int, int]], capacity: int, *, max_nodes: int | None = None, seconds: float | None = None, seed: int = 0
+    intervals: Sequence[tuple[int, int, int]], capacity: int, *, max_work: int | None = None, seconds: float | None = None, seed: int = 0
 ) -> Fit:
     """Search offsets for intervals (first, last, size) such that no two that are alive together overlap, and none ends above `capacity`.
 
@@ -361,8 +374,8 @@ def fit(
     intervals : sequence of (int, int, int)
         Both ends included.
     capacity : int
-    max_nodes : int, optional
-        Choices to make at most; the result then depends on nothing but the arguments.
+    max_work : int, optional
+        Sections to look at, about; the result then depends on nothing but the arguments.
     seconds : float, optional
         Time to take at most. Without either limit the search ends only with a plan or a proof.
     seed : int
@@ -392,7 +405,8 @@ def fit(
             bit = ended & -ended
             hi[bit.bit_length() - 1] = t
             ended ^= bit
-    search = _Search(_Problem([s for _, _, s in kept], lo, hi, cover), capacity, deadline)
+    search = _Search(_Problem([s for _, _, s in kept], lo, hi, cover), capacity, _INF if max_work is None else max_work, deadline)
+    search.work = len(cover) * search.words
     result = Fit()
     rnd = random.Random(seed)
     limit = len(kept) + 200.0
@@ -402,19 +416,18 @@ def fit(
             (1 + noise * rnd.random()) * (s if kind == "size" else (b - a + 1) * (s if kind == "area" else 1) + s / (capacity + 1))
             for s, a, b in zip(search.p.size, lo, hi, strict=True)
         ]
-        nodes = int(limit) if max_nodes is None else min(int(limit), max_nodes - search.nodes)
         result.restarts += 1
         try:
-            if search.run(nodes):
+            if search.run(int(limit)):
                 for i, offset in zip(order, search.offsets, strict=True):
                     offsets[i] = offset
                 result.offsets = offsets
             else:
                 result.infeasible = True
         except _BudgetError:
-            spent = (max_nodes is not None and search.nodes >= max_nodes) or (deadline is not None and time.perf_counter() > deadline)
+            spent = search.work > search.max_work or (deadline is not None and time.perf_counter() > deadline)
             if not spent:
                 limit *= 1.05
                 continue
-        result.nodes = search.nodes
+        result.nodes, result.work = search.nodes, search.work
         return result

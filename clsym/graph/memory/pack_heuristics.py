@@ -10,7 +10,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
-__all__ = ["INFINITE", "MANY", "Interval", "Place", "chunked_sweep", "greedy", "orders", "pairs", "sweeps"]
+__all__ = ["INFINITE", "Interval", "Place", "chunked_sweeps", "greedy", "orders", "pairs", "sweeps"]
 
 Interval: TypeAlias = tuple[int, int, int]
 """First and last step, both included, and bytes."""
@@ -18,8 +18,6 @@ Place: TypeAlias = tuple[int, int]
 """Chunk and offset."""
 
 INFINITE = 1 << 62
-MANY = 2_500
-"""Items above which only the best rules are tried."""
 _LOW, _HIGH, _BY_NEIGHBOUR = 0, 1, 2
 
 
@@ -28,6 +26,7 @@ class _Holes:
 
     def __init__(self, height: int) -> None:
         self.begin, self.end, self.height = [0], [INFINITE], height
+        self.looked = 0
         self.dies_below, self.dies_above = {0: INFINITE}, {height: INFINITE}  # by the end, and by the begin, of what lies there
 
     def take(self, size: int, last: int, rule: int) -> int:
@@ -37,6 +36,7 @@ class _Holes:
         """
         begin, end, height = self.begin, self.end, self.height
         best, tightest = -1, INFINITE
+        self.looked += len(begin)
         for k, b in enumerate(begin):
             e = end[k]
             room = (e if e < height else height) - b
@@ -81,8 +81,8 @@ class _Holes:
             end.insert(k, top)
 
 
-def _sweep(intervals: Sequence[Interval], order: Sequence[int], rules: Sequence[int], height: int) -> tuple[list[int], int]:
-    """Allocate in the order of time, freeing what has died; offsets and the height."""
+def _sweep(intervals: Sequence[Interval], order: Sequence[int], rules: Sequence[int], height: int) -> tuple[list[int], int, int]:
+    """Allocate in the order of time, freeing what has died; offsets, the height, and how many holes were looked at."""
     holes = _Holes(height)
     offsets = [0] * len(intervals)
     dying: list[tuple[int, int, int]] = []
@@ -97,22 +97,28 @@ def _sweep(intervals: Sequence[Interval], order: Sequence[int], rules: Sequence[
             heapq.heappush(dying, (last, offset, size))
             if offset + size > peak:
                 peak = offset + size
-    return offsets, peak
+    return offsets, peak, holes.looked
 
 
-def sweeps(intervals: Sequence[Interval], bound: int) -> Iterator[tuple[str, list[int], int]]:
-    """Sweeps forwards and backwards; in the last ones, long lives lie at the low and short ones at the high end."""
+def sweeps(intervals: Sequence[Interval], bound: int, work: int) -> Iterator[tuple[str, list[int], int]]:
+    """Sweeps forwards and backwards; in the last ones, long lives lie at the low and short ones at the high end.
+
+    None is begun after so many holes were looked at, but for the first two.
+    """
     n = range(len(intervals))
     directions = [("sweep", intervals), ("sweep backwards", [(-last, -first, size) for first, last, size in intervals])]
     walks = [sorted(n, key=lambda i: (items[i][0], -items[i][2])) for _, items in directions]
     lengths = sorted(last - first for first, last, _ in intervals)
     rules = [[_BY_NEIGHBOUR] * len(intervals), [_LOW] * len(intervals)]
-    if len(intervals) <= MANY:
-        for cut in (lengths[len(lengths) // 2], lengths[-len(lengths) // 10], 1):
-            rules.append([_LOW if last - first > cut else _HIGH for first, last, _ in intervals])
+    for cut in (lengths[len(lengths) // 2], lengths[-len(lengths) // 10], 1):
+        rules.append([_LOW if last - first > cut else _HIGH for first, last, _ in intervals])
     for rule in rules:
         for (name, items), order in zip(directions, walks, strict=True):
-            yield name, *_sweep(items, order, rule, bound)
+            offsets, peak, looked = _sweep(items, order, rule, bound)
+            work -= looked + len(items)
+            yield name, offsets, peak
+        if work <= 0:
+            return
 
 
 def pairs(intervals: Sequence[Interval], most: int) -> list[list[int]] | None:
@@ -179,7 +185,7 @@ def orders(intervals: Sequence[Interval]) -> Iterator[tuple[str, list[int]]]:
     yield "longest first", sorted(n, key=lambda i: (intervals[i][0] - intervals[i][1], -intervals[i][2]))
 
 
-def chunked_sweep(intervals: Sequence[Interval], limit: int) -> tuple[list[Place], list[int]]:
+def _chunked_sweep(intervals: Sequence[Interval], rules: Sequence[int], limit: int) -> tuple[list[Place], list[int]]:
     """A sweep over several arenas, none higher than `limit` unless for a single item that is larger."""
     where: list[Place] = [(0, 0)] * len(intervals)
     arenas: list[_Holes] = []
@@ -196,7 +202,7 @@ def chunked_sweep(intervals: Sequence[Interval], limit: int) -> tuple[list[Place
             if chunk == len(arenas):
                 arenas.append(_Holes(max(limit, size)))
                 heights.append(0)
-            offset = arenas[chunk].take(size, last, _LOW)
+            offset = arenas[chunk].take(size, last, rules[i])
             if offset + size <= arenas[chunk].height:
                 break
             arenas[chunk].give(offset, size)
@@ -204,3 +210,13 @@ def chunked_sweep(intervals: Sequence[Interval], limit: int) -> tuple[list[Place
         heights[chunk] = max(heights[chunk], offset + size)
         heapq.heappush(dying, (last, chunk, offset, size))
     return where, heights
+
+
+def chunked_sweeps(intervals: Sequence[Interval], limit: int) -> Iterator[tuple[str, list[Place], list[int]]]:
+    """Sweeps over several arenas, forwards and backwards."""
+    lengths = sorted(last - first for first, last, _ in intervals)
+    backwards = [(-last, -first, size) for first, last, size in intervals]
+    for cut in (INFINITE, lengths[len(lengths) // 2], lengths[-len(lengths) // 10], 1):
+        rules = [_LOW if cut == INFINITE or last - first > cut else _HIGH for first, last, _ in intervals]
+        yield "sweep", *_chunked_sweep(intervals, rules, limit)
+        yield "sweep backwards", *_chunked_sweep(backwards, rules, limit)

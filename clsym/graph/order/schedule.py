@@ -38,9 +38,9 @@ class Schedule:
     certificate: str = "as given"
 
 
-# States that the search for the best inference order may expand, by CLSYM_PLAN_EFFORT. 1,000 take about half a second at worst, and only in
-# graphs as tangled as randomly wired ones; graphs of the usual kind need none.
-_STATES = {"fast": 0, "default": 1_000, "exact": 200_000}
+# Steps that the search for the best inference order may look at, by CLSYM_PLAN_EFFORT: so many, and so many more for each step of the graph.
+# Graphs of the usual kind need none.
+_WORK = {"fast": (0, 0), "default": (30_000, 8), "exact": (4_000_000, 1_000)}
 
 
 def schedule(
@@ -62,7 +62,8 @@ def schedule(
     backward = [n for n in topological(grads) if n.op is not None and n.serial not in done]
     certificate = "as given"
     if not backward and len(placement.contexts) == 1:
-        found = order_for_memory(forward, heads, specs, _STATES.get(env("CLSYM_PLAN_EFFORT"), _STATES["default"]))
+        base, each = _WORK.get(env("CLSYM_PLAN_EFFORT"), _WORK["default"])
+        found = order_for_memory(forward, heads, specs, base + each * len(forward))
         forward, certificate = list(found.nodes), found.certificate
     result = list(forward)
     if backward:
