@@ -33,12 +33,14 @@ LSTMS = {"characters, 2 x 100": "character_lstm", "softmax a step, 3 x 129": "so
 
 @contextmanager
 def timed_passes(seconds: dict[str, float]) -> Iterator[None]:
-    """Collect the time that each function which `clsym.graph.plan` imports takes, without that of others within it."""
-    import clsym.graph.plan as compiler
+    """Collect the time that each pass, and each function which the passes import, takes, without that of others within it."""
+    from clsym.graph import compilation, passes, plan
 
     inner = [0.0]
 
-    def timed(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    def timed(function: Callable[..., Any]) -> Callable[..., Any]:
+        name = function.__name__
+
         @functools.wraps(function)
         def run(*args: Any, **kwargs: Any) -> Any:
             inner.append(0.0)
@@ -52,18 +54,18 @@ def timed_passes(seconds: dict[str, float]) -> Iterator[None]:
 
         return run
 
-    originals = {
-        name: f
-        for name, f in vars(compiler).items()
-        if callable(f) and not isinstance(f, type) and str(getattr(f, "__module__", "")).startswith("clsym.graph.") and name[0] != "_"
-    }
+    def is_pass(f: Any) -> bool:
+        return callable(f) and not isinstance(f, type) and str(getattr(f, "__module__", "")).startswith("clsym.graph.")
+
+    originals = [(m, name, f) for m in (passes, compilation) for name, f in vars(m).items() if is_pass(f)]
+    originals += [(m, "PASSES", passes.PASSES) for m in (passes, plan)]
     try:
-        for name, function in originals.items():
-            setattr(compiler, name, timed(name, function))
+        for module, name, value in originals:
+            setattr(module, name, tuple(timed(f) for f in value) if name == "PASSES" else timed(value))
         yield
     finally:
-        for name, function in originals.items():
-            setattr(compiler, name, function)
+        for module, name, value in originals:
+            setattr(module, name, value)
 
 
 def plan_case(kind: str, size: int, mode: str, traits: str, passes: bool) -> dict[str, Any]:
