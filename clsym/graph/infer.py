@@ -21,7 +21,9 @@ class InferenceError(MXNetError):
     """Shapes or types of a graph contradict one another; the message names node, operator and argument."""
 
 
-_Rule = dict[tuple[object, ...], tuple[list[PartialShape], list[PartialShape]]]
+_Rule = dict[tuple[object, ...], tuple[list[PartialShape], list[PartialShape], bool]]
+"""What a rule told before, and whether that is all there is to know. Deep networks repeat their layers."""
+_TypeRule = dict[tuple[object, ...], tuple[list[str | None], list[str | None], bool]]
 _Origins = dict[Key, Node]
 """The node whose rule completed a shape or type last; what a user gave has none."""
 
@@ -84,40 +86,64 @@ def _shape_error(node: Node, shapes: Mapping[Key, PartialShape], origins: _Origi
     return _error(node, found, shapes, origins, show_shape, "Check the shapes given to bind or infer_shape.")
 
 
-def _shape_step(node: Node, shapes: dict[Key, PartialShape], memo: _Rule, origins: _Origins) -> bool:
-    """Apply one node's rule; whether anything became better known."""
+def _keys(node: Node) -> tuple[list[Key], list[Key]]:
+    serial = node.serial
+    return [(e.node.serial, e.index) for e in node.inputs], [(serial, i) for i in range(node.num_outputs)]
+
+
+def _shape_step(node: Node, shapes: dict[Key, PartialShape], memo: _Rule, origins: _Origins) -> tuple[bool, bool]:
+    """Apply one node's rule; whether anything became better known, and whether all is known."""
     op = node.op
     assert op is not None
-    in_keys = [(e.node.serial, e.index) for e in node.inputs]
+    in_keys, out_keys = _keys(node)
     ins = [shapes.get(k) for k in in_keys]
-    nid = node.serial
-    out_keys = [(nid, i) for i in range(node.num_outputs)]
     outs = [shapes.get(k) for k in out_keys]
-    rule = (op, node.params, *ins, *outs)  # deep networks repeat their layers
-    plain = Contradiction("", 0, "", "", "")
+    rule = (op, node.params, *ins, *outs)
+    at: tuple[str, int, PartialShape, PartialShape] | None = None
     changed = False
     try:
         known_rule = memo.get(rule)
         if known_rule is None:
-            known_rule = memo[rule] = op.infer_shape(node.params, list(ins), list(outs))
-        new_ins, new_outs = known_rule
+            told = op.infer_shape(node.params, list(ins), list(outs))
+            known_rule = memo[rule] = (*told, all(map(known, (*told[0], *told[1]))))
+        new_ins, new_outs, complete = known_rule
         for kind, keys, before, after in (("input", in_keys, ins, new_ins), ("output", out_keys, outs, new_outs)):
             for position, (k, old, new) in enumerate(zip(keys, before, after, strict=True)):
                 if new is None or new == old:
                     continue
                 # the same entry may stand at several positions: unify with what an earlier position just told
                 so_far = shapes.get(k)
-                plain = Contradiction(kind, position, show_shape(new), show_shape(so_far), "")
+                at = kind, position, new, so_far
                 merged = unify_shape(so_far, new)
                 if merged != so_far:
                     shapes[k] = merged
                     origins[k] = node
                     changed = True
     except ShapeError as exc:
-        if not plain.kind:
-            plain = Contradiction("", 0, "", "", str(exc))
+        plain = Contradiction(*at[:2], *map(show_shape, at[2:]), "") if at is not None else Contradiction("", 0, "", "", str(exc))
         raise _shape_error(node, shapes, origins, plain) from exc
-    return changed
+    return changed, complete
+
+
+def _to_fixpoint(order: Sequence[Node], step: Callable[[Node], tuple[bool, bool]]) -> None:
+    """Sweep over the operators, forwards and backwards, until nothing becomes better known.
+
+    Of a node all of whose entries are known nothing can change any more: what contradicts it is found at the other node.
+    """
+    pending = [node for node in order if node.op is not None]
+    while pending:
+        changed = False
+        left = []
+        for node in pending:
+            better, complete = step(node)
+            changed |= better
+            if not complete:
+                left.append(node)
+        for node in reversed(left):
+            changed |= step(node)[0]
+        if not changed:
+            return
+        pending = left
 
 
 def infer_shapes(order: Sequence[Node], shapes: dict[Key, PartialShape]) -> dict[Key, PartialShape]:
@@ -128,26 +154,10 @@ def infer_shapes(order: Sequence[Node], shapes: dict[Key, PartialShape]) -> dict
     InferenceError
         A contradiction.
     """
-    operators = [n for n in order if n.op is not None]
     memo: _Rule = {}
     origins: _Origins = {}
-    while True:
-        changed = False
-        for node in operators:
-            changed |= _shape_step(node, shapes, memo, origins)
-        if not changed:  # this sweep has also checked every rule against the final shapes
-            return shapes
-        if _incomplete(operators, shapes):
-            for node in reversed(operators):
-                _shape_step(node, shapes, memo, origins)
-
-
-def _incomplete(operators: Sequence[Node], shapes: Mapping[Key, PartialShape]) -> bool:
-    return any(
-        not known(shapes.get(k))
-        for node in operators
-        for k in (*((e.node.serial, e.index) for e in node.inputs), *((node.serial, i) for i in range(node.num_outputs)))
-    )
+    _to_fixpoint(order, lambda node: _shape_step(node, shapes, memo, origins))
+    return shapes
 
 
 def _type_error(node: Node, types: Mapping[Key, str | None], origins: _Origins, plain: Contradiction) -> InferenceError:
@@ -159,31 +169,35 @@ def _type_error(node: Node, types: Mapping[Key, str | None], origins: _Origins, 
     return _error(node, found, types, origins, lambda t: t or "(unknown)", "Insert mx.sym.cast, or give type_dict at bind.")
 
 
-def _type_step(node: Node, types: dict[Key, str | None], origins: _Origins) -> bool:
+def _type_step(node: Node, types: dict[Key, str | None], memo: _TypeRule, origins: _Origins) -> tuple[bool, bool]:
+    """The same for element types."""
     op = node.op
     assert op is not None
-    in_keys = [(e.node.serial, e.index) for e in node.inputs]
-    out_keys = [(node.serial, i) for i in range(node.num_outputs)]
+    in_keys, out_keys = _keys(node)
     ins = [types.get(k) for k in in_keys]
     outs = [types.get(k) for k in out_keys]
-    plain = Contradiction("", 0, "", "", "")
+    rule = (op, node.params, *ins, *outs)
+    at: tuple[str, int, str, str] | None = None
     changed = False
     try:
-        new_ins, new_outs = op.infer_type(node.params, list(ins), list(outs))
+        known_rule = memo.get(rule)
+        if known_rule is None:
+            told = op.infer_type(node.params, list(ins), list(outs))
+            known_rule = memo[rule] = (*told, None not in told[0] and None not in told[1])
+        new_ins, new_outs, complete = known_rule
         for kind, keys, after in (("input", in_keys, new_ins), ("output", out_keys, new_outs)):
             for position, (k, new) in enumerate(zip(keys, after, strict=True)):
                 old = types.get(k)
                 if new is None or new == old:
                     continue
-                plain = Contradiction(kind, position, str(new), str(old), "")
+                at = kind, position, str(new), str(old)
                 types[k] = unify_type(old, new)
                 origins[k] = node
                 changed = True
     except ShapeError as exc:
-        if not plain.kind:
-            plain = Contradiction("", 0, "", "", str(exc))
+        plain = Contradiction(*at, "") if at is not None else Contradiction("", 0, "", "", str(exc))
         raise _type_error(node, types, origins, plain) from exc
-    return changed
+    return changed, complete
 
 
 def infer_types(order: Sequence[Node], types: dict[Key, str | None]) -> dict[Key, str | None]:
@@ -194,16 +208,10 @@ def infer_types(order: Sequence[Node], types: dict[Key, str | None]) -> dict[Key
     InferenceError
         A contradiction.
     """
-    operators = [n for n in order if n.op is not None]
+    memo: _TypeRule = {}
     origins: _Origins = {}
-    while True:
-        changed = False
-        for node in operators:
-            changed |= _type_step(node, types, origins)
-        for node in reversed(operators):
-            changed |= _type_step(node, types, origins)
-        if not changed:
-            return types
+    _to_fixpoint(order, lambda node: _type_step(node, types, memo, origins))
+    return types
 
 
 def infer_specs(order: Sequence[Node], known_specs: Mapping[Key, TensorSpec]) -> dict[Key, TensorSpec]:
@@ -214,11 +222,18 @@ def infer_specs(order: Sequence[Node], known_specs: Mapping[Key, TensorSpec]) ->
     InferenceError
         A contradiction, or an entry whose shape or type does not follow.
     """
-    shapes: dict[Key, PartialShape] = {k: s.shape for k, s in known_specs.items()}
-    types: dict[Key, str | None] = {k: s.dtype for k, s in known_specs.items()}
+    shapes: dict[Key, PartialShape] = {}
+    types: dict[Key, str | None] = {}
+    for node in order:
+        in_keys, out_keys = _keys(node)
+        for k in (*in_keys, *out_keys):
+            spec = known_specs.get(k)
+            if spec is not None:
+                shapes[k], types[k] = spec.shape, spec.dtype
     infer_shapes(order, shapes)
     infer_types(order, types)
     specs: dict[Key, TensorSpec] = dict(known_specs)
+    alike: dict[tuple[tuple[int, ...], str], TensorSpec] = {}  # what is equal is one object, whose size is computed once
     for node in order:
         for i in range(node.num_outputs):
             k = (node.serial, i)
@@ -227,5 +242,7 @@ def infer_specs(order: Sequence[Node], known_specs: Mapping[Key, TensorSpec]) ->
                 raise InferenceError(
                     f"the shape of {node.output_name(i)!r} is not known ({show_shape(shape)}); give shapes of more arguments of the graph"
                 )
-            specs[k] = TensorSpec(shape, dtype or "float32")
+            what = (shape, dtype or "float32")
+            spec = alike.get(what)
+            specs[k] = alike[what] = TensorSpec(*what) if spec is None else spec
     return specs

@@ -21,15 +21,17 @@ def topological(heads: Iterable[Entry]) -> list[Node]:
         if head.node.serial in seen:
             continue
         seen.add(head.node.serial)
-        stack: list[tuple[Node, int]] = [(head.node, 0)]
+        stack = [(head.node, iter(head.node.inputs))]
         while stack:
-            node, i = stack[-1]
-            if i < len(node.inputs):
-                stack[-1] = (node, i + 1)
-                child = node.inputs[i].node
-                if child.serial not in seen:
-                    seen.add(child.serial)
-                    stack.append((child, 0))
+            node, inputs = stack[-1]
+            for child, _ in inputs:
+                if child.serial in seen:
+                    continue
+                seen.add(child.serial)
+                if child.inputs:
+                    stack.append((child, iter(child.inputs)))
+                    break
+                order.append(child)
             else:
                 stack.pop()
                 order.append(node)

@@ -61,9 +61,11 @@ class Node:
         are their own origin.
     fused : tuple of str
         The names of the nodes that it stands for, where they are several.
+    num_outputs : int
+        How many outputs it has, hidden ones included.
     """
 
-    __slots__ = ("_origin", "attrs", "fused", "inputs", "name", "op", "params", "serial", "versions")
+    __slots__ = ("_origin", "attrs", "fused", "inputs", "name", "num_outputs", "op", "params", "serial", "versions")
     versions: tuple[int, ...] | None
     fused: tuple[str, ...]
 
@@ -85,6 +87,7 @@ class Node:
         self.serial = next(_serials)
         self._origin = origin
         self.fused = ()
+        self.num_outputs = 1 if op is None else len(op.output_names(params))
 
     @property
     def origin(self) -> Node:
@@ -112,11 +115,6 @@ class Node:
     def is_variable(self) -> bool:
         """Whether this is an input of the graph."""
         return self.op is None
-
-    @property
-    def num_outputs(self) -> int:
-        """How many outputs it has, hidden ones included."""
-        return 1 if self.op is None else len(self.op.output_names(self.params))
 
     @property
     def num_visible(self) -> int:

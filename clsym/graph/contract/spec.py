@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -37,7 +38,7 @@ class TensorSpec:
     shape: Shape
     dtype: str = "float32"
 
-    @property
+    @cached_property
     def size(self) -> int:
         """Number of elements."""
         return math.prod(self.shape)
@@ -47,7 +48,7 @@ class TensorSpec:
         """Bytes of one element."""
         return int(np.dtype(self.dtype).itemsize)
 
-    @property
+    @cached_property
     def nbytes(self) -> int:
         """Bytes of all elements."""
         return self.size * self.itemsize
