@@ -55,7 +55,12 @@ def timed_passes(seconds: dict[str, float]) -> Iterator[None]:
         return run
 
     def is_pass(f: Any) -> bool:
-        return callable(f) and not isinstance(f, type) and str(getattr(f, "__module__", "")).startswith("clsym.graph.")
+        return (
+            callable(f)
+            and not isinstance(f, type)
+            and f.__name__ not in ("attribute", "key")
+            and str(getattr(f, "__module__", "")).startswith("clsym.graph.")
+        )
 
     originals = [(m, name, f) for m in (passes, compilation) for name, f in vars(m).items() if is_pass(f)]
     originals += [(m, "PASSES", passes.PASSES) for m in (passes, plan)]

@@ -13,7 +13,7 @@ from .contract.op import Entry, Node
 from .contract.spec import TensorSpec
 from .contract.traits import DeviceTraits
 from .lower import Lowered
-from .memory.plan import MemoryPlan, plan_memory
+from .memory.plan import MemoryPlan, Planning
 from .order.place import Placement, group_context
 from .order.sync import find_waits
 from .plan_data import Binding, PlanData
@@ -84,6 +84,8 @@ class Compilation:
         Its steps.
     chosen : Recomputed
         The same with what is computed again, and their memory.
+    plannings : dict of Lowered to Planning
+        Of every form that was looked at.
     """
 
     heads: list[Entry]
@@ -109,6 +111,7 @@ class Compilation:
     form: Fused = field(init=False)
     lowered: Lowered = field(init=False)
     chosen: Recomputed = field(init=False)
+    plannings: dict[Lowered, Planning] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         order = topological(self.heads)
@@ -148,19 +151,26 @@ class Compilation:
         """Bytes to which offsets are rounded: a value may be read on any of the devices."""
         return max(t.alignment for t in self.lane_traits)
 
-    def plan_memory(self, lowered: Lowered) -> MemoryPlan:
+    def planning(self, lowered: Lowered) -> Planning:
         """The memory of a form of the graph."""
-        return plan_memory(
-            lowered.uses,
-            [spec.nbytes for spec in lowered.specs],
-            lowered.external,
-            donated=frozenset(e for e, k in lowered.external.items() if k.startswith("var:") and int(k[4:]) in self.binding.donated),
-            pinned=self.pinned(lowered),
-            alignment=self.alignment,
-            limits={lane: t.max_alloc for lane, t in enumerate(self.lane_traits)},
-            reuse=self.reuse,
-            not_before={e: lowered.forward for e, k in lowered.external.items() if k.startswith("grad:")},
-        )
+        found = self.plannings.get(lowered)
+        if found is None:
+            found = self.plannings[lowered] = Planning(
+                lowered.uses,
+                [spec.nbytes for spec in lowered.specs],
+                lowered.external,
+                donated=frozenset(e for e, k in lowered.external.items() if k.startswith("var:") and int(k[4:]) in self.binding.donated),
+                pinned=self.pinned(lowered),
+                alignment=self.alignment,
+                limits={lane: t.max_alloc for lane, t in enumerate(self.lane_traits)},
+                reuse=self.reuse,
+                not_before={e: lowered.forward for e, k in lowered.external.items() if k.startswith("grad:")},
+            )
+        return found
+
+    def plan_memory(self, lowered: Lowered) -> MemoryPlan:
+        """The same with all offsets."""
+        return self.planning(lowered).plan
 
     @staticmethod
     def pinned(lowered: Lowered) -> frozenset[int]:

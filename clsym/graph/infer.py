@@ -104,23 +104,24 @@ def _shape_step(node: Node, shapes: dict[Key, PartialShape], memo: _Rule, origin
     try:
         known_rule = memo.get(rule)
         if known_rule is None:
-            told = op.infer_shape(node.params, list(ins), list(outs))
-            known_rule = memo[rule] = (*told, all(map(known, (*told[0], *told[1]))))
+            rule_ins, rule_outs = op.infer_shape(node.params, list(ins), list(outs))
+            known_rule = memo[rule] = (rule_ins, rule_outs, all(map(known, (*rule_ins, *rule_outs))))
         new_ins, new_outs, complete = known_rule
-        for kind, keys, before, after in (("input", in_keys, ins, new_ins), ("output", out_keys, outs, new_outs)):
-            for position, (k, old, new) in enumerate(zip(keys, before, after, strict=True)):
+        for part, keys, before, told in (("input", in_keys, ins, new_ins), ("output", out_keys, outs, new_outs)):
+            for i, (k, old, new) in enumerate(zip(keys, before, told, strict=True)):
                 if new is None or new == old:
                     continue
                 # the same entry may stand at several positions: unify with what an earlier position just told
                 so_far = shapes.get(k)
-                at = kind, position, new, so_far
+                at = part, i, new, so_far
                 merged = unify_shape(so_far, new)
                 if merged != so_far:
                     shapes[k] = merged
                     origins[k] = node
                     changed = True
     except ShapeError as exc:
-        plain = Contradiction(*at[:2], *map(show_shape, at[2:]), "") if at is not None else Contradiction("", 0, "", "", str(exc))
+        kind, position, after, so_far = at or ("", 0, None, None)
+        plain = Contradiction(kind, position, show_shape(after), show_shape(so_far), "" if at else str(exc))
         raise _shape_error(node, shapes, origins, plain) from exc
     return changed, complete
 
@@ -182,8 +183,8 @@ def _type_step(node: Node, types: dict[Key, str | None], memo: _TypeRule, origin
     try:
         known_rule = memo.get(rule)
         if known_rule is None:
-            told = op.infer_type(node.params, list(ins), list(outs))
-            known_rule = memo[rule] = (*told, None not in told[0] and None not in told[1])
+            rule_ins, rule_outs = op.infer_type(node.params, list(ins), list(outs))
+            known_rule = memo[rule] = (rule_ins, rule_outs, None not in rule_ins and None not in rule_outs)
         new_ins, new_outs, complete = known_rule
         for kind, keys, after in (("input", in_keys, new_ins), ("output", out_keys, new_outs)):
             for position, (k, new) in enumerate(zip(keys, after, strict=True)):

@@ -64,7 +64,7 @@ class Step:
     host: HostCall | None = None
 
 
-@dataclass
+@dataclass(eq=False)
 class Lowered:
     """A schedule as steps.
 

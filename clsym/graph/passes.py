@@ -17,6 +17,7 @@ from .contract.subgraph import Subgraph
 from .gradient import differentiate
 from .infer import infer_specs
 from .lower import Lowered, lower_steps
+from .memory.plan import Planning
 from .order.place import bring_home, place
 from .order.schedule import schedule
 from .plan_data import Binding, PlanData
@@ -189,16 +190,16 @@ def fuse_and_lower(c: Compilation) -> None:
     """Chains of element-wise operators become one step, where no more memory is needed; nodes become steps with kernel calls."""
     plain, steps = c.form, {c.form: lowered(c, c.form)}
 
-    def arena_bytes(form: Fused) -> int:
+    def planning(form: Fused) -> Planning:
         if form not in steps:
             steps[form] = lowered(c, form)
-        return c.plan_memory(steps[form]).arena_bytes if c.reuse else 0
+        return c.planning(steps[form])
 
     if c.optimize:
         again = c.train and (_mirrored() or any(attribute(node, "force_mirroring") for node in plain.schedule.steps))
         given_away = frozenset((c.binding.variables[i].serial, 0) for i in c.binding.donated)
         fuse = partial(fuse_elementwise, plain, c.specs, c.train, given_away)
-        c.form = fused_within(plain, fuse, arena_bytes, c.memory_limit, again)
+        c.form = fused_within(plain, fuse, planning, c.memory_limit, again)
     c.lowered = steps[c.form]
 
 

@@ -21,6 +21,7 @@ from ..contract.kernel_call import compute_type
 from ..contract.op import Entry, Node
 from ..contract.registry import facet, find_op
 from ..contract.spec import TensorSpec
+from ..memory.plan import Planning
 from ..order.schedule import Schedule
 
 __all__ = ["Fused", "fuse_elementwise", "fused_within"]
@@ -267,7 +268,9 @@ class _Fusion:
         return node
 
 
-def fused_within(plain: Fused, fuse: Callable[[bool], Fused], arena_bytes: Callable[[Fused], int], limit: int | None, again: bool) -> Fused:
+def fused_within(
+    plain: Fused, fuse: Callable[[bool], Fused], planning: Callable[[Fused], Planning], limit: int | None, again: bool
+) -> Fused:
     """As much fused as needs no more memory than the graph as it was.
 
     What the pass assures is that no more bytes are alive; which values happen to lie in arrays of the caller's can still differ, so that
@@ -280,8 +283,8 @@ def fused_within(plain: Fused, fuse: Callable[[bool], Fused], arena_bytes: Calla
         The graph as it was.
     fuse : callable
         The graph fused, with or without groups of several outputs.
-    arena_bytes : callable
-        What a form of the graph needs.
+    planning : callable
+        The memory of a form of the graph.
     limit : int or None
         The most that it may need.
     again : bool
@@ -291,8 +294,10 @@ def fused_within(plain: Fused, fuse: Callable[[bool], Fused], arena_bytes: Calla
         found = fuse(several) if not again else plain
         if found is plain:
             break
-        need = arena_bytes(found)
-        if need <= arena_bytes(plain) and (limit is None or need <= limit):
+        need = planning(found).plan.arena_bytes
+        if limit is not None and need > limit:
+            continue
+        if need <= planning(plain).bound or need <= planning(plain).plan.arena_bytes:
             return found
     return plain
 
