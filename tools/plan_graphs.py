@@ -226,7 +226,7 @@ def character_lstm(layers: int = 2, steps: int = 100, hidden: int = 256, batch: 
     return mx.sym.SoftmaxOutput(product, label, name="softmax"), shapes | _shapes(0, [c.name for c in cells], batch, 0, hidden)
 
 
-def softmax_lstm(layers: int = 3, steps: int = 129, hidden: int = 512, batch: int = 32, vocabulary: int = 90) -> Graph:
+def softmax_lstm(layers: int = 3, steps: int = 129, hidden: int = 256, batch: int = 32, vocabulary: int = 90) -> Graph:
     """A language model of characters with a product and a softmax at each step, all of them outputs; some 6,000 nodes."""
     weight, bias = mx.sym.var("vocabulary_weight"), mx.sym.var("vocabulary_bias")
     cells, states = [_Cell(f"l{i}", hidden, 4) for i in range(layers)], [_start(f"l{i}") for i in range(layers)]
