@@ -196,7 +196,11 @@ def _lower_step(
 ) -> tuple[Step, StepUse]:
     op = node.op
     assert op is not None
-    ins = tuple(result.entry((e.node.serial, e.index), e.name, specs[(e.node.serial, e.index)]) for e in node.inputs)
+    ins = []
+    for e in node.inputs:
+        k = (e.node.serial, e.index)
+        number = result.number.get(k)
+        ins.append(result.entry(k, e.name, specs[k]) if number is None else number)
     out_specs = [specs[(node.serial, i)] for i in range(node.num_outputs)]
     outs: list[int] = []
     reqs: list[str] = []
@@ -212,29 +216,16 @@ def _lower_step(
             result.external[number] = target[0]
         outs.append(number)
         reqs.append("null" if spec.size == 0 else target[1] if target is not None else "write")
-    in_specs = tuple(result.specs[e] for e in ins)
     ctx = LowerContext(traits[lane], tuple(reqs), train, stream, body)
     try:
-        part = _operator_part(op, node.params, in_specs, tuple(out_specs), ctx)
+        part = _operator_part(op, node.params, tuple([result.specs[e] for e in ins]), tuple(out_specs), ctx)
     except MXNetError as exc:
         raise MXNetError(f"node {node.name!r} ({op.name}) cannot run on {traits[lane].name}: {exc}") from exc
     result.uses_rng |= part.uses_rng
-    use = StepUse(
-        name=node.name,
-        lane=lane,
-        ins=ins,
-        outs=tuple(outs),
-        inplace=part.inplace,
-        views=part.views,
-        parts=part.parts,
-        accumulates=frozenset(i for i, r in enumerate(reqs) if r == "add"),
-        mutated=frozenset(part.mutated),
-        temps=part.temps,
-    )
-    names = tuple(op.input_names(node.params))
-    return Step(
-        node.name, op.title(node.params), lane, ins, tuple(outs), tuple(reqs), part.calls, op is CROSS_COPY, part.mutated, names, part.host
-    ), use
+    to, read = tuple(outs), tuple(ins)
+    use = StepUse(node.name, lane, read, to, part.inplace, part.views, part.parts, part.accumulates, frozenset(part.mutated), part.temps)
+    copy = op is CROSS_COPY
+    return Step(node.name, part.title, lane, read, to, ctx.reqs, part.calls, copy, part.mutated, part.in_names, part.host), use
 
 
 class _OperatorPart(NamedTuple):
@@ -248,6 +239,9 @@ class _OperatorPart(NamedTuple):
     parts: Mapping[int, tuple[int, int]]
     mutated: tuple[int, ...]
     host: HostCall | None
+    accumulates: frozenset[int]
+    title: str
+    in_names: tuple[str, ...]
 
 
 # Deep networks repeat their layers, and scripts bind the same small graphs over and over.
@@ -257,7 +251,7 @@ _parts: dict[tuple[object, ...], _OperatorPart] = {}
 
 def _operator_part(op: Op, p: Params, ins: tuple[TensorSpec, ...], outs: tuple[TensorSpec, ...], ctx: LowerContext) -> _OperatorPart:
     # what draws random numbers depends on the node's stream as well
-    key = (op, p, ins, outs, ctx.reqs, ctx.train, ctx.traits, ctx.traits.tuning_key, ctx.stream if op.random else -1)
+    key = (op, p, ins, outs, ctx.reqs, ctx.train, ctx.traits.number, ctx.stream if op.random else -1)
     found = _parts.get(key)
     if found is not None:
         return found
@@ -278,7 +272,10 @@ def _operator_part(op: Op, p: Params, ins: tuple[TensorSpec, ...], outs: tuple[T
             uses_rng = True
     assembled = facet(op, Assembled)
     parts = dict(assembled.parts(p, ins, outs)) if assembled is not None else {}
-    part = _OperatorPart(calls, temps, uses_rng, tuple(op.inplace(p, ins, outs)), dict(op.view(p, ins, outs)), parts, mutated, host)
+    part = _OperatorPart(
+        calls, temps, uses_rng, tuple(op.inplace(p, ins, outs)), dict(op.view(p, ins, outs)), parts, mutated, host,
+        accumulates=frozenset(i for i, r in enumerate(ctx.reqs) if r == "add"), title=op.title(p), in_names=tuple(op.input_names(p)),
+    )  # fmt: skip
     if len(_parts) >= _PARTS_KEPT:
         _parts.clear()
     if op.random or not uses_rng:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 
 from ..base import MXNetError, env
 from ..context import Context
@@ -23,7 +22,7 @@ from .order.schedule import schedule
 from .plan_data import Binding, PlanData
 from .recompute.choose import choose
 from .rewrite.eliminate import eliminate
-from .rewrite.fuse_elementwise import Fused, fuse_elementwise, fused_within
+from .rewrite.fuse_elementwise import Fused, Fusion, fused_within
 from .rewrite.hoist import hoist
 from .rewrite.rewrite import rewrite_graph
 
@@ -198,8 +197,8 @@ def fuse_and_lower(c: Compilation) -> None:
     if c.optimize:
         again = c.train and (_mirrored() or any(attribute(node, "force_mirroring") for node in plain.schedule.steps))
         given_away = frozenset((c.binding.variables[i].serial, 0) for i in c.binding.donated)
-        fuse = partial(fuse_elementwise, plain, c.specs, c.train, given_away)
-        c.form = fused_within(plain, fuse, planning, c.memory_limit, again)
+        fusion = Fusion(plain, c.specs, c.train, given_away)
+        c.form = fused_within(plain, fusion.form, planning, c.memory_limit, again)
     c.lowered = steps[c.form]
 
 

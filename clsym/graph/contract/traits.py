@@ -55,7 +55,15 @@ class DeviceTraits:
         """The tuned numbers as a key of a dict."""
         return frozenset((key, tuple(sorted(numbers.items()))) for key, numbers in self.tuning.items())
 
+    @cached_property
+    def number(self) -> int:
+        """The same for traits that are equal, tuned numbers included, in this process: what they take to hash is taken once."""
+        return _numbers.setdefault((self, self.tuning_key), len(_numbers))
+
     @property
     def is_cpu(self) -> bool:
         """Whether kernels for CPUs (few work-items, chunk loops) are to be used."""
         return self.kind == "cpu"
+
+
+_numbers: dict[tuple[DeviceTraits, object], int] = {}

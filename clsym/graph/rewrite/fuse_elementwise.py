@@ -12,19 +12,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from ...params import Params
 from ..contract.expression import CALLS, Expression, line_length, substitute
 from ..contract.facets import Fusible
 from ..contract.ir import attribute, key
 from ..contract.kernel_call import compute_type
-from ..contract.op import Entry, Node
+from ..contract.op import Entry, Node, Op
 from ..contract.registry import facet, find_op
 from ..contract.spec import TensorSpec
 from ..memory.plan import Planning
 from ..order.schedule import Schedule
 
-__all__ = ["Fused", "fuse_elementwise", "fused_within"]
+__all__ = ["Fused", "Fusion", "fused_within"]
 
 Key = tuple[int, int]
 OPERANDS = 8
@@ -36,7 +37,7 @@ FUSED = "_fused_elementwise"
 
 @dataclass(eq=False)
 class Fused:
-    """A form of the graph: as it was, or the outcome of `fuse_elementwise`.
+    """A form of the graph: as it was, or the outcome of `Fusion.form`.
 
     Attributes
     ----------
@@ -75,28 +76,57 @@ class _Group:
         return self.members[-1]
 
 
-class _Fusion:
-    def __init__(
-        self,
-        schedule: Schedule,
-        heads: Sequence[Entry],
-        grads: Sequence[Entry],
-        specs: Mapping[Key, TensorSpec],
-        train: bool,
-        most_outputs: int,
-        donated: frozenset[Key],
-    ) -> None:
-        self.donated = donated
-        self.specs, self.lanes, self.train, self.most_outputs = specs, schedule.lanes, train, most_outputs
-        self.steps, self.forward = schedule.steps, schedule.forward
+class _Rule(NamedTuple):
+    """What an operator says of itself for given parameters and tensors."""
+
+    views: Mapping[int, tuple[int, int]]
+    mutates: tuple[int, ...]
+    expression: Expression | None
+
+
+def _rule_of(op: Op, p: Params, ins: list[TensorSpec], outs: list[TensorSpec], train: bool) -> _Rule:
+    views, mutates = op.view(p, ins, outs), tuple(op.mutates(p, train))
+    fusible = facet(op, Fusible)
+    if fusible is None or len(outs) != 1 or not outs[0].size or not outs[0].dtype.startswith("float"):
+        return _Rule(views, mutates, None)
+    kind = compute_type(outs[0].dtype)
+    if any(s.dtype.startswith("float") and compute_type(s.dtype) != kind for s in ins):
+        return _Rule(views, mutates, None)
+    found = fusible.expression(p, ins, outs)
+    if found is not None and (CALLS.search(found.text) or line_length((s.shape for s in ins), outs[0].shape) is None):
+        found = None
+    return _Rule(views, mutates, found)
+
+
+class Fusion:
+    """Forms of a scheduled graph, gradients included, with chains of element-wise operators as one step.
+
+    Parameters
+    ----------
+    plain : Fused
+        The graph as it was.
+    specs : dict
+        Of every entry; extended for the nodes that are made.
+    train : bool
+        Of the plan.
+    donated : set of Key
+        Arguments whose memory the caller gave away: what reads them and is no output stays a step of its own, stored there.
+    """
+
+    def __init__(self, plain: Fused, specs: MutableMapping[Key, TensorSpec], train: bool, donated: frozenset[Key]) -> None:
+        schedule = plain.schedule
+        self.plain, self.specs, self.train, self.donated = plain, specs, train, donated
+        self.lanes, self.steps, self.forward = schedule.lanes, schedule.steps, schedule.forward
         self.position = {node.serial: i for i, node in enumerate(self.steps)}
-        self.wanted = {key(e) for e in (*heads, *grads)}
+        self.wanted = {key(e) for e in (*plain.heads, *plain.grads)}
         self.readers: dict[Key, list[Node]] = {}
         self.home: dict[Key, Key] = {}  # views live where their source lives
         self.tenants: dict[Key, list[Key]] = {}
         self.mutated: set[Key] = set()
         self.expressions: dict[int, Expression] = {}
+        self.rules: dict[tuple[object, ...], _Rule] = {}
         self.groups: dict[int, _Group] = {}
+        self.most_outputs = 1
         for node in self.steps:
             self._look_at(node)
 
@@ -109,31 +139,34 @@ class _Fusion:
         assert op is not None
         ins = [self.specs[key(e)] for e in node.inputs]
         outs = [self.specs[(node.serial, i)] for i in range(node.num_outputs)]
+        like = (op, node.params, *ins, *outs)
+        rule = self.rules.get(like)
+        if rule is None:
+            rule = self.rules[like] = _rule_of(op, node.params, ins, outs, self.train)
         for e in node.inputs:
             self.readers.setdefault(key(e), []).append(node)
-        views = op.view(node.params, ins, outs)
         for k in range(len(outs)):
-            home = self.lives(node.inputs[views[k][0]]) if k in views else (node.serial, k)
+            home = self.lives(node.inputs[rule.views[k][0]]) if k in rule.views else (node.serial, k)
             self.home[(node.serial, k)] = home
             self.tenants.setdefault(home, []).append((node.serial, k))
-        self.mutated |= {self.lives(node.inputs[i]) for i in op.mutates(node.params, self.train)}
-        if len(outs) != 1 or not outs[0].size or not outs[0].dtype.startswith("float"):
+        for i in rule.mutates:
+            self.mutated.add(self.lives(node.inputs[i]))
+        if rule.expression is None:
             return
-        if (node.serial, 0) not in self.wanted and any(key(e) in self.donated for e in node.inputs):
+        if (node.serial, 0) not in self.wanted and self.donated and any(key(e) in self.donated for e in node.inputs):
             return  # the caller gave the argument's memory for this result, and may look for it there
-        kind = compute_type(outs[0].dtype)
-        if any(s.dtype.startswith("float") and compute_type(s.dtype) != kind for s in ins):
-            return
-        rule = facet(op, Fusible)
-        found = rule.expression(node.params, ins, outs) if rule is not None else None
-        if found is not None and not CALLS.search(found.text) and line_length((s.shape for s in ins), outs[0].shape) is not None:
-            self.expressions[node.serial] = found
-            self.groups[node.serial] = _Group([node], self.position[node.serial], {key(e): e for e in node.inputs}, [node])
+        self.expressions[node.serial] = rule.expression
 
     # ------------------------------------------------------------------------------------------------------- what may join
 
-    def run(self) -> list[_Group]:
-        """The groups of several operators, in the order of the schedule."""
+    def run(self, several: bool) -> list[_Group]:
+        """The groups of several operators, in the order of the schedule; whether they may have several outputs."""
+        self.most_outputs = OUTPUTS if several else 1
+        self.groups = {
+            node.serial: _Group([node], i, {key(e): e for e in node.inputs}, [node])
+            for i, node in enumerate(self.steps)
+            if node.serial in self.expressions
+        }
         for node in self.steps:
             group = self.groups.get(node.serial)
             while group is not None and self._grow(group):
@@ -267,6 +300,36 @@ class _Fusion:
         node.entry_names = tuple(n.output_name(0) for n in group.outputs)
         return node
 
+    def form(self, several: bool) -> Fused:
+        """The graph fused, with or without groups of several outputs; itself where there is nothing to fuse."""
+        plain, specs, schedule = self.plain, self.specs, self.plain.schedule
+        group_of = {n.serial: g for g in self.run(several) for n in g.members}
+        if not group_of:
+            return plain
+        now: dict[Key, Entry] = {}
+        steps: list[Node] = []
+        lanes: list[int] = []
+        forward = 0
+        for node, lane in zip(schedule.steps, schedule.lanes, strict=True):
+            group = group_of.get(node.serial)
+            if group is not None:
+                if node is not group.root:
+                    continue
+                fresh = self.node_of(group, now)
+            else:
+                fresh = node.reading([now.get(key(e), e) for e in node.inputs])
+            if fresh is not node:
+                results = group.outputs if group else [node] * node.num_outputs
+                for i, source in enumerate(results):
+                    k = (source.serial, 0 if group else i)
+                    now[k] = fresh.out(i)
+                    specs[(fresh.serial, i)] = specs[k]
+            forward += self.position[node.serial] < self.forward
+            steps.append(fresh)
+            lanes.append(lane)
+        rewritten = replace(schedule, steps=tuple(steps), forward=forward, lanes=tuple(lanes))
+        return Fused(rewritten, [now.get(key(e), e) for e in plain.heads], [now.get(key(e), e) for e in plain.grads])
+
 
 def fused_within(
     plain: Fused, fuse: Callable[[bool], Fused], planning: Callable[[Fused], Planning], limit: int | None, again: bool
@@ -294,57 +357,12 @@ def fused_within(
         found = fuse(several) if not again else plain
         if found is plain:
             break
-        need = planning(found).plan.arena_bytes
-        if limit is not None and need > limit:
+        need = planning(found)
+        if need.bound > planning(plain).bound and need.bound > planning(plain).plan.arena_bytes:
             continue
-        if need <= planning(plain).bound or need <= planning(plain).plan.arena_bytes:
+        arena = need.plan.arena_bytes
+        if limit is not None and arena > limit:
+            continue
+        if arena <= planning(plain).bound or arena <= planning(plain).plan.arena_bytes:
             return found
     return plain
-
-
-def fuse_elementwise(
-    plain: Fused, specs: MutableMapping[Key, TensorSpec], train: bool, donated: frozenset[Key], several: bool = True
-) -> Fused:
-    """Fuse a scheduled graph, gradients included.
-
-    Parameters
-    ----------
-    plain : Fused
-        The graph as it was.
-    specs : dict
-        Of every entry; extended for the nodes that are made.
-    train : bool
-        Of the plan.
-    donated : set of Key
-        Arguments whose memory the caller gave away: what reads them and is no output stays a step of its own, stored there.
-    several : bool
-        Whether groups may have several outputs.
-    """
-    schedule, heads, grads = plain.schedule, plain.heads, plain.grads
-    fusion = _Fusion(schedule, heads, grads, specs, train, OUTPUTS if several else 1, donated)
-    group_of = {n.serial: g for g in fusion.run() for n in g.members}
-    if not group_of:
-        return plain
-    now: dict[Key, Entry] = {}
-    steps: list[Node] = []
-    lanes: list[int] = []
-    forward = 0
-    for node, lane in zip(schedule.steps, schedule.lanes, strict=True):
-        group = group_of.get(node.serial)
-        if group is not None:
-            if node is not group.root:
-                continue
-            fresh = fusion.node_of(group, now)
-        else:
-            fresh = node.reading([now.get(key(e), e) for e in node.inputs])
-        if fresh is not node:
-            results = group.outputs if group else [node] * node.num_outputs
-            for i, source in enumerate(results):
-                k = (source.serial, 0 if group else i)
-                now[k] = fresh.out(i)
-                specs[(fresh.serial, i)] = specs[k]
-        forward += fusion.position[node.serial] < schedule.forward
-        steps.append(fresh)
-        lanes.append(lane)
-    rewritten = replace(schedule, steps=tuple(steps), forward=forward, lanes=tuple(lanes))
-    return Fused(rewritten, [now.get(key(e), e) for e in heads], [now.get(key(e), e) for e in grads])
