@@ -16,6 +16,7 @@ from .lower import Step
 from .passes import PASSES
 from .plan_data import Binding, PlanData
 from .report.memory_report import MemoryReport
+from .report.progress import told
 
 __all__ = ["Binding", "Plan", "Step", "compile_plan"]
 
@@ -132,8 +133,9 @@ def compile_plan(
         list(heads), binding, train, default, dict(group2ctx or {}), traits, reuse, memory_limit,
         optimize=env("CLSYM_OPTIMIZE") != "0" if optimize is None else optimize, numbers=positions, specs=dict(specs or {}), placer=placer,
     )  # fmt: skip
-    with _no_collection():
+    with _no_collection(), told(len(PASSES)) as tell:
         for run in PASSES:
+            tell(run.__name__)
             run(c)
         return Plan(**c.result())
 

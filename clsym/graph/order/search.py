@@ -1,9 +1,9 @@
 """The order of an inference graph that needs the least memory, where the graph leaves freedom.
 
-The graph is cut where a single tensor carries everything (no order crosses such a cut). Of each part, the worst first, the order given and
-a greedy one are compared, and the better is searched as a whole where the part is small (`window.search`); a large one in windows, cut
-where little is alive, the window with the peak first. Windows that are alike, as the steps of an unrolled network are, are searched once.
-No part is worked on once another needs as much in any case; chains need no search at all.
+The graph is cut behind each step that needs all before it and that all after it need. Of each part, the worst first, the order given
+and some that follow rules are compared, and the best is searched as a whole where the part is small (`window.search`); a large one in
+windows, cut where little is alive, the window with the peak first. Windows that are alike, as the steps of an unrolled network are, are
+searched once. No part is worked on once another needs as much in any case; chains need no search at all.
 
 All work is counted, and the sum is in proportion to the number of steps, so that an order depends on the graph alone.
 """
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from ..contract.op import Entry, Node
 from ..contract.spec import TensorSpec
@@ -38,11 +39,14 @@ class Order:
         Bytes alive at the worst step, by the model of this module (in-place and views counted, alignment and workspaces not).
     certificate : str
         'optimal' (proved, for this model), or 'best found'.
+    work : int
+        Steps that the search looked at.
     """
 
     nodes: tuple[Node, ...]
     peak: int
     certificate: str
+    work: int = 0
 
 
 class _Search:
@@ -65,19 +69,22 @@ class _Search:
         return self.after[at - 1] if at else 0
 
     def parts(self) -> list[tuple[int, int]]:
-        """Cut where at most one tensor is alive, but for those that must survive."""
-        flow, n = self.flow, len(self.order)
-        ending = [0] * (n + 1)
-        begin, alive, found = 0, 0, []
-        for at, s in enumerate(self.order):
-            for g in flow.writes[s]:
-                if self.last[g] > at and g not in flow.kept:
-                    alive += 1
-                    ending[self.last[g]] += 1
-            alive -= ending[at]
-            if alive <= 1 or at == n - 1:
-                found.append((begin, at + 1))
-                begin = at + 1
+        """Cut behind each step that needs all before it and that all after it need: no order crosses there."""
+        preds, n = self.flow.preds, len(self.flow)
+        first_next = [n] * n
+        for s in range(n - 1, -1, -1):
+            for p in preds[s]:
+                first_next[p] = s
+        # from a step on, the least of where the latest of what each needs stands
+        latest = list(accumulate((max(preds[s], default=-1) for s in range(n - 1, 0, -1)), min, initial=n))[::-1]
+        begin, needed_by, found = 0, 0, []
+        for s in range(n):
+            if needed_by <= s <= latest[s]:
+                found.append((begin, s + 1))
+                begin = s + 1
+            needed_by = max(needed_by, first_next[s])
+        if begin < n:
+            found.append((begin, n))
         return found
 
     def run(self) -> bool:
@@ -184,4 +191,5 @@ def order_for_memory(nodes: Sequence[Node], heads: Sequence[Entry], specs: Mappi
     search_ = _Search(flow, bound, Budget(work))
     proved = search_.run()
     peak = max(flow.walk(search_.order)[0], default=0)
-    return Order(tuple(nodes[s] for s in search_.order), peak, "optimal" if proved or peak <= bound else "best found")
+    certificate = "optimal" if proved or peak <= bound else "best found"
+    return Order(tuple(nodes[s] for s in search_.order), peak, certificate, work - search_.budget.left)
