@@ -319,13 +319,48 @@ def to_text(value: Any) -> str:
 
 
 def parse_params(op_name: str, fields: Mapping[str, Field], given: Mapping[str, Any], node_name: str = "") -> Params:
-    """The typed parameters of an operator from what was given.
+    """The typed parameters of an operator from what was given; the same object for what was given before.
 
     Raises
     ------
     MXNetError
         A name is unknown, a required one is missing, or a value does not parse; the message lists the possible ones.
     """
+    like = _written(given)
+    key = (op_name, id(fields), like)
+    known = _parsed.get(key) if like is not None else None
+    if known is not None and known[0] is fields:
+        return known[1]
+    found = _parse(op_name, fields, given, node_name)
+    if like is not None:
+        if len(_parsed) >= _PARSED_KEPT:
+            _parsed.clear()
+        _parsed[key] = (fields, found)
+    return found
+
+
+_PARSED_KEPT = 4096
+_parsed: dict[tuple[Any, ...], tuple[Mapping[str, Field], Params]] = {}
+"""By operator and what was given; deep networks repeat their layers. The fields are kept, so that their identity stays theirs."""
+
+
+def _written(given: Mapping[str, Any]) -> tuple[Any, ...] | None:
+    """What was given as a key that is the same for equal values of equal types; None where some value is not that simple."""
+    found: list[Any] = []
+    for name, value in given.items():
+        kind = type(value)
+        if kind is float:
+            value = repr(value)  # NaN differs from itself, -0.0 equals 0.0
+        elif kind is tuple:
+            if not all(type(v) is int for v in value):
+                return None
+        elif kind not in (str, int, bool, type(None)):
+            return None
+        found.append((name, kind, value))
+    return tuple(found)
+
+
+def _parse(op_name: str, fields: Mapping[str, Field], given: Mapping[str, Any], node_name: str) -> Params:
     where = f", in operator {op_name}" + (f" (node {node_name!r})" if node_name else "")
     for name in given:
         if name not in fields:

@@ -40,7 +40,7 @@ class Schedule:
 
 # Steps that the search for the best inference order may look at, by CLSYM_PLAN_EFFORT: so many, and so many more for each step of the
 # graph. Graphs of the usual kind need none.
-_WORK = {"fast": (0, 0), "default": (30_000, 8), "exact": (4_000_000, 1_000)}
+_WORK = {"fast": (0, 0), "default": (20_000, 4), "exact": (4_000_000, 1_000)}
 
 
 def schedule(
