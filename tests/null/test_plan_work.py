@@ -54,8 +54,11 @@ def calls_made(net: Any, shapes: Any, mode: str) -> int:
     return sum(e.callcount for e in profile.getstats() if isinstance(e.code, str) or Path(e.code.co_filename).name not in SEARCHES)
 
 
-@pytest.mark.parametrize("mode", ["null", "write"])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("kind", "mode"),
+    [(kind, "write") for kind in ("dense", "lstm", "bidirectional", "attention", "random", "wide")]
+    + [(kind, "null") for kind in ("randwire", "lstm all", "gru", "bidirectional", "random", "wide")],
+)
 def test_work_is_in_proportion_to_the_graph(graphs: Any, kind: str, mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLSYM_PLAN_EFFORT", "fast")  # builtins that the searches call can't be told from those of passes
     monkeypatch.setattr(pack, "_WORK", {"fast": (0, 5), "default": (0, 5)})
