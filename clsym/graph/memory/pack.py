@@ -13,6 +13,7 @@ and in large graphs do not search at all. ``exact`` searches for up to `EXACT_SE
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ _PAIRS = 500_000
 """Pairs of items alive together above which the greedy orders, whose time grows with them, are left out."""
 _SEARCH_ITEMS = 4_000
 """Items above which no effort searches for as long as it may: a state takes memory as the items do, and there is one for each item."""
+_SHARED_ITEMS = 2_000
+"""Items above which arenas are no lower than they may be, where there are several."""
 _WORK = {"fast": (400_000, 5), "default": (2_000_000, 30)}
 """Sections that a search for the wanted height may look at: so many, and so many more for each item; ten million take a second."""
 
@@ -149,6 +152,10 @@ def _in_chunks(intervals: Sequence[Interval], limit: int, bound: int, work: int)
     found = chunked_sweeps(intervals, limit)
     if together is not None:
         found = chain(found, ((name, *greedy(intervals, order, together, limit)) for name, order in orders(intervals)))
+    if len(intervals) <= _SHARED_ITEMS:  # arenas of about equal height can be filled where one of the full height leaves a low one
+        unit, count = math.gcd(limit, *(size for _, _, size in intervals)), -(-bound // limit)
+        shares = {bound * percent // (100 * n * unit) * unit for n in (count, count + 1) for percent in (100, 103, 106)}
+        found = chain(found, *(chunked_sweeps(intervals, share) for share in sorted(shares) if 0 < share < limit))
     for name, places, heights in found:
         if best is None or sum(heights) < sum(best[2]):
             best = name, places, heights
