@@ -94,7 +94,16 @@ def _interrupt_after(candidates: int) -> Callable[[str, int], None]:
     return progress
 
 
+@pytest.fixture
+def heard() -> Iterator[None]:
+    """Ctrl-C is heard, also where the tests run in the background of a shell, which has it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="finds its child processes as Linux has them")
+@pytest.mark.usefixtures("heard")
 def test_ctrl_c_keeps_what_was_found(operator: ModuleType, ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     ask = Child.ask
 
