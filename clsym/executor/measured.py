@@ -16,7 +16,7 @@ __all__ = ["counts_of", "cut"]
 
 def _measured(node: Node) -> dict[int, int]:
     rule = facet(node.op, Measured) if node.op is not None else None
-    return dict(rule.measures(node.op, node.params)) if rule is not None and node.op is not None else {}
+    return dict(rule.measures(node.params)) if rule is not None else {}
 
 
 def counts_of(heads: Sequence[Entry]) -> dict[int, Entry]:

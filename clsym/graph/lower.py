@@ -278,6 +278,6 @@ def _operator_part(op: Op, p: Params, ins: tuple[TensorSpec, ...], outs: tuple[T
     )  # fmt: skip
     if len(_parts) >= _PARTS_KEPT:
         _parts.clear()
-    if op.random or not uses_rng:
+    if host is None and (op.random or not uses_rng):  # bodies depend on more: how the graph is optimized, and where it runs
         _parts[key] = part
     return part

@@ -95,7 +95,7 @@ class Positive(Op, OnHost, Measured):
     def infer_type(self, p: Params, ins: list[str | None], outs: list[str | None]) -> tuple[list[str | None], list[str | None]]:
         return ins, [ins[0], "int32"]
 
-    def measures(self, op: Op, p: Params) -> Mapping[int, int]:
+    def measures(self, p: Params) -> Mapping[int, int]:
         return {0: 1}
 
     def host(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> HostCall:

@@ -84,3 +84,15 @@ def test_fused_equals_unfused(device: Device, monkeypatch: pytest.MonkeyPatch) -
         graph = random_graph(seed)
         fused, apart = run(device, graph, True, True), run(device, graph, False, False)
         assert all(np.array_equal(a, b) for a, b in zip(fused, apart, strict=True)), f"seed {seed}"
+
+
+def test_repeated_expressions_computed_once(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Gradients may be summed in another order; nothing else changes."""
+    for seed in range(30):
+        graph = random_graph(seed)
+        monkeypatch.setenv("MXNET_ELIMINATE_COMMON_EXPR", "1")
+        once = run(device, graph, True, True)
+        monkeypatch.setenv("MXNET_ELIMINATE_COMMON_EXPR", "0")
+        apart = run(device, graph, True, True)
+        for a, b in zip(once, apart, strict=True):
+            np.testing.assert_allclose(a, b, rtol=2e-6, atol=2e-6 * float(np.abs(b).max(initial=0)), err_msg=f"seed {seed}")

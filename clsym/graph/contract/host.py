@@ -12,7 +12,6 @@ import numpy as np
 from ...params import Params
 from .facets import Facet
 from .kernel_call import LowerContext
-from .op import Op
 from .spec import TensorSpec
 
 __all__ = ["HostCall", "HostRun", "Measured", "OnHost"]
@@ -64,5 +63,5 @@ class Measured(Facet):
     """
 
     @abstractmethod
-    def measures(self, op: Op, p: Params) -> Mapping[int, int]:
+    def measures(self, p: Params) -> Mapping[int, int]:
         """Output to the output, of shape (1,) and an integer type, that tells its extent."""
