@@ -9,17 +9,15 @@
 
 from __future__ import annotations
 
-from . import base, context, util
-from . import naming as attribute
-from . import naming as name
+from . import attribute, base, context, engine, error, libinfo, log, name, runtime, util
 from . import ops as _ops  # registers the operators  # noqa: F401
 from .base import DeviceNotFoundError, MXNetError, OutOfDeviceMemoryError
 from .context import Context, cl, cpu, cpu_pinned, current_context, gpu, gpu_memory_info, num_gpus
 from .naming import AttrScope
-from .util import is_np_shape, np_shape, set_np_shape, use_np_shape
+from .util import is_np_array, is_np_shape, np_array, np_shape, set_np_shape, use_np, use_np_array, use_np_shape
 
 from . import ndarray  # isort: skip
-from . import contrib, executor, random, symbol
+from . import contrib, dlpack, executor, model, random, symbol, test_utils
 from . import ndarray as nd
 from . import random as rnd
 from . import symbol as sym
@@ -42,21 +40,33 @@ __all__ = [
     "cpu",
     "cpu_pinned",
     "current_context",
+    "dlpack",
+    "engine",
+    "error",
     "executor",
     "gpu",
     "gpu_memory_info",
+    "is_np_array",
     "is_np_shape",
+    "libinfo",
+    "log",
+    "model",
     "name",
     "nd",
     "ndarray",
+    "np_array",
     "np_shape",
     "num_gpus",
     "onnx",
     "random",
     "rnd",
+    "runtime",
     "set_np_shape",
     "sym",
     "symbol",
+    "test_utils",
+    "use_np",
+    "use_np_array",
     "use_np_shape",
     "util",
     "waitall",

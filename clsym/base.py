@@ -11,7 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["DTYPE_FLAGS", "DeviceNotFoundError", "MXNetError", "NotImplementedForSymbol", "OutOfDeviceMemoryError", "env", "mx_real_t"]
+__all__ = [
+    "DTYPE_FLAGS", "DeviceNotFoundError", "MXNetError", "NotImplementedForSymbol", "NotSupportedForSparseNDArray", "OutOfDeviceMemoryError",
+    "classproperty", "data_dir", "env", "integer_types", "mx_real_t", "numeric_types", "py_str", "string_types",
+]  # fmt: skip
 
 
 class MXNetError(RuntimeError):
@@ -35,6 +38,14 @@ class NotImplementedForSymbol(MXNetError):
         super().__init__(f"Function {function.__name__}{namely}{given} is not implemented for Symbol and only available in NDArray.")
 
 
+class NotSupportedForSparseNDArray(MXNetError):
+    """A method was called on a sparse array; clsym has none, the name is there for what catches it."""
+
+    def __init__(self, function: Callable[..., object], alias: str | None = None, *args: object) -> None:
+        namely = f' (namely operator "{alias}")' if alias else ""
+        super().__init__(f"Function {function.__name__}{namely} is not supported for sparse arrays.")
+
+
 class _NullType:
     """The type of `_Null`: a parameter that was not given (None is a value)."""
 
@@ -51,6 +62,31 @@ mx_real_t = np.float32
 string_types = (str,)
 numeric_types = (float, int, np.generic)
 integer_types = (int, np.integer)
+
+
+def py_str(text: bytes | str) -> str:
+    """Bytes of a C library as a string.
+
+    >>> py_str(b'conv0')
+    'conv0'
+    """
+    return text.decode("utf-8") if isinstance(text, bytes) else text
+
+
+class classproperty:
+    """A property of the class itself, for reading."""
+
+    def __init__(self, function: Callable[..., object]) -> None:
+        self._function = function
+
+    def __get__(self, instance: object, owner: type) -> object:
+        return self._function(owner)
+
+
+def data_dir() -> str:
+    """The folder for downloads: ``MXNET_HOME``, or ``.mxnet`` in the user's home."""
+    return os.environ.get("MXNET_HOME", os.path.join(os.path.expanduser("~"), ".mxnet"))
+
 
 # MXNet's type flags, as stored in ``.params`` files and in ``__dtype__`` attributes.
 DTYPE_FLAGS: dict[str, int] = {

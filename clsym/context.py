@@ -20,7 +20,25 @@ __all__ = ["Context", "cl", "cpu", "cpu_pinned", "current_context", "gpu", "gpu_
 _Hook = TypeVar("_Hook")
 
 
-class Context:
+class _ContextType(type):
+    """Gives the class itself the property ``default_ctx``."""
+
+    @property
+    def default_ctx(cls) -> Context:
+        """`current_context`; setting it replaces the context of the innermost ``with`` block, in this thread."""
+        return current_context()
+
+    @default_ctx.setter
+    def default_ctx(cls, ctx: Context) -> None:
+        if not isinstance(ctx, Context):
+            raise MXNetError(f"default_ctx must be a Context, not {ctx!r}")
+        if _scope.stack:
+            _scope.stack[-1] = ctx
+        else:
+            _scope.default = ctx
+
+
+class Context(metaclass=_ContextType):
     """A device, by name. Immutable and hashable; two contexts with the same name are equal.
 
     Parameters
@@ -134,10 +152,10 @@ class _Scope(threading.local):
 
     def __init__(self) -> None:
         self.stack: list[Context] = []
+        self.default = Context("cpu", 0)
 
 
 _scope = _Scope()
-_default = Context("cpu", 0)
 
 
 def cpu(device_id: int = 0) -> Context:
@@ -190,13 +208,13 @@ def cl(selector: str) -> Context:
 
 
 def current_context() -> Context:
-    """The innermost context of this thread's ``with`` blocks, else ``cpu(0)``.
+    """The innermost context of this thread's ``with`` blocks, else ``cpu(0)`` (or what ``Context.default_ctx`` was set to).
 
     >>> with cpu(1):
     ...     current_context()
     cpu(1)
     """
-    return _scope.stack[-1] if _scope.stack else _default
+    return _scope.stack[-1] if _scope.stack else _scope.default
 
 
 def num_gpus() -> int:

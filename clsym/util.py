@@ -1,14 +1,21 @@
-"""MXNet's `mx.util`: whether 0 in a shape is an unknown extent, as it is by default, or an extent of zero."""
+"""MXNet's `mx.util`: whether 0 in a shape is an unknown extent, as it is by default, or an extent of zero; the environment; GPUs."""
 
 from __future__ import annotations
 
 import functools
+import os
 import threading
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, TypeVar
 
-__all__ = ["is_np_shape", "np_shape", "set_np_shape", "use_np_shape"]
+from .base import MXNetError
+from .context import gpu_memory_info, num_gpus
+
+__all__ = [
+    "get_gpu_count", "get_gpu_memory", "getenv", "is_np_array", "is_np_shape", "np_array", "np_shape", "reset_np", "set_np", "set_np_shape",
+    "setenv", "use_np", "use_np_array", "use_np_shape",
+]  # fmt: skip
 
 F = TypeVar("F", bound=Callable[..., Any])
 _state = threading.local()
@@ -85,6 +92,95 @@ def use_np_shape(function: Any) -> Any:
                 setattr(function, name, np_shape()(member))
         return function
     return np_shape()(function)
+
+
+def is_np_array() -> bool:
+    """Whether operators return arrays of ``mx.np``: never, clsym has MXNet's own NDArrays only.
+
+    >>> is_np_array()
+    False
+    """
+    return False
+
+
+class np_array:
+    """A ``with`` block, or a decorator, in which `is_np_array` would answer `active`.
+
+    Raises
+    ------
+    MXNetError
+        `active` is true: clsym has no ``mx.np``.
+    """
+
+    def __init__(self, active: bool | int = True) -> None:
+        if active:
+            raise MXNetError("clsym has no arrays of mx.np; use mx.nd, and mx.util.np_shape() for shapes with zeros")
+
+    def __enter__(self) -> np_array:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        pass
+
+    def __call__(self, function: F) -> F:
+        return function
+
+
+def use_np_array(function: Any) -> Any:
+    """Raises MXNetError: clsym has no ``mx.np``; see `use_np_shape`."""
+    np_array()
+    return function
+
+
+def use_np(function: Any) -> Any:
+    """Raises MXNetError: clsym has no ``mx.np``; see `use_np_shape`."""
+    return use_np_array(function)
+
+
+def set_np(shape: bool = True, array: bool = True) -> None:
+    """Set what `is_np_shape` answers; `array` must be False, since clsym has no ``mx.np``.
+
+    Raises
+    ------
+    MXNetError
+        `array` is true.
+    """
+    np_array(array)
+    set_np_shape(shape)
+
+
+def reset_np() -> None:
+    """Back to MXNet's own shapes and arrays."""
+    set_np(shape=False, array=False)
+
+
+def getenv(name: str) -> str | None:
+    """The value of an environment variable, None where it is not set."""
+    return os.environ.get(name)
+
+
+def setenv(name: str, value: Any) -> None:
+    """Set an environment variable; None takes it away.
+
+    >>> setenv('CLSYM_EXAMPLE', 1)
+    >>> getenv('CLSYM_EXAMPLE')
+    '1'
+    >>> setenv('CLSYM_EXAMPLE', None)
+    """
+    if value is None:
+        os.environ.pop(name, None)
+    else:
+        os.environ[name] = str(value)
+
+
+def get_gpu_count() -> int:
+    """How many OpenCL GPUs this machine has."""
+    return num_gpus()
+
+
+def get_gpu_memory(gpu_dev_id: int) -> tuple[int, int]:
+    """Free and total memory of a GPU, in bytes; see `clsym.context.gpu_memory_info`."""
+    return gpu_memory_info(gpu_dev_id)
 
 
 def partial_shape(shape: Sequence[Any]) -> tuple[int, ...] | None:

@@ -13,13 +13,16 @@ import clsym
 ROOT = Path(clsym.__file__).parent
 # a module may import those of lower layers and, within a package, its siblings
 LAYERS = {
-    "base": 0, "params": 1, "context": 1, "naming": 1, "version": 0, "differences": 0, "util": 0,
+    "base": 0, "params": 1, "context": 1, "naming": 1, "version": 0, "differences": 0, "util": 2, "error": 1, "engine": 0, "log": 0,
+    "attribute": 2, "name": 2,
     "graph": 2,
     "ops": 3, "runtime": 3, "opfunctions": 3,
-    "ndarray": 4,
-    "random": 5, "executor": 5,
+    "ndarray": 4, "libinfo": 4,
+    "random": 5, "executor": 5, "dlpack": 5,
     "symbol": 6,
-    "model_arguments": 2, "report": 7, "data": 7, "contrib": 7, "tuner": 7, "warm": 7, "__init__": 8, "demo": 9, "cli": 10, "__main__": 11,
+    "model": 7, "test_utils": 7,
+    "model_arguments": 2, "report": 7, "data": 7, "contrib": 7, "tuner": 7, "warm": 7,
+    "__init__": 8, "demo": 9, "as_mxnet": 9, "cli": 10, "__main__": 11,
 }  # fmt: skip
 # the same inside the compiler, by folder and file
 GRAPH = {

@@ -1,0 +1,5 @@
+"""``mx.name``: the names of nodes that the user leaves nameless."""
+
+from .naming import NameManager, Prefix
+
+__all__ = ["NameManager", "Prefix"]
