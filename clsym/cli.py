@@ -89,6 +89,24 @@ def _warm(args: argparse.Namespace) -> int:
     return warm.run(args)
 
 
+def _run(args: argparse.Namespace) -> int:
+    from . import run_model  # likewise
+
+    return run_model.run(args)
+
+
+def _inspect(args: argparse.Namespace) -> int:
+    from . import inspect_model  # likewise
+
+    return inspect_model.run(args)
+
+
+def _operators(args: argparse.Namespace) -> int:
+    from . import absent  # likewise
+
+    return absent.run(args)
+
+
 _TUNE: dict[str, dict[str, Any]] = {
     **model_arguments.OPTIONS,
     "--budget": {"type": float, "default": 600.0, "metavar": "SECONDS", "help": "stop searching after this time (default: 600)"},
@@ -142,6 +160,24 @@ COMMANDS: dict[str, Command] = {
             }
         },
     ),
+    "inspect": Command(
+        "say what a model's graph holds: operators, those that are missing, parameters, multiply-adds, memory",
+        _inspect,
+        {
+            "model": {"help": "a graph as Symbol.save writes it, such as resnet-symbol.json"},
+            "--shape": model_arguments.OPTIONS["--shape"],
+            "--json": {"action": "store_true", "help": "print JSON"},
+        },
+    ),
+    "operators": Command(
+        "list the operators, or those of MXNet 1.9.1 that are not there, with reasons",
+        _operators,
+        {
+            "--absent": {"action": "store_true", "help": "list what MXNet 1.9.1 has and clsym has not, and why"},
+            "--json": {"action": "store_true", "help": "print JSON"},
+        },
+    ),
+    "run": Command("compute a model's outputs from its files", _run, model_arguments.RUN_OPTIONS),
     "tune": Command("measure which tile sizes are fastest on this device for a model's layers, and use them from then on", _tune, _TUNE),
     "warm": Command(
         "build a model's kernels ahead, so that its first use does not wait for them",

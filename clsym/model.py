@@ -10,8 +10,9 @@ from . import ndarray as nd
 from . import symbol
 from .base import MXNetError
 from .context import cpu
+from .model_files import Model, load_model
 
-__all__ = ["BatchEndParam", "load_checkpoint", "load_params", "save_checkpoint"]
+__all__ = ["BatchEndParam", "Model", "load_checkpoint", "load_model", "load_params", "save_checkpoint"]
 
 BatchEndParam = namedtuple("BatchEndParam", ["epoch", "nbatch", "eval_metric", "locals"])
 """What callbacks at the end of a batch are given."""

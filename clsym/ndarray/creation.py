@@ -8,7 +8,7 @@ import numpy as np
 
 from ..base import MXNetError
 from ..context import Context, cpu, current_context
-from . import params_file
+from . import params_file, safetensors_file
 from .dlpack_import import from_numpy_array
 from .ndarray import NDArray
 from .register import operator
@@ -210,6 +210,8 @@ def imdecode(*args: Any, **kwargs: Any) -> NDArray:
 def save(fname: Any, data: Any) -> None:
     """Write an array, a list of arrays or a dictionary of arrays by name to a ``.params`` file.
 
+    A dictionary goes to a safetensors file where the name ends so (extra ``safetensors``).
+
     Raises
     ------
     ValueError
@@ -225,6 +227,11 @@ def save(fname: Any, data: Any) -> None:
         found = [_values(value) for value in data]
     else:
         raise ValueError("data needs to either be a NDArray, dict of str, NDArray pairs or a list of NDArrays.")
+    if safetensors_file.is_safetensors(fname):
+        if not isinstance(found, dict):
+            raise ValueError(f"{fname}: safetensors files hold arrays by name; save a dict")
+        safetensors_file.write(fname, found)
+        return
     params_file.write(fname, found)
 
 
@@ -235,14 +242,14 @@ def _values(value: Any) -> np.ndarray[Any, Any]:
 
 
 def load(fname: Any) -> list[NDArray] | dict[str, NDArray]:
-    """The arrays of a ``.params`` file, on ``cpu(0)``: a dictionary if it holds names, else a list.
+    """The arrays of a ``.params`` file, on ``cpu(0)``: a dictionary if it holds names, else a list; or those of a ``.safetensors`` file.
 
     Raises
     ------
     MXNetError
         The file is missing, truncated or no such file.
     """
-    return _arrays(params_file.read(fname))
+    return _arrays(safetensors_file.read(fname) if safetensors_file.is_safetensors(fname) else params_file.read(fname))
 
 
 def load_frombuffer(buf: bytes) -> list[NDArray] | dict[str, NDArray]:

@@ -22,6 +22,7 @@ from .arithmetic import Arithmetic
 from .compose import clone, replace_variables
 from .inference import infer_shape, infer_type
 from .text import debug_text, without_amp_casts, write_whole
+from .training_head import strip_training_head
 
 __all__ = ["Symbol", "load_json"]
 
@@ -285,6 +286,27 @@ class Symbol(Arithmetic):
         if not isinstance(fname, (str, os.PathLike)):
             raise TypeError("fname need to be string")
         write_whole(fname, self.tojson(remove_amp_cast))
+
+    def strip_training_head(self) -> Symbol:
+        """The same graph for inference: without labels and losses.
+
+        Output layers become what they compute in the forward, under their names: ``SoftmaxOutput`` a softmax, ``LogisticRegressionOutput``
+        a sigmoid, the other regressions and ``SVMOutput`` their data. Of several outputs those that are only losses (``MakeLoss``,
+        ``CTCLoss``) are left out, and ``BlockGrad`` around the others.
+
+        Raises
+        ------
+        MXNetError
+            All outputs are losses, so that there is no prediction among them.
+
+        Examples
+        --------
+        >>> import clsym as mx
+        >>> net = mx.sym.SoftmaxOutput(mx.sym.FullyConnected(mx.sym.var('data'), num_hidden=3, name='fc'), name='softmax')
+        >>> net.list_arguments(), net.strip_training_head().list_arguments()
+        (['data', 'fc_weight', 'fc_bias', 'softmax_label'], ['data', 'fc_weight', 'fc_bias'])
+        """
+        return Symbol(*strip_training_head(self._entries))
 
     def debug_str(self) -> str:
         """The graph as text, a node a paragraph."""

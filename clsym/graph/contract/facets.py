@@ -91,6 +91,9 @@ class Prepares(Facet):
 class Estimated(Facet):
     """What it costs, where that is not one operation an output element."""
 
+    multiply_adds = False
+    """Whether its operations are pairs of a multiplication and an addition, as those of convolutions and matrix products are."""
+
     def cost(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> tuple[int, int]:
         """(floating-point operations, bytes moved)."""
         return sum(o.size for o in outs), sum(t.nbytes for t in (*ins, *outs))

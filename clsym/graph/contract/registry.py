@@ -9,7 +9,7 @@ from ...base import MXNetError
 from .facets import Facet
 from .op import Op
 
-__all__ = ["all_names", "all_ops", "attach", "facet", "facets", "find_op", "has_op", "register"]
+__all__ = ["add_alias", "all_names", "all_ops", "attach", "facet", "facets", "find_op", "has_op", "register"]
 
 _REGISTRY: dict[str, Op] = {}
 _NAMES: dict[str, Op] = {}
@@ -30,6 +30,14 @@ def register(op: T) -> T:
         _NAMES[name] = instance
     _REGISTRY[instance.name] = instance
     return op
+
+
+def add_alias(name: str, alias: str) -> None:
+    """Give an operator one more name."""
+    op = find_op(name)
+    if alias in _NAMES:
+        raise ValueError(f"operator name {alias!r} is registered twice: by {_NAMES[alias]!r} and as a name of {op!r}")
+    _NAMES[alias] = op
 
 
 def find_op(name: str, where: str = "") -> Op:

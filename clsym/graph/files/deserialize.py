@@ -10,16 +10,17 @@ Nothing in a file is trusted: whatever is wrong raises `MXNetError` with the nod
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any, NoReturn
 
 from ...base import MXNetError
 from ...params import Params
 from ..build import HIDDEN_KEYS, check_aux, fill_inputs, hide_keys, input_names, is_hidden
 from ..contract.op import Entry, Node, Op
-from ..contract.registry import find_op
+from ..contract.registry import find_op, has_op
 from ..contract.subgraph import Subgraph
 
-__all__ = ["from_json"]
+__all__ = ["from_json", "missing_operators", "operators_of"]
 
 _DEEPEST = 32
 """How deep subgraphs may lie inside one another."""
@@ -191,6 +192,57 @@ def _operator(record: _Record, made: dict[int, Node], version: int, depth: int) 
     return node
 
 
+def _walk(graph: dict[str, Any], depth: int = 0) -> Iterator[_Record]:
+    """All nodes of a graph in a file, those inside other nodes as well."""
+    for i, raw in enumerate(graph["nodes"]):
+        record = _Record(i, raw, len(graph["nodes"]))
+        yield record
+        for inner in record.subgraphs:
+            if depth >= _DEEPEST:
+                _fail(f"{record.where}: subgraphs are nested more than {_DEEPEST} deep")
+            yield from _walk(_fields(inner), depth + 1)
+
+
+def operators_of(text: str) -> dict[str, list[str]]:
+    """The operators of a symbol JSON with the names of their nodes, known or not, in the file's order.
+
+    Raises
+    ------
+    MXNetError
+        The text is no symbol JSON.
+    """
+    found: dict[str, list[str]] = {}
+    for record in _walk(_parse(text)):
+        if record.op != "null":
+            found.setdefault(record.op, []).append(record.name)
+    return found
+
+
+def missing_operators(text: str) -> dict[str, list[str]]:
+    """Those of `operators_of` that clsym does not have."""
+    return {name: nodes for name, nodes in operators_of(text).items() if not has_op(name)}
+
+
+def _refuse_missing(graph: dict[str, Any]) -> None:
+    """All operators that are not there at once, so that nobody finds them one after the other."""
+    missing: dict[str, list[_Record]] = {}
+    for record in _walk(graph):
+        if record.op != "null" and not has_op(record.op):
+            missing.setdefault(record.op, []).append(record)
+    if len(missing) == 1:
+        name, (first, *rest) = missing.popitem()
+        find_op(name, f": {first.where}" + (f" and {len(rest)} more" if rest else ""))
+    if missing:
+        lines = []
+        for name, records in missing.items():
+            shown = ", ".join(r.name[:60] for r in records[:3]) + (", ..." if len(records) > 3 else "")
+            lines.append(f"  {name[:100]}: {len(records)} node{'s' if len(records) > 1 else ''} ({shown})")
+        raise MXNetError(
+            f"{len(missing)} operators of the graph are not registered:\n" + "\n".join(lines) + "\nclsym does not implement them: "
+            "`clsym operators --absent` says why. Replace the nodes, or register the operators with clsym.extension.register."
+        )
+
+
 def from_json(text: str) -> tuple[Entry, ...]:
     """The outputs of the graph that `text` describes.
 
@@ -205,6 +257,7 @@ def from_json(text: str) -> tuple[Entry, ...]:
         Anything is wrong with it; the message has the index, name and operator of the node.
     """
     graph = _parse(text)
+    _refuse_missing(graph)
     return _graph(graph, _version(graph), 0)
 
 

@@ -106,6 +106,7 @@ class Convolution(Op, Recomputable, Absorbing, Estimated):
     """
 
     name = "Convolution"
+    multiply_adds = True
     aliases: tuple[str, ...] = ("Convolution_v1",)
     recompute = "heavy"
     inputs: tuple[str, ...] = ("data", "weight", "bias")

@@ -81,6 +81,7 @@ class Dot(Op, Recomputable, Estimated):
 
     name = "dot"
     recompute = "heavy"
+    multiply_adds = True
     inputs = ("lhs", "rhs")
     params = _PARAMS
 
@@ -150,6 +151,7 @@ class BatchDot(Op, Recomputable, Estimated):
 
     name = "batch_dot"
     recompute = "heavy"
+    multiply_adds = True
     inputs = ("lhs", "rhs")
     params = _PARAMS
 

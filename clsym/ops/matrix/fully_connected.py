@@ -63,6 +63,7 @@ class FullyConnected(Op, Recomputable, Estimated):
 
     name = "FullyConnected"
     recompute = "heavy"
+    multiply_adds = True
     inputs = ("data", "weight", "bias")
     params = _PARAMS
 

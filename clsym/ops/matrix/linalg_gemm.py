@@ -138,6 +138,7 @@ class Gemm2(_Gemm, Recomputable):
     Source: MXNet, linalg.gemm2.
     """
 
+    multiply_adds = True
     name = "_linalg_gemm2"
     recompute = "heavy"
     aliases = ("linalg_gemm2",)
