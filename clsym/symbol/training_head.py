@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..base import MXNetError
@@ -13,20 +13,32 @@ from ..params import Params
 __all__ = ["strip_training_head"]
 
 
-def _softmax(p: Params) -> tuple[str, dict[str, Any]]:
+def _apply(name: str, node_name: str, inputs: Sequence[Entry], **given: Any) -> Entry:
+    op = find_op(name)
+    return Node(op, node_name, op.parse(given, node_name), {k: str(v) for k, v in given.items()}, inputs).out(0)
+
+
+def _softmax(name: str, p: Params, data: Entry) -> Entry:
     if p.preserve_shape:
-        return "softmax", {"axis": -1}
-    return "SoftmaxActivation", {"mode": "channel" if p.multi_output else "instance"}
+        return _apply("softmax", name, [data], axis=-1)
+    if p.multi_output:
+        return _apply("softmax", name, [data], axis=1)
+    flat = _apply("Flatten", f"{name}_flatten", [data])  # over everything but the first axis, however many axes there are
+    return _apply("reshape_like", name, [_apply("softmax", f"{name}_softmax", [flat], axis=-1), data])
 
 
-# What the output of a layer with a loss is in the forward: an operator of its first input.
-_FORWARD: dict[str, Callable[[Params], tuple[str, dict[str, Any]]]] = {
+def _same(name: str, p: Params, data: Entry) -> Entry:
+    return _apply("_copy", name, [data])
+
+
+# What the output of a layer with a loss is in the forward, from its name, its parameters and its data.
+_FORWARD: dict[str, Callable[[str, Params, Entry], Entry]] = {
     "SoftmaxOutput": _softmax,
-    "LinearRegressionOutput": lambda p: ("identity", {}),
-    "MAERegressionOutput": lambda p: ("identity", {}),
-    "LogisticRegressionOutput": lambda p: ("sigmoid", {}),
-    "SVMOutput": lambda p: ("identity", {}),
-    "IdentityAttachKLSparseReg": lambda p: ("identity", {}),
+    "LinearRegressionOutput": _same,
+    "MAERegressionOutput": _same,
+    "LogisticRegressionOutput": lambda name, p, data: _apply("sigmoid", name, [data]),
+    "SVMOutput": _same,
+    "IdentityAttachKLSparseReg": _same,
 }
 # Outputs that are only there for their gradient: left out where there are others.
 _LOSSES = {"MakeLoss", "make_loss", "CTCLoss", "softmax_cross_entropy"}
@@ -36,10 +48,9 @@ def _stripped(entry: Entry) -> Entry:
     node = entry.node
     if node.op is None or node.op.name not in _FORWARD:
         return entry
-    name, given = _FORWARD[node.op.name](node.params)
-    op = find_op(name)
-    attrs = {k: v for k, v in node.attrs.items() if k.startswith("__")}
-    return Node(op, node.name, op.parse(given, node.name), {**attrs, **{k: str(v) for k, v in given.items()}}, node.inputs[:1]).out(0)
+    head = _FORWARD[node.op.name](node.name, node.params, node.inputs[0])
+    head.node.attrs.update({k: v for k, v in node.attrs.items() if k.startswith("__")})
+    return head
 
 
 def strip_training_head(heads: tuple[Entry, ...]) -> tuple[Entry, ...]:
