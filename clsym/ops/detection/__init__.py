@@ -1,0 +1,1 @@
+"""Boxes: priors, targets and detections of single-shot detectors, suppression, matching, proposals."""
