@@ -52,10 +52,12 @@ kernel void sort_places(const global int *places, global TY *y, const long rows,
   EACH_RESULT STORE_AS(REQ, TY, y, e, (CY)places[ROW * n + RANK]);
 }
 
-kernel void sort_flags(const global int *places, global uchar *flags, const long rows, const long n, const long inner, const long k) {
+/* the sorted rows of places are `length` long */
+kernel void sort_flags(const global int *places, global uchar *flags, const long rows, const long n, const long inner, const long k,
+                       const long length) {
   EACH_RESULT {
     const long row = ROW;
-    flags[AT(row, places[row * n + RANK])] = 1;
+    flags[AT(row, places[row * length + RANK])] = 1;
   }
 }
 

@@ -13,7 +13,7 @@ from ...graph.contract.op import Entry, Gradient, Op
 from ...graph.contract.registry import register
 from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, known, unify_shape
 from ...params import Bool, Enum, Field, Float, Int, Params
-from ..reduce.sort_calls import sort_calls
+from ..reduce.sort_calls import SORT_TEMPS, sort_calls
 from ..shared.float_types import one_float_type
 from ..shared.rows import Rows
 from .suppression_calls import Suppression
@@ -152,7 +152,7 @@ class BoxNms(Op, Estimated):
         calls = [KernelCall(_SOURCE, "nms_keys", args, defines_for(dtype), *grid(count, ctx.traits))]
         wide = "float64" if kind == "double" else "float32"
         sorts, keys, places = sort_calls(keys, Rows(batches, n, 1), wide, True, ctx, 1)
-        work = Suppression(batches, top, dtype, 0.0, float(np.float32(p.overlap_thresh)), top, 5)
+        work = Suppression(batches, top, dtype, 0.0, float(np.float32(p.overlap_thresh)), top, 1 + SORT_TEMPS)
         extents = Scalar("long", batches), Scalar("long", n), Scalar("long", top)
         columns = Scalar("int", width), Scalar("int", p.coord_start), Scalar("int", -1 if p.force_suppress else p.id_index)
         boxes = (In(0), keys, places, work.boxes, work.ids, work.dead, *extents, *columns)

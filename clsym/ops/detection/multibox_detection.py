@@ -13,7 +13,7 @@ from ...graph.contract.op import Entry, Gradient, Op
 from ...graph.contract.registry import register
 from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, unify_shape
 from ...params import Bool, Field, Float, Floats, Int, Params
-from ..reduce.sort_calls import sort_calls
+from ..reduce.sort_calls import SORT_TEMPS, sort_calls
 from ..shared.launch_sizes import stretch_grid
 from ..shared.rows import Rows
 from .float32_only import float32_only
@@ -140,14 +140,14 @@ class MultiBoxDetection(Op, Estimated):
             top = p.nms_topk if limited else n
             # an overlap of just the threshold suppresses as well
             thresh = float(np.nextafter(np.float32(p.nms_threshold), np.float32(-1)))
-            work = Suppression(batches, top, "float32", 0.0, thresh, top, 11)
+            work = Suppression(batches, top, "float32", 0.0, thresh, top, 3 + 2 * SORT_TEMPS)
             extents = size, boxes, Scalar("long", top), Scalar("int", int(p.force_suppress))
             gather = (found, ids, places, work.boxes, work.ids, work.dead, *extents)
             calls.append(KernelCall(_SOURCE, "detection_boxes", gather, plain, *grid(batches * top, ctx.traits, 1024)))
             calls += work.calls(ctx)
             dead = work.dead
         if limited:
-            sorts, _, plainly = sort_calls(keys, rows, "float32", True, ctx, 7)
+            sorts, _, plainly = sort_calls(keys, rows, "float32", True, ctx, 3 + SORT_TEMPS)
             calls += [flags, *sorts]
         defines = defines_for("float32", ctx.reqs[0], SUPPRESS=int(suppress), LIMITED=int(limited))
         store = (found, ids, places, plainly, dead, Out(0), size, boxes, Scalar("long", top))

@@ -13,7 +13,7 @@ from ...graph.contract.op import Entry, Gradient, Op
 from ...graph.contract.registry import register
 from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, unify_shape
 from ...params import Bool, Field, Float, Floats, Int, Params
-from ..reduce.sort_calls import sort_calls
+from ..reduce.sort_calls import SORT_TEMPS, sort_calls
 from ..shared.rows import Rows
 from .float32_only import float32_only
 from .suppression_calls import Suppression
@@ -53,7 +53,7 @@ class Proposal(Op, Estimated):
             "get the score -1. Of the best `rpn_pre_nms_top_n` those stay that no better one overlaps by more than `threshold`, "
             "extents counted in pixels, ends included. Where there are not enough, they are repeated from the first on.\n\n"
             "Parameters\n----------\n"
-            "cls_prob : Symbol or NDArray\n    Shape (N, 2 * A, H, W), the scores of the A anchors being the last A. All inputs are float32.\n"
+            "cls_prob : Symbol or NDArray\n    Shape (N, 2 * A, H, W), the last A being the scores of anchors. All inputs are float32.\n"
             "bbox_pred : Symbol or NDArray\n    Shape (N, 4 * A, H, W).\n"
             "im_info : Symbol or NDArray\n    Shape (N, 3): height, width, and scale of each image.\n"
             "rpn_pre_nms_top_n : int\n    How many of the best boxes are looked at; all if not positive.\n"
@@ -123,7 +123,7 @@ class Proposal(Op, Estimated):
         sorts, ordered, places = sort_calls(keys, Rows(batches, number, 1), "float32", True, ctx, 2)
         top = min(p.rpn_pre_nms_top_n, number) if p.rpn_pre_nms_top_n > 0 else number
         rows = p.rpn_post_nms_top_n
-        work = Suppression(batches, top, "float32", 1.0, p.threshold, min(rows, top), 6)
+        work = Suppression(batches, top, "float32", 1.0, p.threshold, min(rows, top), 2 + SORT_TEMPS)
         best, blocks = Scalar("long", top), Scalar("int", work.blocks)
         gather = (boxes, places, work.boxes, work.ids, work.dead, size, many, best)
         calls += [*sorts, KernelCall(_SOURCE, "proposal_sorted", gather, plain, *grid(batches * top, ctx.traits, 1024))]

@@ -14,7 +14,7 @@ from ...graph.contract.spec import PartialShape, Shape, ShapeError, TensorSpec, 
 from ...params import Bool, Enum, Field, Int, Params
 from ...params import Shape as ShapeField
 from ..shared.rows import Rows, check_axis, split_axis
-from .sort_calls import row_scalars, sort_calls
+from .sort_calls import SORT_TEMPS, first_calls, row_scalars
 
 __all__ = ["Argsort", "Sort", "Topk"]
 
@@ -89,26 +89,28 @@ class _Ordering(Op, Estimated):
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
         axis, _, ascending = self.settings(p)
         rows, k, dtype = _rows(ins[0].shape, axis), self.count(p, ins[0].shape), ins[0].dtype
-        calls, keys, places = sort_calls(In(0), rows, dtype, not ascending, ctx)
+        calls, keys, places, length = first_calls(In(0), rows, k, dtype, not ascending, ctx)
+        found = Rows(rows.outer, length, rows.inner)
         for index, kind in enumerate(self.plan(p)):
             req, out = ctx.reqs[index], outs[index].dtype
             if req == "null":
                 continue
             if kind == "value":
-                calls.append(_emit("sort_values", keys, Out(index), rows, k, dtype, out, req, ctx))
+                calls.append(_emit("sort_values", keys, Out(index), found, k, dtype, out, req, ctx))
             elif kind == "mask":
                 n = ins[0].size
-                flags = Temp(4, n)
+                flags = Temp(SORT_TEMPS, n)
                 calls.append(
                     KernelCall("reduce/sort.cl", "sort_clear", (flags, Scalar("long", n)), defines_for("int32"), *grid(n, ctx.traits))
                 )
-                calls.append(_emit("sort_flags", places, flags, rows, k, "int32", "int32", "write", ctx))
+                flagged: tuple[Arg, ...] = (places, flags, *row_scalars(rows, k), Scalar("long", length))
+                calls.append(KernelCall("reduce/sort.cl", "sort_flags", flagged, defines_for("int32"), *grid(rows.count * k, ctx.traits)))
                 defines = defines_for("int32", req, TY=ctype(out), CY=compute_type(out))
                 calls.append(
                     KernelCall("reduce/sort.cl", "sort_mask", (flags, Out(index), Scalar("long", n)), defines, *grid(n, ctx.traits))
                 )
             else:
-                calls.append(_emit("sort_places", places, Out(index), rows, k, "int32", out, req, ctx))
+                calls.append(_emit("sort_places", places, Out(index), found, k, "int32", out, req, ctx))
         return calls
 
     def cost(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> tuple[int, int]:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from ...graph.contract.kernel_call import In, KernelCall, LowerContext, Scalar, Temp, compute_type, defines_for
+from ...graph.contract.kernel_call import Arg, In, KernelCall, LowerContext, Scalar, Temp, compute_type, defines_for
 from ..shared.launch_sizes import device_file, share_grid
-from ..shared.rows import Rows
+from ..shared.rows import Rows, column_grid
 
-__all__ = ["row_scalars", "sort_calls"]
+__all__ = ["SORT_TEMPS", "first_calls", "row_scalars", "sort_calls"]
 
 _BLOCK = 32
+_DIGITS = 256
+_RADIX_FROM = 256  # elements of a row
+_STRETCHES = 16
+_GROUPS = 32
+_BIAS = {"int8": "128", "int32": "0x80000000u", "int64": "0x8000000000000000ul"}
+
+SORT_TEMPS = 5
+"""How many workspaces `sort_calls` and `first_calls` use."""
 
 
 def row_scalars(rows: Rows, k: int) -> tuple[Scalar, ...]:
@@ -16,17 +24,23 @@ def row_scalars(rows: Rows, k: int) -> tuple[Scalar, ...]:
     return Scalar("long", rows.count), Scalar("long", rows.n), Scalar("long", rows.inner), Scalar("long", k)
 
 
+def _pairs(size: int, dtype: str, temp: int) -> tuple[tuple[Temp, Temp], tuple[Temp, Temp]]:
+    """Workspaces for `size` keys and places, twice."""
+    nbytes = size * (8 if compute_type(dtype) in ("double", "long") else 4)
+    return (Temp(temp, nbytes), Temp(temp + 1, nbytes)), (Temp(temp + 2, 4 * size), Temp(temp + 3, 4 * size))
+
+
 def sort_calls(
     src: In | Temp, rows: Rows, dtype: str, descending: bool, ctx: LowerContext, temp: int = 0
 ) -> tuple[list[KernelCall], Temp, Temp]:
     """Launches that sort the rows of `src`, and the workspaces that then hold keys (of the compute type) and places (int), row after row.
 
-    Four workspaces are used, from index `temp` on.
+    `SORT_TEMPS` workspaces are used, from index `temp` on.
     """
+    if ctx.traits.is_cpu and rows.n >= _RADIX_FROM:
+        return _radix_calls(src, rows, dtype, descending, ctx, temp)
     size = rows.count * rows.n
-    nbytes = size * (8 if compute_type(dtype) in ("double", "long") else 4)
-    keys = (Temp(temp, nbytes), Temp(temp + 1, nbytes))
-    places = (Temp(temp + 2, 4 * size), Temp(temp + 3, 4 * size))
+    keys, places = _pairs(size, dtype, temp)
     defines = defines_for(dtype, "write", DESCENDING=int(descending), BLOCK=_BLOCK)
     extents = (Scalar("long", rows.count), Scalar("long", rows.n))
     blocks = rows.count * -(-rows.n // _BLOCK)
@@ -40,3 +54,60 @@ def sort_calls(
         calls.append(KernelCall(merge, "sort_merge", args, defines, *shape))
         width, turn = 2 * width, 1 - turn
     return calls, keys[turn], places[turn]
+
+
+def _radix_calls(
+    src: In | Temp, rows: Rows, dtype: str, descending: bool, ctx: LowerContext, temp: int
+) -> tuple[list[KernelCall], Temp, Temp]:
+    """The same by radix sort, on CPUs: for rows of some length."""
+    size, source = rows.count * rows.n, "reduce/sort_radix_cpu.cl"
+    keys, places = _pairs(size, dtype, temp)
+    passes = 1 if dtype in ("int8", "uint8", "bool") else 8 if compute_type(dtype) in ("double", "long") else 4
+    defines = defines_for(dtype, "write", DESCENDING=int(descending), PASSES=passes, BIAS=_BIAS.get(dtype, 0))
+    extents, last = row_scalars(rows, 0)[:3], (passes - 1) % 2
+    if rows.count >= 2 * ctx.traits.compute_units:
+        args: tuple[Arg, ...] = (src, keys[0], places[0], keys[1], places[1], *extents)
+        call = KernelCall(source, "radix_rows", args, defines, *column_grid(rows.count, 4 * size, ctx.traits))
+        return [call], keys[last], places[last]
+    stretches = _STRETCHES * ctx.traits.compute_units // 2 if rows.n > 65536 else ctx.traits.compute_units
+    counts, cut = Temp(temp + 4, 4 * rows.count * _DIGITS * stretches), Scalar("int", stretches)
+    launch = (rows.count * stretches,), (1,)
+    calls = []
+    for p in range(passes):
+        turn = p % 2
+        here = *extents, cut, Scalar("int", p)
+        old = keys[1 - turn], places[1 - turn]
+        calls.append(KernelCall(source, "radix_count", (src, old[0], counts, *here), defines, *launch))
+        calls.append(KernelCall(source, "radix_scan", (counts, extents[0], cut), defines, (rows.count,), (1,)))
+        args = (src, *old, counts, keys[turn], places[turn], *here)
+        calls.append(KernelCall(source, "radix_scatter", args, defines, *launch))
+    return calls, keys[last], places[last]
+
+
+def first_calls(
+    src: In | Temp, rows: Rows, k: int, dtype: str, descending: bool, ctx: LowerContext, temp: int = 0
+) -> tuple[list[KernelCall], Temp, Temp, int]:
+    """Launches that find the first `k` elements of the sorted rows, the workspaces of keys and places, and the length of a row in those.
+
+    That is `k` where the rows are not sorted for it, else their own.
+    """
+    if not (ctx.traits.is_cpu and k <= 4096 and 8 * k <= rows.n):
+        return *sort_calls(src, rows, dtype, descending, ctx, temp), rows.n
+    stretches, share = 1, 4 if k < 256 else 1  # every stretch finds k
+    while rows.count * stretches < share * ctx.traits.compute_units and rows.n >= 16384 * stretches and rows.n >= 32 * k * stretches:
+        stretches *= 2
+    source, runs = "reduce/select_cpu.cl", rows.count * stretches
+    keys, places = _pairs(runs * k, dtype, temp)
+    defines = defines_for(dtype, "write", DESCENDING=int(descending))
+    groups = max(_GROUPS, -(-4 * k // _GROUPS) * _GROUPS)
+    groups = groups if rows.inner == 1 and rows.n >= 4 * groups * stretches else 0
+    peaks = Temp(temp + 4, runs * groups * (8 if compute_type(dtype) in ("double", "long") else 4)) if groups else keys[1]
+    args = (src, keys[0], places[0], peaks, *row_scalars(rows, k), Scalar("int", stretches), Scalar("long", groups))
+    calls = [KernelCall(source, "select_best", args, defines, *column_grid(runs, rows.count * rows.n, ctx.traits))]
+    turn = 0
+    while runs > rows.count:
+        runs //= 2
+        merge = (keys[turn], places[turn], keys[1 - turn], places[1 - turn], Scalar("long", runs), Scalar("long", k))
+        calls.append(KernelCall(source, "select_merge", merge, defines, *column_grid(runs, 4 * runs * k, ctx.traits)))
+        turn = 1 - turn
+    return calls, keys[turn], places[turn], k

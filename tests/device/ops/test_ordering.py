@@ -24,10 +24,55 @@ def test_sort_and_argsort(device, dtype, shape, axis):
     np.testing.assert_array_equal(run_op(device, "sort", [x], {"axis": axis})[0], np.sort(x, axis))
 
 
+def awkward(shape, dtype):
+    """Equal elements, zeros of both signs, and what is no number."""
+    x = RNG.randint(-40, 40, shape).astype(dtype)
+    if x.dtype.kind == "f":
+        for value in (np.nan, -0.0, np.inf, -np.inf):
+            x[RNG.uniform(size=shape) < 0.03] = value
+    return x
+
+
+def places(x, axis, descending):
+    """The stable order with NaN above everything."""
+    wide = x.astype(np.float64)
+    nan = np.isnan(wide)
+    keys = (np.where(nan, 0, wide), nan)
+    return np.lexsort([-k.astype(np.float64) for k in keys] if descending else keys, axis)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "uint8", "int32"])
+@pytest.mark.parametrize(("shape", "axis"), [((20, 311), 1), ((2, 400, 3), 1), ((70001,), 0)])
+def test_long_rows(device, dtype, shape, axis):
+    x = awkward(shape, dtype)
+    for descending in (False, True):
+        order = places(x, axis, descending)
+        given = {"axis": axis, "is_ascend": not descending, "dtype": "int32"}
+        np.testing.assert_array_equal(run_op(device, "argsort", [x], given)[0], order)
+        for k in (1, 9, shape[axis] // 20, shape[axis] // 9):
+            first = np.take(order, range(k), axis)
+            values, found, _ = run_op(device, "topk", [x], {**given, "k": k, "ret_typ": "both"})
+            np.testing.assert_array_equal(found, first)
+            np.testing.assert_array_equal(values, np.take_along_axis(x, first, axis))
+    mask = np.zeros_like(x)
+    np.put_along_axis(mask, first, 1, axis)
+    np.testing.assert_array_equal(run_op(device, "topk", [x], {**given, "k": k, "ret_typ": "mask"})[0], mask)
+
+
+@pytest.mark.parametrize("step", [1, -1, 0])
+def test_the_first_of_rows_that_are_sorted_already(device, step):
+    x = step * np.arange(40000, dtype=np.float32)
+    for k in (3, 1200):
+        found = run_op(device, "topk", [x], {"k": k, "dtype": "int32"})[0]
+        np.testing.assert_array_equal(found, np.argsort(-x, kind="stable")[:k])
+
+
 def test_float64_and_int64(device):
     for dtype in ("int64", "float64") if device.traits.fp64 else ("int64",):
         x = RNG.randint(-(2**40), 2**40, (3, 100)).astype(dtype)
         np.testing.assert_array_equal(run_op(device, "sort", [x], {"is_ascend": False})[0], -np.sort(-x))
+        x = awkward((3, 300), dtype) * np.array(2**33, dtype)
+        np.testing.assert_array_equal(run_op(device, "argsort", [x], {"dtype": "int32"})[0], places(x, 1, False))
 
 
 def test_topk(device):
