@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from bench_ordering_cases import ordering_cases
+
 __all__ = ["GROUPS", "Case", "cases"]
 
 _MEMORY = 96 << 20  # bytes that a memory-bound case moves at least, so that it does not run in a cache
@@ -139,10 +141,20 @@ def _planes() -> Iterator[Case]:
         yield _moving("batchnorm", f"inference {n}x{c}x{x}x{x}", "BatchNorm", shapes, n * c * x * x, fix_gamma=False)
 
 
-GROUPS = ("gemm", *(f"conv-{net}" for net in _CONVOLUTIONS), "elementwise", "softmax", "reduce", "pooling", "batchnorm")
+GROUPS = (
+    "gemm",
+    *(f"conv-{net}" for net in _CONVOLUTIONS),
+    "elementwise",
+    "softmax",
+    "reduce",
+    "pooling",
+    "batchnorm",
+    "ordering",
+    "detection",
+)
 
 
 def cases(batches: list[int]) -> list[Case]:
     """All of them; convolutions at each batch."""
     convolutions = [case for net in _CONVOLUTIONS for batch in batches for case in _convolution(net, batch)]
-    return [*_gemm(), *convolutions, *_elementwise(), *_rows(), *_planes()]
+    return [*_gemm(), *convolutions, *_elementwise(), *_rows(), *_planes(), *ordering_cases(Case)]

@@ -3,6 +3,7 @@
     python tools/bench_op.py                                 everything; matrix products, the convolutions of four nets, ...
     python tools/bench_op.py --filter 'gemm|conv-resnet'     what matches, in "group name"
     python tools/bench_op.py --filter conv --batch 1,16 --json figures.json
+    python tools/bench_op.py --filter 'ordering|detection' --against onnxruntime,mxnet --mxnet-python /path/to/mxnet/bin/python
 
 The peak is that of a kernel of independent multiply-adds in registers, of the widest vectors that the runtime compiles well; the bandwidth
 that of a copy between arrays of 64 MiB, counting reads and writes (both in kernels/selftest.cl). They are measured before and after each
@@ -11,7 +12,8 @@ and move at least 96 MiB.
 
 ``ms`` is the operator's own step: its launches enqueued back to back, median of rounds. ``forward ms`` is a whole forward pass of a graph
 of this operator alone, with what it needs around it (layouts changed at the borders of the graph). A share above 100% of the peak is
-Winograd's: the multiply-adds counted are those of the definition.
+Winograd's: the multiply-adds counted are those of the definition. With ``--against`` cases of the groups ordering and detection run in
+turns with other libraries; ``ratio`` is the time here over that of the fastest of them.
 """
 
 from __future__ import annotations
@@ -21,7 +23,9 @@ import os
 import re
 import statistics
 import sys
+import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +33,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from bench_cases import GROUPS, Case, cases
+from bench_op_rivals import against
+from bench_ordering_cases import inputs
 from bench_report import conditions, geometric_mean, table, write_json
 
 TURN = 0.02  # seconds of launches that one measurement times together
@@ -52,7 +58,7 @@ def _per_run(run: Any, finish: Any, rounds: int) -> float:
     return statistics.median(times)
 
 
-def measure(case: Case, ctx: Any, device: Any, rounds: int) -> dict[str, Any]:
+def measure(case: Case, ctx: Any, device: Any, rounds: int, pythons: Mapping[str, str], threads: int) -> dict[str, Any]:
     """The operator alone in a graph, bound, timed."""
     import numpy as np
 
@@ -66,9 +72,24 @@ def measure(case: Case, ctx: Any, device: Any, rounds: int) -> dict[str, Any]:
     rng = np.random.RandomState(0)
     for array in (*ex.arg_dict.values(), *ex.aux_dict.values()):
         array[:] = rng.uniform(0.1, 1, array.shape).astype(np.float32)
+    given = inputs(case, rng)
+    for array, values in zip(ex.arg_dict.values(), given or (), strict=False):
+        array[:] = values
     finish = device.queue.finish
     forward = _per_run(lambda: ex.forward(is_train=False), finish, rounds)
     bound = ex._bound(False)
+    row: dict[str, Any] = {"group": case.group, "name": case.name, "flops": case.flops, "bytes": case.bytes, "forward_ms": forward * 1e3}
+    if given and pythons:
+
+        def once() -> float:
+            start = time.perf_counter()
+            ex.forward(is_train=False)
+            finish()
+            return time.perf_counter() - start
+
+        output = ex.forward(is_train=False)[0].asnumpy()
+        with tempfile.TemporaryDirectory(prefix="clsym-bench-") as folder:
+            row.update(against(case, net, given, output, once, pythons, threads, rounds, Path(folder)))
     own = 0.0
     for launches in bound.launches:  # the operator's own step is the longest; the others bring its operands into their layout
         if not launches:
@@ -79,7 +100,7 @@ def measure(case: Case, ctx: Any, device: Any, rounds: int) -> dict[str, Any]:
                 launch.enqueue(device.queue)
 
         own = max(own, _per_run(run, finish, rounds))
-    return {"group": case.group, "name": case.name, "flops": case.flops, "bytes": case.bytes, "ms": own * 1e3, "forward_ms": forward * 1e3}
+    return {**row, "ms": own * 1e3}
 
 
 def rate(row: dict[str, Any]) -> float:
@@ -99,6 +120,11 @@ def report(rows: list[dict[str, Any]]) -> str:
         if len(mine) > 1:
             body.append(["geometric mean", None, None, f"{100 * geometric_mean([r['share'] for r in mine]):.0f}%", None])
         parts.append(table([group, "ms", unit, "share", "forward ms"], body))
+        if any("ratio" in r for r in mine):
+            kinds = sorted({kind for r in mine for kind in r.get("rivals_ms", {})})
+            compared = [r for r in mine if "ratio" in r]
+            body = [[r["name"], r["turns_ms"], *(r["rivals_ms"].get(kind) for kind in kinds), f"{r['ratio']:.2f}"] for r in compared]
+            parts.append(table([f"{group} in turns", "clsym ms", *(f"{kind} ms" for kind in kinds), "ratio"], body))
     return "\n\n".join(parts)
 
 
@@ -109,12 +135,20 @@ def main() -> int:
     parser.add_argument("--device", default="", help="as mx.cl() takes it; default cpu(0)")
     parser.add_argument("--rounds", type=int, default=7, help="measurements of each case, of which the median counts (7)")
     parser.add_argument("--threads", type=int, default=2, help="of PoCL (2)")
+    parser.add_argument("--against", default="", help="other libraries, comma-separated: onnxruntime, mxnet")
+    parser.add_argument("--mxnet-python", default="", help="a Python that has mxnet")
+    parser.add_argument("--onnxruntime-python", default=sys.executable, help="a Python that has onnxruntime (this one)")
     parser.add_argument("--json", default="", help="write the figures to this file")
     args = parser.parse_args()
     os.environ.setdefault("POCL_MAX_PTHREAD_COUNT", str(args.threads))
     chosen = [c for c in cases([int(b) for b in args.batch.split(",")]) if re.search(args.filter, f"{c.group} {c.name}")]
     if not chosen:
         parser.error(f"nothing matches {args.filter!r}; groups: {', '.join(GROUPS)}")
+
+    known = {"mxnet": args.mxnet_python, "onnxruntime": args.onnxruntime_python}
+    pythons = {kind: known.get(kind, "") for kind in args.against.split(",") if kind}
+    if not all(pythons.values()):
+        parser.error("--against takes onnxruntime and mxnet; MXNet runs in its own Python: give --mxnet-python")
 
     import clsym as mx
     from clsym.runtime.device import resolve
@@ -134,7 +168,7 @@ def main() -> int:
     probe()
     for case in chosen:
         try:
-            row = measure(case, ctx, device, args.rounds)
+            row = measure(case, ctx, device, args.rounds, pythons, args.threads)
         except mx.MXNetError as exc:
             print(f"{case.group} {case.name}: {exc}", file=sys.stderr)
             continue

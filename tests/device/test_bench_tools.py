@@ -73,6 +73,18 @@ def test_start(model: Path, tmp_path: Path) -> None:
     assert all(row["total"] > row["import"] + row["bind"] + row["first"] > 0 < row["programs"] for row in rows.values())
 
 
+@pytest.mark.skipif(not (importlib.util.find_spec("onnx") and importlib.util.find_spec("onnxruntime")), reason="needs ONNX Runtime")
+def test_operators_against_onnx_runtime(tmp_path: Path) -> None:
+    figures = tmp_path / "figures.json"
+    arguments = ["--filter", "topk 5 of|detection.*400 best", "--rounds", "1", "--against", "onnxruntime", "--json", str(figures)]
+    done = run("bench_op.py", *arguments)
+    assert done.returncode == 0, done.stderr
+    assert "ONNX has no such operator" in done.stderr
+    selection, detection = json.loads(figures.read_text())["rows"]
+    assert selection["ratio"] > 0 == selection["error"]["onnxruntime"]
+    assert "ratio" not in detection
+
+
 def test_operators(tmp_path: Path) -> None:
     figures = tmp_path / "figures.json"
     done = run("bench_op.py", "--filter", "gemm 333x|depthwise N1 1024", "--rounds", "1", "--json", str(figures))
@@ -94,8 +106,8 @@ def test_cases_are_valid() -> None:
 
     for case in cases([2]):
         net = operator(case.op)(*(mx.sym.var(f"x{i}") for i in range(len(case.shapes))), name="case", **case.params)
-        _, (out,), _ = net.infer_shape(**{f"x{i}": s for i, s in enumerate(case.shapes) if f"x{i}" in net.list_arguments()})
-        elements = sum(math.prod(s) for s in (*case.shapes, out))
+        _, outs, _ = net.infer_shape(**{f"x{i}": s for i, s in enumerate(case.shapes) if f"x{i}" in net.list_arguments()})
+        elements = sum(math.prod(s) for s in (*case.shapes, *outs))
         assert case.flops or case.bytes == 4 * elements, case
 
 
