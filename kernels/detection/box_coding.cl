@@ -34,20 +34,31 @@ kernel void box_encode_masks(const global T *samples, global T *y, const long co
   FOR_EACH(e, count * 4) STORE(y, e, LOAD(samples, e / 4) > (CT)0.5 ? (CT)1 : (CT)0);
 }
 
-kernel void box_decode(const global T *x, const global T *anchors, global T *y, const long count, const long n, const CT std0, const CT std1,
-                       const CT std2, const CT std3, const CT clip) {
-  FOR_EACH(e, count) {
-    const long a = e % n * 4;
-    for (int d = 0; d < 2; d++) {
+/* lowest and highest coordinate in one dimension; `at`, `extent`: the anchor's center and extent */
 #if CENTER
-      const CT at = LOAD(anchors, a + d), extent = LOAD(anchors, a + d + 2);
+#define DECODED_ANCHOR(p, d) const CT at = LOAD(p, d), extent = LOAD(p, d + 2);
 #else
-      const CT first = LOAD(anchors, a + d), extent = LOAD(anchors, a + d + 2) - first, at = first + extent * (CT)0.5;
+#define DECODED_ANCHOR(p, d) const CT first = LOAD(p, d), extent = LOAD(p, d + 2) - first, at = first + extent * (CT)0.5;
 #endif
-      const CT center = LOAD(x, e * 4 + d) * (d ? std1 : std0) * extent + at, grown = LOAD(x, e * 4 + d + 2) * (d ? std3 : std2);
-      const CT half_extent = m_exp(clip > 0 && grown > clip ? clip : grown) * extent * (CT)0.5;
-      STORE(y, e * 4 + d, center - half_extent);
-      STORE(y, e * 4 + d + 2, center + half_extent);
+#define DECODE(d, std_at, std_extent)                                                                        \
+  {                                                                                                          \
+    DECODED_ANCHOR(anchors, 4 * j + d)                                                                       \
+    const CT center = LOAD(from, 4 * j + d) * std_at * extent + at, grown = LOAD(from, 4 * j + d + 2) * std_extent; \
+    const CT half_extent = m_exp(grown > most ? most : grown) * extent * (CT)0.5;                            \
+    STORE(to, 4 * j + d, center - half_extent);                                                              \
+    STORE(to, 4 * j + d + 2, center + half_extent);                                                          \
+  }
+
+kernel void box_decode(const global T *x, const global T *anchors, global T *y, const long batches, const long n, const CT std0,
+                       const CT std1, const CT std2, const CT std3, const CT clip) {
+  const CT most = clip > 0 ? clip : INFINITY;
+  FOR_STRETCHES(batch, lo, hi, batches, n, 1024) {
+    const global T *from = x + batch * n * 4;
+    global T *to = y + batch * n * 4;
+    MAP_LOOP
+    for (long j = lo; j < hi; j++) {
+      DECODE(0, std0, std2)
+      DECODE(1, std1, std3)
     }
   }
 }

@@ -12,6 +12,7 @@ from ...graph.contract.registry import register
 from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, unify_shape
 from ...params import Enum, Field, Float, Params
 from ..shared.float_types import one_float_type
+from ..shared.launch_sizes import stretch_grid
 
 __all__ = ["BoxDecode", "BoxEncode"]
 
@@ -164,6 +165,6 @@ class BoxDecode(_BoxCoding):
         batches, n, _ = ins[0].shape
         kind = compute_type(ins[0].dtype)
         numbers = (Scalar(kind, float(np.float32(v))) for v in (p.std0, p.std1, p.std2, p.std3, p.clip))
-        args: tuple[Arg, ...] = (In(0), In(1), Out(0), Scalar("long", batches * n), Scalar("long", n), *numbers)
+        args: tuple[Arg, ...] = (In(0), In(1), Out(0), Scalar("long", batches), Scalar("long", n), *numbers)
         defines = defines_for(ins[0].dtype, ctx.reqs[0], CENTER=int(p.format == "center"))
-        return [KernelCall(_SOURCE, "box_decode", args, defines, *grid(batches * n, ctx.traits, 1024))]
+        return [KernelCall(_SOURCE, "box_decode", args, defines, *stretch_grid(batches, n, ctx.traits, 1024))]

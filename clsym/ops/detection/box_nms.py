@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ...differences import differs
 from ...graph.contract.facets import Estimated
 from ...graph.contract.kernel_call import In, KernelCall, LowerContext, Out, Scalar, Temp, compute_type, ctype, defines_for, grid
 from ...graph.contract.op import Entry, Gradient, Op
@@ -220,3 +221,14 @@ class BoxNmsBackward(Op):
                 _SOURCE, "nms_backward", (In(0), ranks, Out(0), size, Scalar("int", width)), defines, *grid(outs[0].size, ctx.traits)
             ),
         ]
+
+
+differs(
+    "_contrib_box_nms",
+    "grad_req='add' adds",
+    "x, g = mx.nd.ones((1, 5)), mx.nd.ones((1, 5)); e = mx.sym.contrib.box_nms(mx.sym.var('x'), coord_start=1, score_index=0)"
+    ".bind(mx.cpu(), {'x': x}, {'x': g}, 'add'); _ = e.forward(is_train=True); e.backward([x]); print(g.asnumpy().tolist())",
+    ours="[[2.0, 2.0, 2.0, 2.0, 2.0]]",
+    mxnet="[[1.0, 1.0, 1.0, 1.0, 1.0]]",
+    why="MXNet overwrites what is there.",
+)

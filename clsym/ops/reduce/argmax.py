@@ -92,6 +92,11 @@ class ArgmaxChannel(Op):
     -------
     Symbol or NDArray
         Shape (N, ...).
+
+    Raises
+    ------
+    MXNetError
+        There is no axis 1, or it is empty.
     """
 
     name = "argmax_channel"
@@ -100,7 +105,10 @@ class ArgmaxChannel(Op):
         shape = ins[0]
         if shape is None:
             return ins, outs
-        return ins, [reduced_shape(shape, (check_axis(1, len(shape)),), False)]
+        axis = check_axis(1, len(shape))
+        if shape[axis] == 0:
+            raise ShapeError(f"{self.name} of an empty axis: data of shape {shape}")
+        return ins, [reduced_shape(shape, (axis,), False)]
 
     def gradient(self, g: Gradient) -> Sequence[Entry | None]:
         return [None]

@@ -266,3 +266,11 @@ differs(
     mxnet="[3.0]",
     why="Where NaN lands depends on its place in MXNet, with sort as well; here it is above all numbers, as in numpy.",
 )
+differs(
+    "argsort",
+    "equal elements keep their order",
+    "print(mx.nd.argsort(mx.nd.ones(20), dtype='int32').asnumpy().tolist()[:4])",
+    ours="[0, 1, 2, 3]",
+    mxnet="[10, 19, 18, 17]",
+    why="MXNet keeps it among 16 elements at most, and otherwise leaves it to the C++ library; so it is with sort and topk.",
+)

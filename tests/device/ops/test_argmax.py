@@ -38,3 +38,5 @@ def test_bad_axis():
     op = find_op("argmax_channel")
     with pytest.raises(MXNetError, match="axis 1"):
         op.infer_shape(op.parse({}), [(4,)], [None])
+    with pytest.raises(MXNetError, match="empty axis"):
+        op.infer_shape(op.parse({}), [(4, 0)], [None])
