@@ -2,12 +2,13 @@
  * is dead.
  *
  *   boxes (batch, 5, n)   x1, y1, x2, y2, area;  ids, dead (batch, n): dead boxes at the start are ignored
- *   masks (batch, ceil(n / 32), block)   a bit for each of 32 boxes that would suppress a box of the same block
+ *   masks (batch, block / 32, block)   of one block: a bit for each of 32 boxes that would suppress a box
  *   kept (batch, n)       the boxes that stay, in order;  marks (batch, blocks + 1): how many are in it before each block
  *
- * suppress_masks, all blocks at once: a work-item has 32 boxes against a stretch of their block.
- * suppress_sweep, a block: a work-group a batch decides 32 boxes after the other from their masks.
- * suppress_apply, the boxes behind a block: a work-item has all boxes kept of the block against a stretch of those.
+ * For one block after the other:
+ *   suppress_masks   a work-item has 32 boxes against a stretch of their block
+ *   suppress_sweep   a work-group a batch decides 32 boxes after the other from their masks
+ *   suppress_apply   a work-item has all boxes kept of the block against a stretch of those behind it
  */
 #include "common.h"
 #include "items.h"
@@ -17,10 +18,10 @@
 #define COLUMNS 256
 
 kernel void suppress_masks(const global CT *boxes, const global int *ids, const global int *dead, global uint *masks, const long batches,
-                           const long n, const long block, const CT unit, const CT thresh) {
-  const long words = (n + 31) / 32;
+                           const long n, const long block, const int index, const CT unit, const CT thresh) {
+  const long words = block / 32, first = index * block;
   FOR_STRETCHES(row, lo, hi, batches * words, block, COLUMNS) {
-    const long batch = row / words, i0 = row % words * 32, first = i0 / block * block;
+    const long batch = row / words, i0 = first + row % words * 32;
     const long begin = first + lo > i0 ? first + lo : i0, end = first + hi < n ? first + hi : n;
     const global CT *x1 = boxes + batch * 5 * n, *y1 = x1 + n, *x2 = y1 + n, *y2 = x2 + n, *area = y2 + n;
     const global int *id = ids + batch * n;
@@ -45,7 +46,7 @@ kernel void suppress_sweep(const global uint *masks, global int *dead, global in
                            const int index, const int blocks, const int limit) {
   local uint found[1];
   local int total[1];
-  const long batch = (long)get_group_id(0), words = (n + 31) / 32, first = index * block;
+  const long batch = (long)get_group_id(0), words = block / 32, first = index * block;
   const long end = first + block < n ? first + block : n;
   dead += batch * n;
   kept += batch * n;
@@ -55,7 +56,7 @@ kernel void suppress_sweep(const global uint *masks, global int *dead, global in
     total[0] = marks[index];
   }
   for (long i0 = first; i0 < end; i0 += 32) {
-    const global uint *mask = masks + (batch * words + i0 / 32) * block;
+    const global uint *mask = masks + (batch * words + (i0 - first) / 32) * block;
     if (ALONE) {
       uint bits = 0;
       int count = total[0];

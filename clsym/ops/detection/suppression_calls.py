@@ -50,7 +50,7 @@ class Suppression:
     @property
     def block(self) -> int:
         """Boxes that are decided from masks, before those behind them are compared with the ones kept."""
-        return max(_BLOCK, -(-self.n // (32 * _MOST_BLOCKS)) * 32)
+        return min(max(_BLOCK, -(-self.n // (32 * _MOST_BLOCKS)) * 32), -(-self.n // 32) * 32)
 
     @property
     def blocks(self) -> int:
@@ -88,13 +88,15 @@ class Suppression:
         defines = defines_for("float64" if self.dtype == "float64" else "float32")
         kind = compute_type(self.dtype)
         bounds = Scalar(kind, self.unit), Scalar(kind, self.thresh)
-        words = -(-n // 32)
-        masks = Temp(self.temp + 5, 4 * batches * words * block)
-        args = (self.boxes, self.ids, self.dead, masks, Scalar("long", batches), Scalar("long", n), Scalar("long", block), *bounds)
-        calls = [KernelCall(_SOURCE, "suppress_masks", args, defines, *stretch_grid(batches * words, block, ctx.traits, _COLUMNS))]
+        words = block // 32
+        masks, calls = Temp(self.temp + 5, 4 * batches * words * block), []
+        size = Scalar("long", n), Scalar("long", block)
         for index in range(blocks):
             here = Scalar("int", index), Scalar("int", blocks)
-            sweep = (masks, self.dead, self.kept, self.marks, Scalar("long", n), Scalar("long", block), *here, Scalar("int", self.limit))
+            args = (self.boxes, self.ids, self.dead, masks, Scalar("long", batches), *size, here[0], *bounds)
+            sizes = stretch_grid(batches * words, block, ctx.traits, _COLUMNS)
+            calls.append(KernelCall(_SOURCE, "suppress_masks", args, defines, *sizes))
+            sweep = (masks, self.dead, self.kept, self.marks, *size, *here, Scalar("int", self.limit))
             calls.append(KernelCall(_SOURCE, "suppress_sweep", sweep, defines, *member_grid(batches, ctx)))
             first = (index + 1) * block
             if first < n:
