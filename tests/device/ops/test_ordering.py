@@ -111,6 +111,8 @@ def test_gradients(device):
         {"axis": None, "is_ascend": False},
         [np.arange(60, dtype=np.float32)[::-1]],
     )
+    long = RNG.permutation(500).reshape(2, 250).astype(np.float32)
+    check_op(device, "topk", [long], {"k": 5, "ret_typ": "value"}, [-np.sort(-long, 1)[:, :5]])
     check_op(device, "topk", [x], {"axis": 1, "k": 3, "ret_typ": "both", "dtype": "uint8"},
              ograds=[np.ones((3, 3, 5)), np.zeros((3, 3, 5))], expected_grads=[(x > x.min(1, keepdims=True)) * 1.0])  # fmt: skip
 
