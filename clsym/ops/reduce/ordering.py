@@ -14,7 +14,8 @@ from ...graph.contract.spec import PartialShape, Shape, ShapeError, TensorSpec, 
 from ...params import Bool, Enum, Field, Int, Params
 from ...params import Shape as ShapeField
 from ..shared.rows import Rows, check_axis, split_axis
-from .sort_calls import SORT_TEMPS, first_calls, row_scalars
+from .select_calls import first_calls
+from .sort_calls import SORT_TEMPS, row_scalars
 
 __all__ = ["Argsort", "Sort", "Topk"]
 

@@ -6,17 +6,16 @@ from ...graph.contract.kernel_call import Arg, In, KernelCall, LowerContext, Sca
 from ..shared.launch_sizes import device_file, share_grid
 from ..shared.rows import Rows, column_grid
 
-__all__ = ["SORT_TEMPS", "first_calls", "row_scalars", "sort_calls"]
+__all__ = ["SORT_TEMPS", "pair_temps", "row_scalars", "sort_calls"]
 
 _BLOCK = 32
 _DIGITS = 256
 _RADIX_FROM = 256  # elements of a row
 _STRETCHES = 16
-_GROUPS = 32
 _BIAS = {"int8": "128", "int32": "0x80000000u", "int64": "0x8000000000000000ul"}
 
 SORT_TEMPS = 5
-"""How many workspaces `sort_calls` and `first_calls` use."""
+"""How many workspaces `sort_calls` uses."""
 
 
 def row_scalars(rows: Rows, k: int) -> tuple[Scalar, ...]:
@@ -24,7 +23,7 @@ def row_scalars(rows: Rows, k: int) -> tuple[Scalar, ...]:
     return Scalar("long", rows.count), Scalar("long", rows.n), Scalar("long", rows.inner), Scalar("long", k)
 
 
-def _pairs(size: int, dtype: str, temp: int) -> tuple[tuple[Temp, Temp], tuple[Temp, Temp]]:
+def pair_temps(size: int, dtype: str, temp: int) -> tuple[tuple[Temp, Temp], tuple[Temp, Temp]]:
     """Workspaces for `size` keys and places, twice."""
     nbytes = size * (8 if compute_type(dtype) in ("double", "long") else 4)
     return (Temp(temp, nbytes), Temp(temp + 1, nbytes)), (Temp(temp + 2, 4 * size), Temp(temp + 3, 4 * size))
@@ -40,7 +39,7 @@ def sort_calls(
     if ctx.traits.is_cpu and rows.n >= _RADIX_FROM:
         return _radix_calls(src, rows, dtype, descending, ctx, temp)
     size = rows.count * rows.n
-    keys, places = _pairs(size, dtype, temp)
+    keys, places = pair_temps(size, dtype, temp)
     defines = defines_for(dtype, "write", DESCENDING=int(descending), BLOCK=_BLOCK)
     extents = (Scalar("long", rows.count), Scalar("long", rows.n))
     blocks = rows.count * -(-rows.n // _BLOCK)
@@ -61,7 +60,7 @@ def _radix_calls(
 ) -> tuple[list[KernelCall], Temp, Temp]:
     """The same by radix sort, on CPUs: for rows of some length."""
     size, source = rows.count * rows.n, "reduce/sort_radix_cpu.cl"
-    keys, places = _pairs(size, dtype, temp)
+    keys, places = pair_temps(size, dtype, temp)
     passes = 1 if dtype in ("int8", "uint8", "bool") else 8 if compute_type(dtype) in ("double", "long") else 4
     defines = defines_for(dtype, "write", DESCENDING=int(descending), PASSES=passes, BIAS=_BIAS.get(dtype, 0))
     extents, last = row_scalars(rows, 0)[:3], (passes - 1) % 2
@@ -82,32 +81,3 @@ def _radix_calls(
         args = (src, *old, counts, keys[turn], places[turn], *here)
         calls.append(KernelCall(source, "radix_scatter", args, defines, *launch))
     return calls, keys[last], places[last]
-
-
-def first_calls(
-    src: In | Temp, rows: Rows, k: int, dtype: str, descending: bool, ctx: LowerContext, temp: int = 0
-) -> tuple[list[KernelCall], Temp, Temp, int]:
-    """Launches that find the first `k` elements of the sorted rows, the workspaces of keys and places, and the length of a row in those.
-
-    That is `k` where the rows are not sorted for it, else their own.
-    """
-    if not (ctx.traits.is_cpu and k <= 4096 and 8 * k <= rows.n):
-        return *sort_calls(src, rows, dtype, descending, ctx, temp), rows.n
-    stretches, share = 1, 4 if k < 256 else 1  # every stretch finds k
-    while rows.count * stretches < share * ctx.traits.compute_units and rows.n >= 16384 * stretches and rows.n >= 32 * k * stretches:
-        stretches *= 2
-    source, runs = "reduce/select_cpu.cl", rows.count * stretches
-    keys, places = _pairs(runs * k, dtype, temp)
-    defines = defines_for(dtype, "write", DESCENDING=int(descending))
-    groups = max(_GROUPS, -(-4 * k // _GROUPS) * _GROUPS)
-    groups = groups if rows.inner == 1 and rows.n >= 4 * groups * stretches else 0
-    peaks = Temp(temp + 4, runs * groups * (8 if compute_type(dtype) in ("double", "long") else 4)) if groups else keys[1]
-    args = (src, keys[0], places[0], peaks, *row_scalars(rows, k), Scalar("int", stretches), Scalar("long", groups))
-    calls = [KernelCall(source, "select_best", args, defines, *column_grid(runs, rows.count * rows.n, ctx.traits))]
-    turn = 0
-    while runs > rows.count:
-        runs //= 2
-        merge = (keys[turn], places[turn], keys[1 - turn], places[1 - turn], Scalar("long", runs), Scalar("long", k))
-        calls.append(KernelCall(source, "select_merge", merge, defines, *column_grid(runs, 4 * runs * k, ctx.traits)))
-        turn = 1 - turn
-    return calls, keys[turn], places[turn], k
