@@ -82,10 +82,10 @@ kernel void select_best(const global T *x, global CT *keys, global int *places, 
     long count = 0;
     for (long i = lo; i < hi; i += AHEAD) {
       const long end = i + AHEAD < hi ? i + AHEAD : hi;
-      int any = !groups && (inner > 1 || count < k);
+      int any = (!groups && (inner > 1 || count < k)) || end < i + AHEAD;
       if (!any)
-        for (long j = i; j < end; j++) {
-          const CT v = LOAD(p, j);
+        for (int j = 0; j < AHEAD; j++) {
+          const CT v = LOAD(p, i + j);
           any |= !BEFORE(last, v);
         }
       if (!any) continue;
