@@ -135,7 +135,7 @@ def make_function(op: Op, name: str, module: str, flavour: Flavour) -> Callable[
                 raise reject(f"argument {key!r}", value)
         return apply(given, kwargs)
 
-    function = variadic if op.variadic else fixed
+    function = variadic if op.variadic or op.many else fixed
     function.__name__ = name
     function.__qualname__ = name
     function.__module__ = module
@@ -147,7 +147,7 @@ def make_function(op: Op, name: str, module: str, flavour: Flavour) -> Callable[
 def signature(op: Op, flavour: Flavour) -> inspect.Signature:
     """The signature of an operator's function: inputs, parameters with their defaults, ``name``, ``attr``, ``out``."""
     kind = inspect.Parameter
-    if op.variadic:
+    if op.variadic or op.many:
         parameters = [kind("args", kind.VAR_POSITIONAL)]
         parameters += [kind(n, kind.KEYWORD_ONLY, default=f.default) for n, f in op.params.items() if n != op.variadic]
         parameters += [kind(n, kind.KEYWORD_ONLY, default=None) for n in flavour.extras]
@@ -186,9 +186,9 @@ def build_doc(op: Op, flavour: Flavour) -> str:
     listed = body.get("Parameters", "")
     documented = {name.strip(" *") for entry in _ENTRY.findall(listed) for name in entry.split(",")}
     entries: list[str] = [listed] if listed else []
-    if op.variadic:
+    if op.variadic or op.many:
         if not documented & {"data", "args", "arg0"}:
-            entries.insert(0, f"*args : {flavour.kind}\n    The inputs; {op.variadic} is their number.")
+            entries.insert(0, f"*args : {flavour.kind}\n    The inputs" + (f"; {op.variadic} is their number." if op.variadic else "."))
     else:
         own = [f"{n} : {flavour.kind}" + ("\n    Auxiliary state." if n in op.aux else "") for n in op.inputs if n not in documented]
         entries = [*own, *entries]

@@ -16,7 +16,7 @@ HIDDEN_KEYS = ("ctx_group", "lr_mult", "wd_mult", "force_mirroring", "mirror_sta
 MOST_INPUTS = 1 << 16
 """A node with more inputs or outputs is taken for an attack: names are made for each one."""
 
-_COUNTS = ("num_args", "num_outputs", "num_inputs", "num_weights", "sections")
+_COUNTS = ("num_args", "num_outputs", "num_inputs", "num_weights", "num_tensors", "num_arrays", "sections")
 
 
 def is_hidden(name: str) -> bool:

@@ -8,11 +8,22 @@ from ..base import MXNetError
 from ..context import Context, current_context
 from .functions import logical_and
 from .ndarray import NDArray
+from .optimizer_updates import (
+    adamw_update,
+    mp_adamw_update,
+    multi_adamw_update,
+    multi_lamb_update,
+    multi_mp_adamw_update,
+    multi_mp_lamb_update,
+)
 from .random import uniform
 from .register import array_namespace as _array_namespace
 from .register import operator
 
-__all__ = ["isfinite", "isinf", "isnan", "rand_zipfian"]
+__all__ = [
+    "adamw_update", "isfinite", "isinf", "isnan", "mp_adamw_update", "multi_adamw_update", "multi_lamb_update", "multi_mp_adamw_update",
+    "multi_mp_lamb_update", "rand_zipfian",
+]  # fmt: skip
 
 __getattr__, __dir__ = _array_namespace("contrib", __name__)
 

@@ -76,7 +76,7 @@ class Prepared:
         self.views = dict(op.view(p, ins, outs)) if any(o.size for o in outs) else {}
         self.plan: list[Enqueue] = []
         self.temps: dict[int, int] = {}
-        if any(o.size and k not in self.views for k, o in enumerate(outs)):
+        if not outs or any(o.size and k not in self.views for k, o in enumerate(outs)):
             if facet(op, OnHost) is not None:
                 raise MXNetError(f"operator {op.name} runs on the host, which imperative calls cannot; use it in a Symbol and bind it")
             calls = op.lower(p, ins, outs, LowerContext(device.traits, ("write",) * len(outs), train))

@@ -73,7 +73,7 @@ def create_node(
         attrs[op.variadic] = str(len(inputs) + len(named))
     typed = op.parse({k: v for k, v in attrs.items() if k in op.params or not is_hidden(k)}, name or "")
     names = input_names(op, typed, f"operator {op.name}")
-    if op.variadic:
+    if op.variadic or op.many:
         by_name: dict[str, Entry] = {}
         given: list[Entry | None] = list(inputs)
     else:

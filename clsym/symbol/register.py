@@ -16,7 +16,7 @@ __all__ = ["FLAVOUR", "invoke", "operator", "symbol_namespace"]
 
 def invoke(call: Call) -> Symbol:
     """The symbol of a new node; ``out`` is for arrays and has no meaning here."""
-    names = call.op.inputs if not call.op.variadic else tuple(f"argument {i}" for i in range(len(call.inputs)))
+    names = call.op.inputs if not (call.op.variadic or call.op.many) else tuple(f"argument {i}" for i in range(len(call.inputs)))
     inputs = [None if s is None else s._single(n) for n, s in zip(names, call.inputs, strict=True)]
     named = {n: s._single(n) for n, s in call.named.items()}
     node = create_node(call.op, call.hint, inputs, named, call.params, call.name, call.attr)

@@ -1,128 +1,13 @@
-/* Optimizer steps: w_out = the weight after one step, the states changed in place. A work-item takes blocks of BLOCK elements; w_out may be w.
+/* Optimizer steps: w_out = the weight after one step, the states changed in place; w_out may be w.
  *
  * w, grad, w_out: n elements of T. States s, t, u: n elements of T; with MASTER of CT, the last one being the weight itself in full precision.
- * RULE: the numbers below; STATES: how many there are; h0, h1, h2: its own hyperparameters. A negative clip or clip_weights is none. An argument that a rule does not use
- * may be anything.
+ * The rules and what their hyperparameters mean are in include/optimizer_step.h.
  */
 #include "common.h"
-#include "items.h"
-#include "math.h"
-
-#ifndef RULE
-#define RULE 0
-#define MASTER 0
-#define STATES 0
-#endif
-
-#define BLOCK BATCH(64, 1)
-
-#define SGD 0
-#define SGD_MOM 1
-#define NAG 2
-#define ADAM 3
-#define RMSPROP 4
-#define RMSPROP_ALEX 5
-#define SIGNSGD 6
-#define SIGNUM 7
-#define FTRL 8
-
-#if MASTER
-#define S CT
-#define LOAD_S(p, i) ((p)[i])
-#define PUT_S(p, i, v) ((p)[i] = (v))
-#else
-#define S T
-#define LOAD_S(p, i) LOAD(p, i)
-#define PUT_S(p, i, v) CAT(PUT_, T)(p, i, v)
-#endif
-
-static inline CT clip_to(CT v, CT bound) { return bound >= 0 ? (v > bound ? bound : v < -bound ? -bound : v) : v; }
-static inline CT sign_of(CT v) { return (CT)((v > 0) - (v < 0)); }
-
-typedef struct {
-  CT lr, wd, rescale, clip, h0, h1, h2, clip_weights;
-} Hyper;
-
-/* the new weight; the states are changed */
-static inline CT step(CT weight, CT grad, CT *s, CT *t, CT *u, Hyper p) {
-  const CT scaled = p.rescale * grad;
-#if RULE == SGD
-  return (1 - p.lr * p.wd) * weight - p.lr * clip_to(scaled, p.clip);
-#elif RULE == SGD_MOM
-  *s = p.h0 * *s - p.lr * p.wd * weight - p.lr * clip_to(scaled, p.clip);
-  return weight + *s;
-#elif RULE == NAG
-  const CT g = clip_to(scaled, p.clip), m = p.h0 * *s;
-  const CT next = weight - m + (p.h0 + 1) * (m - p.lr * (g + p.wd * weight));
-  *s = m - p.lr * (g + p.wd * next); /* MXNet reads the weight again here, after its update in place */
-  return next;
-#elif RULE == ADAM
-  const CT g = clip_to(scaled + p.wd * weight, p.clip);
-  *s = p.h0 * *s + (1 - p.h0) * g;
-  *t = p.h1 * *t + (1 - p.h1) * g * g;
-  return weight - p.lr * *s / (m_sqrt(*t) + p.h2);
-#elif RULE == RMSPROP
-  const CT g = clip_to(scaled + p.wd * weight, p.clip);
-  *s = p.h0 * *s + (1 - p.h0) * g * g;
-  return clip_to(weight - p.lr * g / m_sqrt(*s + p.h2), p.clip_weights);
-#elif RULE == RMSPROP_ALEX
-  const CT g = clip_to(scaled + p.wd * weight, p.clip);
-  *s = p.h0 * *s + (1 - p.h0) * g * g;
-  *t = p.h0 * *t + (1 - p.h0) * g;
-  *u = p.h1 * *u - p.lr * g / m_sqrt(*s - *t * *t + p.h2);
-  return clip_to(weight + *u, p.clip_weights);
-#elif RULE == SIGNSGD
-  return (1 - p.lr * p.wd) * weight - p.lr * sign_of(scaled);
-#elif RULE == SIGNUM
-  *s = p.h0 * *s - (1 - p.h0) * (p.wd * weight + clip_to(scaled, p.clip));
-  return (1 - p.lr * p.h1) * weight + p.lr * sign_of(*s);
-#else /* FTRL */
-  const CT g = clip_to(scaled, p.clip), next = *t + g * g;
-  *s += g - (m_sqrt(next) - m_sqrt(*t)) * weight / p.lr;
-  *t = next;
-  return m_abs(*s) > p.h0 ? (sign_of(*s) * p.h0 - *s) / ((p.h1 + m_sqrt(next)) / p.lr + p.wd) : 0;
-#endif
-}
+#include "optimizer_step.h"
 
 kernel void update(const global T *w, const global T *grad, global S *s, global S *t, global S *u, global T *w_out, const long n, const CT lr,
                    const CT wd, const CT rescale, const CT clip, const CT h0, const CT h1, const CT h2, const CT clip_weights) {
-  const Hyper p = {lr, wd, rescale, clip, h0, h1, h2, clip_weights};
-  FOR_EACH(block, (n + BLOCK - 1) / BLOCK) {
-    const long i = block * BLOCK;
-    const int count = (int)min((long)BLOCK, n - i);
-    CT weight[BLOCK], g[BLOCK], a[BLOCK], b[BLOCK], c[BLOCK];
-    FOR_BATCH(j, count, BLOCK) g[j] = LOAD(grad, i + j);
-#if STATES > 0
-    FOR_BATCH(j, count, BLOCK) a[j] = LOAD_S(s, i + j);
-#endif
-#if STATES > 1
-    FOR_BATCH(j, count, BLOCK) b[j] = LOAD_S(t, i + j);
-#endif
-#if STATES > 2
-    FOR_BATCH(j, count, BLOCK) c[j] = LOAD_S(u, i + j);
-#endif
-#if MASTER && STATES == 1
-    FOR_BATCH(j, count, BLOCK) weight[j] = a[j];
-#elif MASTER
-    FOR_BATCH(j, count, BLOCK) weight[j] = b[j];
-#else
-    FOR_BATCH(j, count, BLOCK) weight[j] = LOAD(w, i + j);
-#endif
-    FOR_BATCH(j, count, BLOCK) weight[j] = step(weight[j], g[j], a + j, b + j, c + j, p);
-#if MASTER && STATES == 1
-    FOR_BATCH(j, count, BLOCK) a[j] = weight[j];
-#elif MASTER
-    FOR_BATCH(j, count, BLOCK) b[j] = weight[j];
-#endif
-#if STATES > 0
-    FOR_BATCH(j, count, BLOCK) PUT_S(s, i + j, a[j]);
-#endif
-#if STATES > 1
-    FOR_BATCH(j, count, BLOCK) PUT_S(t, i + j, b[j]);
-#endif
-#if STATES > 2
-    FOR_BATCH(j, count, BLOCK) PUT_S(u, i + j, c[j]);
-#endif
-    FOR_BATCH(j, count, BLOCK) STORE(w_out, i + j, weight[j]);
-  }
+  const Hyper p = {lr, wd, rescale, clip, h0, h1, h2, clip_weights, 0};
+  step_tensor(w, grad, s, t, u, w_out, n, p);
 }

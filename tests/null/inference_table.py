@@ -130,6 +130,34 @@ TABLE: dict[str, list[tuple[dict[str, Any], Shapes]]] = {
     "signsgd_update": [({"lr": 0.1}, [(3, 4)] * 2)],
     "signum_update": [({"lr": 0.1}, [(3, 4)] * 3)],
     "ftrl_update": [({"lr": 0.1}, [(3, 4)] * 4)],
+    "ftml_update": [({"lr": 0.1, "t": 1}, [(3, 4)] * 5)],
+    "mp_nag_mom_update": [({"lr": 0.1}, [(3, 4)] * 4)],
+    "_adamw_update": [({"lr": 0.1, "eta": 1}, [(3, 4)] * 4 + [(1,)])],
+    "_mp_adamw_update": [({"lr": 0.1, "eta": 1}, [(3, 4)] * 5 + [(1,)])],
+    "_multi_adamw_update": [({"lrs": (0.1, 0.2), "wds": (0, 0), "etas": (1, 1), "num_weights": 2}, [(3, 4)] * 4 + [(5,)] * 4 + [(1,)])],
+    "_multi_mp_adamw_update": [({"lrs": (0.1,), "wds": (0,), "etas": (1,)}, [(3, 4)] * 5 + [(1,)])],
+    "lamb_update_phase1": [({"t": 1, "wd": 0.1}, [(3, 4)] * 4)],
+    "lamb_update_phase2": [({"lr": 0.1}, [(3, 4)] * 2 + [(1,)] * 2)],
+    "mp_lamb_update_phase1": [({"t": 1, "wd": 0.1}, [(3, 4)] * 5)],
+    "mp_lamb_update_phase2": [({"lr": 0.1}, [(3, 4)] * 2 + [(1,)] * 2 + [(3, 4)])],
+    "_multi_lamb_update": [
+        ({"learning_rates": (0.1, 0.2), "wds": (0, 0), "step_count": (1, 1), "num_tensors": 2}, [(3, 4)] * 4 + [(5,)] * 4),
+    ],
+    "_multi_mp_lamb_update": [({"learning_rates": (0.1,), "wds": (0,), "step_count": (1,)}, [(3, 4)] * 5)],
+    "multi_sgd_update": [({"lrs": (0.1, 0.2), "wds": (0, 0), "num_weights": 2}, [(3, 4)] * 2 + [(5,)] * 2)],
+    "multi_sgd_mom_update": [({"lrs": (0.1, 0.2), "wds": (0, 0), "num_weights": 2}, [(3, 4)] * 3 + [(5,)] * 3)],
+    "multi_mp_sgd_update": [({"lrs": (0.1,), "wds": (0,)}, [(3, 4)] * 3)],
+    "multi_mp_sgd_mom_update": [({"lrs": (0.1,), "wds": (0,)}, [(3, 4)] * 4)],
+    "preloaded_multi_sgd_update": [({"num_weights": 2}, [(3, 4)] * 2 + [(5,)] * 2 + [(2,)] * 2)],
+    "preloaded_multi_sgd_mom_update": [({"num_weights": 2}, [(3, 4)] * 3 + [(5,)] * 3 + [(2,)] * 2)],
+    "preloaded_multi_mp_sgd_update": [({}, [(3, 4)] * 3 + [(1,)] * 2)],
+    "preloaded_multi_mp_sgd_mom_update": [({}, [(3, 4)] * 4 + [(1,)] * 2)],
+    "multi_lars": [({"eta": 0.1, "eps": 0.1}, [(5,)] * 4)],
+    "multi_sum_sq": [({"num_arrays": 2}, [(3, 4), (5,)])],
+    "multi_all_finite": [({"num_arrays": 2}, [(3, 4), (5,)])],
+    "reset_arrays": [({"num_arrays": 2}, [(3, 4), (5,)])],
+    "amp_multicast": [({"num_outputs": 2}, [(3, 4), (5,)])],
+    "_contrib_group_adagrad_update": [({"lr": 0.1}, [(3, 4), (3, 4), (3, 1)])],
 }  # fmt: skip
 _REDUCTIONS = ("sum", "mean", "prod", "nansum", "nanprod", "max", "min")
 for _name in _REDUCTIONS:
@@ -150,7 +178,7 @@ def cases() -> list[tuple[str, dict[str, Any], Shapes]]:
     """(operator, parameters, shapes of the inputs) for every user's operator that has inputs."""
     found = []
     for name, op in all_ops().items():
-        if op.hidden or not (op.inputs or op.variadic):
+        if op.hidden or not (op.inputs or op.variadic or op.many):
             continue
         for params, shapes in TABLE.get(name) or _default(name, op.inputs):
             found.append((name, params, shapes))

@@ -24,7 +24,7 @@ def test_signature_is_that_of_the_operator(name):
     op = all_names()[name]
     parameters = inspect.signature(function(name)).parameters
     names = [n for n in parameters if n != "kwargs"]
-    if op.variadic:
+    if op.variadic or op.many:
         assert names == ["args", *(p for p in op.params if p != op.variadic), "name", "attr", "out"]
     else:
         assert names[: len(op.inputs)] == list(op.inputs)
@@ -44,7 +44,7 @@ def test_documentation_tells_every_parameter(name):
     assert doc.count("Parameters\n----------") == 1
     assert doc.count("Returns\n-------") == 1
     described = {n.strip(" *") for line in re.findall(r"^([*\w][\w, *]*?)\s*:", doc, re.MULTILINE) for n in line.split(",")}
-    wanted = {p for p in op.params if p != op.variadic} | (set() if op.variadic else set(op.inputs))
+    wanted = {p for p in op.params if p != op.variadic} | (set() if op.variadic or op.many else set(op.inputs))
     assert wanted <= described
 
 

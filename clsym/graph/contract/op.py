@@ -131,11 +131,11 @@ class Node:
             return self.name
         return f"{self.name}_{self.op.output_names(self.params)[index]}"
 
-    def aux_positions(self) -> range:
+    def aux_positions(self) -> Sequence[int]:
         """Which inputs are auxiliary states."""
         if self.op is None:
-            return range(0)
-        return range(len(self.inputs) - len(self.op.aux_names(self.params)), len(self.inputs))
+            return ()
+        return self.op.aux_positions(self.params)
 
     def __repr__(self) -> str:
         return f"<{self.op.name if self.op else 'Variable'} {self.name}>"
@@ -163,6 +163,8 @@ class Op:
         Names of its outputs. Override `output_names` where they depend on the parameters.
     variadic : str
         The parameter that counts the inputs (``'num_args'``), filled in from the call; the inputs are arg0, arg1, ...
+    many : bool
+        Whether its inputs, as many as `input_names` says, are given as those of a variadic operator, though no parameter is filled in.
     subgraphs : int
         How many graphs a node of it holds (``p.subgraphs``, a tuple of `Subgraph`): bodies of loops, branches.
     random : bool
@@ -184,6 +186,7 @@ class Op:
     aux: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ("output",)
     variadic: str = ""
+    many: bool = False
     subgraphs: int = 0
     random: bool = False
     is_loss: bool = False
@@ -202,6 +205,12 @@ class Op:
     def aux_names(self, p: Params) -> tuple[str, ...]:
         """Which of the inputs are auxiliary states."""
         return self.aux
+
+    def aux_positions(self, p: Params) -> Sequence[int]:
+        """Where these stand among the inputs: last, unless an operator that takes several tensors has theirs in between."""
+        count = len(self.aux_names(p))
+        total = len(self.input_names(p)) if count else 0
+        return range(total - count, total)
 
     def output_names(self, p: Params) -> tuple[str, ...]:
         """Names of all outputs, hidden ones last."""

@@ -11,6 +11,7 @@ from ...graph.contract.spec import TensorSpec
 from ...params import Bool, Field, Float, Params
 from ..shared.float_types import one_float_type, statistics_type
 from ..shared.launch_sizes import batch_grid
+from .update_many import single
 
 __all__ = ["Update"]
 
@@ -98,7 +99,7 @@ After MXNet's ``{self.name}``."""
         states = [In(2 + i) if i < len(self.states) else In(0) for i in range(3)]  # unused ones: anything
         hyper = [getattr(p, name) if name else 0.0 for name in (*self.hyper, None, None, None)[:3]]
         numbers = (p.lr, p.wd, p.rescale_grad, p.clip_gradient, *hyper, getattr(p, "clip_weights", -1.0))
-        args: tuple[Arg, ...] = (In(0), In(1), *states, Out(0), Scalar("long", n), *(Scalar(ct, v) for v in numbers))
+        args: tuple[Arg, ...] = (In(0), In(1), *states, Out(0), Scalar("long", n), *(Scalar(ct, single(v)) for v in numbers))
         defines = defines_for(outs[0].dtype, ctx.reqs[0], RULE=self.rule, MASTER=int(self.master), STATES=len(self.states))
         return [KernelCall(_SOURCE, "update", args, defines, *batch_grid(n, ctx.traits))]
 
