@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ..base import MXNetError
 from .ndarray import NDArray
 from .register import array_namespace as _array_namespace
 
@@ -13,8 +14,10 @@ def _copyto(data: NDArray, out: NDArray | None = None, **kwargs: Any) -> Any:
     return data.copy() if out is None else data.copyto(out)
 
 
-def _set_value(src: float, out: NDArray, **kwargs: Any) -> NDArray:
+def _set_value(src: float, out: NDArray | None = None, **kwargs: Any) -> NDArray:
     """Set every element of `out`."""
+    if out is None:
+        raise MXNetError("_set_value sets the elements of an array: pass out=")
     out._fill(src)
     return out
 

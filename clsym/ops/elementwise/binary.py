@@ -113,6 +113,15 @@ class GradAdd(Binary):
 
 
 @register
+class ScatterDiv(Binary):
+    """Quotients, which MXNet computes of the stored elements of sparse arrays alone; of dense ones these are all."""
+
+    def __init__(self) -> None:
+        super().__init__(next(row for row in BINARY_TABLE if row.stem == "div"))
+        self.name, self.aliases = "_scatter_elemwise_div", ()
+
+
+@register
 class AddN(Elementwise, Fusible):
     """Sum of any number of tensors of one shape.
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
+from ...base import MXNetError
 from ...graph.contract.facets import Estimated, Pointwise
 from ...graph.contract.kernel_call import KernelCall, LowerContext, Out
 from ...graph.contract.op import Entry, Gradient, Op
@@ -71,6 +72,40 @@ class CopyTo(Identity):
     """The input, copied to where the result is wanted: what ``NDArray.copyto`` calls."""
 
     name = "_copyto"
+
+
+@register
+class CastStorage(Identity):
+    """The input as it is; conversion to a sparse storage type is an error.
+
+    Parameters
+    ----------
+    data : Symbol or NDArray
+        Of any shape and type.
+    stype : {'default', 'csr', 'row_sparse'}
+
+    Raises
+    ------
+    MXNetError
+        The storage type is a sparse one.
+
+    Examples
+    --------
+    >>> mx.nd.cast_storage(mx.nd.array([1, 2]), 'default').asnumpy().tolist()
+    [1.0, 2.0]
+    """
+
+    name = "cast_storage"
+    params = {"stype": Enum(("csr", "default", "row_sparse"), doc="The storage type; only 'default', which is dense, exists here.")}
+
+    def parse(self, given: Mapping[str, Any], node_name: str = "") -> Params:
+        p = super().parse(given, node_name)
+        if p.stype != "default":
+            where = f" (node {node_name!r})" if node_name else ""
+            raise MXNetError(
+                f"operator cast_storage{where}: arrays are dense here, so stype={p.stype!r} cannot be had; use stype='default'"
+            )
+        return p
 
 
 @register

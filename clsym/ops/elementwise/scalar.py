@@ -220,6 +220,18 @@ for _row in _TABLE:
     _register(ScalarOp(_row))
 
 
+class ScatterScalar(ScalarOp):
+    """What MXNet applies to the stored elements of sparse arrays alone; of dense ones these are all."""
+
+    def __init__(self, row: _Row) -> None:
+        super().__init__(row)
+        self.name, self.aliases = f"_scatter{row.name}", ()
+
+
+register(ScatterScalar(_TABLE[0]))
+register(ScatterScalar(_TABLE[1]))
+
+
 # -------------------------------------------------------------------------------------------------------------------- clip and kin
 
 

@@ -156,6 +156,30 @@ class Embedding(Op):
 
 
 @register
+class SparseEmbedding(Embedding):
+    """Rows of `weight`, picked by the integers in `data`: ``out[..., :] = weight[data[...], :]``; the gradient is dense.
+
+    Parameters
+    ----------
+    data : Symbol or NDArray
+        Of any shape and type; floating-point indices are truncated, those out of range cut to 0..input_dim-1.
+    weight : Symbol or NDArray
+        Shape (input_dim, output_dim).
+
+    Returns
+    -------
+    Symbol or NDArray
+        The shape of `data` with output_dim behind it.
+    """
+
+    name = "_contrib_SparseEmbedding"
+    params: dict[str, Field] = {
+        **{name: Embedding.params[name] for name in ("input_dim", "output_dim", "dtype")},
+        "deterministic": Bool(False, "Accepted; the gradient always is."),
+    }
+
+
+@register
 class OneHot(Op):
     """Integers to indicator vectors: ``out[..., d] = on_value`` where d is the index, else `off_value`.
 

@@ -60,6 +60,30 @@ class _Constant(Creation):
 
 
 @register
+class SetValue(_Constant):
+    """A number in every element of the result, whose shape and type are those of ``out=`` or follow from the consumers.
+
+    Examples
+    --------
+    >>> import clsym as mx
+    >>> mx.nd._internal._set_value(3, out=mx.nd.zeros(2)).asnumpy().tolist()
+    [3.0, 3.0]
+    """
+
+    name = "_set_value"
+    params = {"src": Float(doc="The number.")}
+
+    def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
+        return [], [outs[0]]
+
+    def infer_type(self, p: Params, ins: list[str | None], outs: list[str | None]) -> tuple[list[str | None], list[str | None]]:
+        return [], [outs[0]]
+
+    def value(self, p: Params) -> float:
+        return float(p.src)
+
+
+@register
 class Zeros(_Constant):
     """A tensor of zeros.
 

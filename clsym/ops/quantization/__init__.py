@@ -1,0 +1,1 @@
+"""Conversion to and from 8-bit integers."""
