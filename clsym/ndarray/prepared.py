@@ -9,7 +9,7 @@ from typing import Any
 from ..base import MXNetError
 from ..graph.contract.contradiction import Contradiction, of_shapes, of_types, unify_type
 from ..graph.contract.host import OnHost
-from ..graph.contract.kernel_call import KernelCall, Local, LowerContext, Out, Rng, Scalar, Temp
+from ..graph.contract.kernel_call import KernelCall, Local, LowerContext, Out, Refusal, Rng, Scalar, Temp
 from ..graph.contract.op import Op
 from ..graph.contract.registry import facet
 from ..graph.contract.spec import ShapeError, TensorSpec, known, show_shape, unify_shape
@@ -17,6 +17,7 @@ from ..params import Params
 from ..runtime.buffer import allocate_pooled
 from ..runtime.device import Device
 from ..runtime.launch import random_state, temp_sizes
+from ..runtime.refusals import box_of
 from ..runtime.shared_kernel import constants, enqueue, shared_kernel, work_group
 from ..runtime.topology import on_fork_clear
 from ..runtime.transfer import DeviceFailure, copy_bytes, failure, upload
@@ -36,16 +37,17 @@ class Enqueue:
     Attributes
     ----------
     slots : list of (int, int, int)
-        Position, kind and index of each buffer argument; kinds: 0 input, 1 output, 2 workspace, 3 random state.
+        Position, kind and index of each buffer argument; kinds: 0 input, 1 output, 2 workspace, 3 random state, 4 note of a refusal.
     """
 
-    __slots__ = ("global_size", "kernel", "local", "local_size", "scalars", "slots")
+    __slots__ = ("global_size", "kernel", "local", "local_size", "refusals", "scalars", "slots")
 
     def __init__(self, device: Device, call: KernelCall) -> None:
         self.kernel = shared_kernel(device, call)
         self.global_size = call.global_size
         self.local_size = work_group(device, call, self.kernel)
         self.scalars, self.local = constants(call)
+        self.refusals = [arg for arg in call.args if isinstance(arg, Refusal)]
         self.slots = [(i, *_slot(arg)) for i, arg in enumerate(call.args) if not isinstance(arg, (Scalar, Local))]
 
 
@@ -63,7 +65,7 @@ class Prepared:
         Outputs that are a stretch of an input: copied here, since an operator's result is an array of its own.
     """
 
-    __slots__ = ("device", "inplace", "mutates", "name", "outs", "params", "plain", "plan", "temps", "views", "visible")
+    __slots__ = ("device", "inplace", "mutates", "name", "outs", "params", "plain", "plan", "refusals", "temps", "views", "visible")
 
     def __init__(self, op: Op, p: Params, ins: list[TensorSpec], outs: list[TensorSpec], device: Device, train: bool) -> None:
         self.name = op.name
@@ -82,7 +84,8 @@ class Prepared:
             calls = op.lower(p, ins, outs, LowerContext(device.traits, ("write",) * len(outs), train))
             self.temps = temp_sizes(calls)
             self.plan = [Enqueue(device, call) for call in calls]
-        self.plain = not (self.views or self.temps or self.mutates or op.random)
+        self.refusals = [box_of(device, arg) for step in self.plan for arg in step.refusals]
+        self.plain = not (self.views or self.temps or self.mutates or op.random or self.refusals)
 
     def run(self, inputs: Sequence[ArrayBase], outputs: Sequence[ArrayBase]) -> None:
         """Enqueue it: results go to `outputs`, all of them, hidden ones included."""
@@ -104,10 +107,13 @@ class Prepared:
             for k, (i, start) in self.views.items():
                 self._copy(ins[i], start, outs[k], 0, self.outs[k].nbytes)
             pools.append(_DrawnOnce(device))
+            pools.append([box.buffer for box in self.refusals])
         try:
             self._enqueue(pools)
         except DeviceFailure as exc:
             raise failure(exc, device, f"operator {self.name}") from exc
+        for box in self.refusals:
+            box.arm()
         for buffer, k in back:
             self._copy(buffer, 0, outputs[k]._root, outputs[k]._offset, self.outs[k].nbytes)
         for i in self.mutates:
@@ -174,6 +180,8 @@ def _slot(arg: Any) -> tuple[int, int]:
         return 2, arg.index
     if isinstance(arg, Rng):
         return 3, 0
+    if isinstance(arg, Refusal):
+        return 4, 0  # an operator has one kind at most
     return (1 if isinstance(arg, Out) else 0), arg.index
 
 

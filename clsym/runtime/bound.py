@@ -9,7 +9,7 @@ import numpy as np
 import pyopencl as cl
 
 from ..base import MXNetError
-from ..graph.contract.kernel_call import In, Out, Rng, Temp
+from ..graph.contract.kernel_call import In, Out, Refusal, Rng, Temp
 from ..graph.lower import Step
 from ..graph.plan_data import PlanData
 from .arena import Arena
@@ -21,6 +21,7 @@ from .host_step import HostArray, HostStep
 from .launch import Launch
 from .program import build_programs
 from .progress import visible
+from .refusals import RefusalBox, box_of
 from .transfer import upload
 from .versions import Span, Watch, anything_spoiled
 
@@ -117,6 +118,7 @@ class BoundPlan:
         self._on_host = {s: self.host_step(step) for s, step in enumerate(plan.steps) if step.host is not None}
         self._version = -1
         self._rng: dict[int, cl.Buffer] = {}
+        self._refusals: dict[int, RefusalBox] = {}
         self._fresh: set[bool] = set()  # parts that wait for kernels to be compiled: False the forward, True the backward
         self._loops: dict[bool, list[tuple[cl.CommandQueue, cl.Kernel, Any, Any]]] = {}
         self._events: dict[int, cl.Event] = {}
@@ -230,6 +232,10 @@ class BoundPlan:
                 return self.buffer_of(step.outs[arg.index])
             if isinstance(arg, Temp):
                 return self.temp_of(s, arg.index)
+            if isinstance(arg, Refusal):
+                box = box_of(self.devices[step.lane], arg)
+                self._refusals[id(box)] = box
+                return box.buffer
             assert isinstance(arg, Rng)
             return self.rng_of(step.lane)
 
@@ -324,6 +330,8 @@ class BoundPlan:
     def _ran(self, backward: bool) -> None:
         """After any run."""
         self.custody.ran(backward)
+        for box in self._refusals.values():
+            box.arm()
         if not backward and self.plan.train:
             self.arena.holder = self
 

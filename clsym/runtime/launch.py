@@ -11,12 +11,13 @@ import numpy as np
 import pyopencl as cl
 
 from ..base import MXNetError
-from ..graph.contract.kernel_call import In, KernelCall, Local, LowerContext, Out, Rng, Scalar, Temp
+from ..graph.contract.kernel_call import In, KernelCall, Local, LowerContext, Out, Refusal, Rng, Scalar, Temp
 from ..graph.contract.registry import find_op
 from ..graph.contract.spec import TensorSpec
 from .buffer import allocate
 from .device import Device
 from .program import new_kernel
+from .refusals import box_of, raise_refused
 
 __all__ = ["Launch", "RandomState", "random_state", "run_op"]
 
@@ -147,6 +148,10 @@ def run_op(
             return temps[arg.index]
         if isinstance(arg, Rng):
             return rng
+        if isinstance(arg, Refusal):
+            box = box_of(device, arg)
+            box.arm()
+            return box.buffer
         return buffers[arg]
 
     for call in calls:
@@ -159,4 +164,5 @@ def run_op(
     for i in op.mutates(p, train):
         cl.enqueue_copy(queue, arrays[i], buffers[In(i)])
     queue.finish()
+    raise_refused(device)
     return results

@@ -16,6 +16,7 @@ import pyopencl as cl
 
 from ..base import MXNetError, OutOfDeviceMemoryError
 from .device import Device
+from .refusals import armed, raise_refused
 from .topology import on_fork_clear
 from .versions import touch
 
@@ -138,6 +139,8 @@ def download(device: Device, buffer: Any, offset: int, target: HostArray) -> Non
             cl.enqueue_copy(device.queue, target, buffer, src_offset=offset, is_blocking=True)
         except cl.Error as exc:
             raise failure(exc, device, f"a download of {target.nbytes} bytes") from exc
+        if armed:
+            raise_refused(device)
 
 
 def fill(device: Device, buffer: Any, offset: int, nbytes: int, value: HostArray) -> None:
@@ -197,6 +200,8 @@ def wait_for(device: Device) -> None:
         with pending.lock:
             pending.events.clear()
             pending.nbytes = 0
+    if armed:
+        raise_refused(device)
 
 
 def wait_all(devices: list[Device]) -> None:

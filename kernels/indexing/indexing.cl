@@ -16,6 +16,7 @@
 #include "common.h"
 #include "elements8.h"
 #include "items.h"
+#include "refuse.h"
 
 #ifndef TI
 #define TI int
@@ -23,6 +24,14 @@
 #endif
 #ifndef MODE
 #define MODE 0
+#endif
+#ifndef CHECKED
+#define CHECKED 0
+#endif
+#if CHECKED /* an index out of range is refused */
+#define REFUSED , volatile global int *refused
+#else
+#define REFUSED
 #endif
 #ifndef HAS_BASE
 #define HAS_BASE 0
@@ -40,8 +49,12 @@ static inline long index_at(const global TI *index, const long k, const long n) 
 #endif
 }
 
-kernel void take(const global T *x, const global TI *index, global T *y, const long outer, const long n, const long inner, const long count) {
+kernel void take(const global T *x, const global TI *index, global T *y, const long outer, const long n, const long inner, const long count REFUSED) {
   FOR_STRETCHES(row, lo, hi, outer * count, inner, PIECE) {
+#if CHECKED
+    const CI given = LOAD_AS(TI, index, row % count);
+    if (!(given >= 0 && given <= (CI)(n - 1))) refuse(refused, (long)given, 0, n);
+#endif
     const global T *p = x + (row / count * n + index_at(index, row % count, n)) * inner;
     global T *q = y + row * inner;
     for (long j = lo; j < hi; j++) STORE(q, j, LOAD(p, j));
@@ -52,13 +65,16 @@ kernel void plain_keys(const global TI *index, global int *keys, const long coun
   FOR_EACH(k, count) keys[k] = (int)index_at(index, k, n);
 }
 
-kernel void nd_keys(const global TI *index, global int *keys, const long count, const int dims, const long8 extents, const long8 strides) {
+kernel void nd_keys(const global TI *index, global int *keys, const long count, const int dims, const long8 extents, const long8 strides REFUSED) {
   const long extent[8] = ELEMENTS8(extents);
   const long stride[8] = ELEMENTS8(strides);
   FOR_EACH(k, count) {
     long key = 0;
     for (int m = 0; m < dims; m++) {
       long i = (long)LOAD_AS(TI, index, m * count + k);
+#if CHECKED
+      if (i < -extent[m] || i >= extent[m]) refuse(refused, i, m, extent[m]);
+#endif
       if (i < 0) i += extent[m];
       key += (i < 0 ? 0 : i >= extent[m] ? extent[m] - 1 : i) * stride[m];
     }

@@ -15,6 +15,7 @@ __all__ = [
     "Local",
     "LowerContext",
     "Out",
+    "Refusal",
     "Rng",
     "Scalar",
     "Temp",
@@ -61,6 +62,23 @@ class Rng:
 
 
 @dataclass(frozen=True)
+class Refusal:
+    """Four words (int), 0 at first, in which a kernel notes input that it must refuse (``kernels/include/refuse.h``).
+
+    Whoever waits for the device next gets the error.
+
+    Attributes
+    ----------
+    error : {'IndexError', 'MXNetError'}
+    text : str
+        The message, with ``{value}``, ``{axis}`` and ``{extent}`` where the kernel's numbers go.
+    """
+
+    error: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Scalar:
     """A value argument; `ctype` is an OpenCL C type: int, uint, long, ulong, float, double, int8 (the vector), long8, float4 ..."""
 
@@ -68,7 +86,7 @@ class Scalar:
     value: Any
 
 
-Arg = In | Out | Temp | Local | Rng | Scalar
+Arg = In | Out | Temp | Local | Rng | Refusal | Scalar
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from ...graph.contract.kernel_call import Arg, In, KernelCall, LowerContext, Out, Scalar, Temp, compute_type, ctype, defines_for, grid
+from ...graph.contract.kernel_call import (
+    Arg,
+    In,
+    KernelCall,
+    LowerContext,
+    Out,
+    Refusal,
+    Scalar,
+    Temp,
+    compute_type,
+    ctype,
+    defines_for,
+    grid,
+)
 from ...graph.contract.spec import Shape, ShapeError
 from ..reduce.sort_calls import sort_calls
 from ..shared.launch_sizes import stretch_grid
@@ -16,10 +29,12 @@ __all__ = ["index_defines", "nd_keys", "plain_keys", "scatter_add_calls", "scatt
 _SOURCE = "indexing/indexing.cl"
 _TILE = 64  # of kernels/indexing/indexing.cl
 _MAX_INDEXED = 8
+_OUT_OF_BOUND = Refusal("MXNetError", "take operator contains indices out of bound: {value} is not in 0..{extent}-1")
+_OUT_OF_RANGE = Refusal("IndexError", "index {value} is out of bounds for axis {axis} with size {extent}")
 
 
 def index_defines(dtype: str, index_type: str, req: str, mode: str = "clip", **more: int) -> tuple[tuple[str, str | int], ...]:
-    """The defines of a kernel that reads indices; ``'raise'`` cuts like ``'clip'``, as a device cannot raise."""
+    """The defines of a kernel that reads indices; ``'raise'`` cuts like ``'clip'``, beside being noted where the kernel can."""
     return defines_for(dtype, req, TI=ctype(index_type), CI=compute_type(index_type), MODE=int(mode == "wrap"), **more)
 
 
@@ -32,8 +47,9 @@ def take_call(
 ) -> KernelCall:
     """The launch that gathers `count` of the n slices of `data`; `types`: of the data and of the indices."""
     size, local = stretch_grid(rows.outer * count, rows.inner, ctx.traits)
-    args = (data, index, out, *_long(rows.outer, rows.n, rows.inner, count))
-    return KernelCall(_SOURCE, "take", args, index_defines(types[0], types[1], req, mode), size, local)
+    checked = mode == "raise"
+    args = (data, index, out, *_long(rows.outer, rows.n, rows.inner, count), *[_OUT_OF_BOUND] * checked)
+    return KernelCall(_SOURCE, "take", args, index_defines(types[0], types[1], req, mode, CHECKED=int(checked)), size, local)
 
 
 def plain_keys(index: Arg, keys: Temp, count: int, n: int, index_type: str, mode: str, ctx: LowerContext) -> KernelCall:
@@ -42,8 +58,13 @@ def plain_keys(index: Arg, keys: Temp, count: int, n: int, index_type: str, mode
     return KernelCall(_SOURCE, "plain_keys", (index, keys, *_long(count, n)), defines, *grid(count, ctx.traits))
 
 
-def nd_keys(index: Arg, keys: Temp, count: int, extents: Sequence[int], index_type: str, ctx: LowerContext) -> KernelCall:
-    """The launch that turns tuples of indices, (len(extents), count), into keys below the product of the extents."""
+def nd_keys(
+    index: Arg, keys: Temp, count: int, extents: Sequence[int], index_type: str, ctx: LowerContext, checked: bool = False
+) -> KernelCall:
+    """The launch that turns tuples of indices, (len(extents), count), into keys below the product of the extents.
+
+    With `checked`, an index beyond its extent is an IndexError.
+    """
     strides = [math.prod(extents[m + 1 :]) for m in range(len(extents))]
     pad = (0,) * (_MAX_INDEXED - len(extents))
     args = (
@@ -53,8 +74,11 @@ def nd_keys(index: Arg, keys: Temp, count: int, extents: Sequence[int], index_ty
         Scalar("int", len(extents)),
         Scalar("long8", (*extents, *pad)),
         Scalar("long8", (*strides, *pad)),
+        *[_OUT_OF_RANGE] * checked,
     )
-    return KernelCall(_SOURCE, "nd_keys", args, index_defines("float32", index_type, "write"), *grid(count, ctx.traits))
+    return KernelCall(
+        _SOURCE, "nd_keys", args, index_defines("float32", index_type, "write", CHECKED=int(checked)), *grid(count, ctx.traits)
+    )
 
 
 def check_indexed(indices: Shape, data: Shape) -> int:

@@ -22,7 +22,9 @@ def diagonal(p: Params, shape: Sequence[int]) -> tuple[tuple[int, ...], Walk]:
         raise ShapeError(f"axis1={p.axis1} and axis2={p.axis2} are the same axis")
     steps = row_major(shape).steps
     row, column = max(0, -p.k), max(0, p.k)
-    length = max(0, min(shape[first] - row, shape[second] - column))
+    length = min(shape[first] - row, shape[second] - column)
+    if length < 0:
+        raise ShapeError(f"diagonal k={p.k} does not exist in a matrix of {shape[first]} x {shape[second]}")
     rest = [d for d in range(len(shape)) if d not in (first, second)]
     walk = Walk(row * steps[first] + column * steps[second], (*(steps[d] for d in rest), steps[first] + steps[second]))
     return (*(shape[d] for d in rest), length), walk

@@ -33,8 +33,7 @@ class GatherNd(Op):
     data : Symbol or NDArray
         Shape (X0, ..., XN), of any type.
     indices : Symbol or NDArray
-        Shape (M, Y0, ..., YK), M at most the number of the data's dimensions. Negative indices count from the back. Those out of range are
-        cut to the extent: a device cannot raise in the middle of a graph.
+        Shape (M, Y0, ..., YK), M at most the number of the data's dimensions. Negative indices count from the back.
 
     Returns
     -------
@@ -45,6 +44,8 @@ class GatherNd(Op):
     ------
     MXNetError
         `indices` has fewer than two dimensions, or addresses more than there are.
+    IndexError
+        An index is out of range; raised where the result, or anything else of the device, is waited for.
     """
 
     name = "gather_nd"
@@ -68,7 +69,7 @@ class GatherNd(Op):
         extents, rows, count = _indexed(ins[1], ins[0].shape)
         keys = Temp(0, 4 * max(count, 1))
         return [
-            nd_keys(In(1), keys, count, extents, ins[1].dtype, ctx),
+            nd_keys(In(1), keys, count, extents, ins[1].dtype, ctx, checked=True),
             take_call(In(0), keys, Out(0), rows, count, (ins[0].dtype, "int32"), "clip", ctx.reqs[0], ctx),
         ]
 

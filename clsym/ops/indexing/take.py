@@ -41,7 +41,7 @@ class Take(_DataAndIndex):
         Of any shape and type; floating-point ones are truncated.
     axis : int
     mode : {'clip', 'wrap', 'raise'}
-        Out-of-range indices are cut to the range, or wrap around. ``'raise'`` cuts as well: a device cannot raise in the middle of a graph.
+        Out-of-range indices are cut to the range, wrap around, or are an error.
 
     Returns
     -------
@@ -51,7 +51,8 @@ class Take(_DataAndIndex):
     Raises
     ------
     MXNetError
-        The axis does not exist.
+        The axis does not exist. With ``mode='raise'``, an index is out of range: where the result, or anything else of the device, is
+        waited for.
     """
 
     name = "take"
