@@ -68,6 +68,7 @@ def create_node(
     MXNetError
         A parameter or an input that the operator doesn't have, a value that doesn't parse, a required one that is missing.
     """
+    node_name = cast(Any, NameManager).current.get(name, hint)  # taken even by a call that fails, as in MXNet
     attrs = _attributes(op, params, attr)
     if op.variadic and op.variadic not in attrs:
         attrs[op.variadic] = str(len(inputs) + len(named))
@@ -88,7 +89,6 @@ def create_node(
                 candidates = "".join(f"\n\t[{i}]{n}" for i, n in enumerate(names))
                 raise MXNetError(f"operator {op.name}: input argument name {key} {problem}. Candidate arguments:{candidates}")
             given[names.index(key)] = entry
-    node_name = cast(Any, NameManager).current.get(name, hint)
     node = Node(op, node_name, typed, attrs, fill_inputs(op, names, node_name, attrs, given))
     check_aux(node)
     return node

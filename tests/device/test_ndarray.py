@@ -339,7 +339,7 @@ def test_bad_calls(ctx):
     with pytest.raises(MXNetError, match="expects 1 inputs"):
         nd.relu()
     with pytest.raises(MXNetError, match="foo"):
-        nd.relu(a, foo=3)
+        nd.sum(a, foo=3)
     with pytest.raises(AttributeError, match="no operator of that name"):
         nd.no_such_operator  # noqa: B018
     with pytest.raises(MXNetError, match="not registered"):

@@ -335,3 +335,14 @@ def test_threads_name_by_themselves(x):
     thread.join()
     assert names == ["relu0"]
     assert mx.sym.relu(x).name == "relu1"
+
+
+def test_who_has_no_parameters_keeps_any_attribute(x):
+    """As MXNet's operators do whose parameters nobody parses."""
+    assert mx.sym.relu(x, attr={"mood": "good"}).list_attr() == {"mood": "good"}
+    assert mx.sym.broadcast_add(x, x, mood="good").list_attr() == {"mood": "good"}
+    assert mx.sym.LinearRegressionOutput(x, attr={"mood": "good"}).list_attr() == {"mood": "good"}
+    with pytest.raises(MXNetError, match="mood"):
+        mx.sym.Activation(x, act_type="relu", attr={"mood": "good"})
+    with mx.AttrScope(mood="good"):
+        assert mx.sym.exp(x).list_attr() == {"mood": "good"}

@@ -175,6 +175,8 @@ class Op:
         Not a user's function (gradient operators).
     hint : str
         Stem of automatic names where it isn't the lower-cased name.
+    lenient : bool
+        Whether names that are no parameters are ignored, though it has some.
     variable_attrs : dict of str to (dict of str to str)
         Attributes that a variable gets by being this input, unless it has them: ``{'gamma': {'__init__': '["one", {}]'}}``.
     """
@@ -192,6 +194,7 @@ class Op:
     is_loss: bool = False
     hidden: bool = False
     hint: str = ""
+    lenient: bool = False
     variable_attrs: Mapping[str, Mapping[str, str]] = {}
 
     # ------------------------------------------------------------------ names and arity
@@ -225,7 +228,9 @@ class Op:
         return len(self.output_names(p))
 
     def parse(self, given: Mapping[str, Any], node_name: str = "") -> Params:
-        """Typed parameters from a user's values or a graph file's text."""
+        """Typed parameters from a user's values or a graph file's text. Whoever has none ignores all, as in MXNet."""
+        if not self.params or self.lenient:
+            given = {k: v for k, v in given.items() if k in self.params}
         return parse_params(self.name, self.params, given, node_name)
 
     # ------------------------------------------------------------------ inference

@@ -47,6 +47,8 @@ class RegressionOutput(_OutputLayer):
 
     params = _REGRESSION_OUTPUT_PARAMS
 
+    lenient = True
+
     def __init__(self, name: str, forward: str, gradient: str) -> None:
         self.name = name
         self.forward = forward
