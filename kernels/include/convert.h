@@ -4,7 +4,7 @@
  * and the storage type T an integer one; INT (int or long) is defined then, and v passes unchanged where it is not.
  *
  * quotient(a, b), modulo(a, b): of floats as C's / and Python's %, of integers without the traps: x / 0 is 0.
- * modulo has the sign of b, and is 0 for b = 0. power, hypotenuse, logarithm: integers go through float.
+ * quotient_or_least(a, b): but the smallest integer for b = 0. modulo has the sign of b, and is 0 for b = 0. power, hypotenuse, logarithm: integers go through float.
  */
 #ifndef CONVERT_H
 #define CONVERT_H
@@ -16,6 +16,7 @@
 #define TO_INTEGER_long(v) TO_LONG(v)
 #if IS_FLOAT
 #define quotient(a, b) ((a) / (b))
+#define quotient_or_least(a, b) ((a) / (b))
 #define power(a, b) m_pow(a, b)
 #define hypotenuse(a, b) m_hypot(a, b)
 #define logarithm(a) m_log(a)
@@ -32,6 +33,10 @@ static inline CT quotient(const CT a, const CT b) {
   const CT q = a / (b == 0 || b == -1 ? 1 : b);
   return b == 0 ? 0 : (b == -1 ? -a : q);
 }
+/* a / 0 is what x86 makes of an infinite double: the smallest integer of 32 or 64 bits */
+#define LEAST_int ((int)0x80000000)
+#define LEAST_long ((long)0x8000000000000000L)
+#define quotient_or_least(a, b) ((b) == 0 ? CAT(LEAST_, CT) : quotient(a, b))
 static inline CT modulo(const CT a, const CT b) {
   const CT r = a % (b == 0 || b == -1 ? 1 : b);
   return r != 0 && ((r < 0) != (b < 0)) ? r + b : r;

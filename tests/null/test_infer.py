@@ -177,3 +177,15 @@ def test_the_switch_belongs_to_the_thread():
 def test_an_input_follows_from_a_partly_known_output(net, given, wanted):
     tied = mx.sym.elemwise_add(net(mx.sym.var("x")), mx.sym.var("y"))
     assert tied.infer_shape_partial(y=given)[0][0] == wanted
+
+
+@pytest.mark.parametrize(("net", "given", "wanted"), [
+    (lambda x: mx.sym.max(x, axis=1), (0, 5), ()), (lambda x: mx.sym.sum(x, axis=1), (0, 5), (0,)),
+    (lambda x: mx.sym.norm(x, axis=1), (0, 5), ()), (lambda x: mx.sym.argmax(x, axis=1), (0, 5), ()),
+    (lambda x: mx.sym.Flatten(x), (0, 5, 2), ()), (lambda x: mx.sym.one_hot(x, depth=3), (0,), ()),
+    (lambda x: mx.sym.tile(x, reps=(2,)), (0, 5), ()), (lambda x: mx.sym.broadcast_axis(x, axis=1, size=3), (0, 1), ()),
+    (lambda x: mx.sym.broadcast_add(x, mx.sym.var("y", shape=(3, 5))), (0, 5), (0, 5)),
+    (lambda x: mx.sym.LinearRegressionOutput(x, mx.sym.var("y")), (0, 5), ()),
+])  # fmt: skip
+def test_what_mxnet_does_not_conclude_from_part_of_a_shape(net, given, wanted):
+    assert net(mx.sym.var("x")).infer_shape_partial(x=given)[1] == [wanted]

@@ -57,7 +57,12 @@ class BroadcastBinary(Op, Rewriting, Fusible):
         )
 
     def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
-        return ins, [broadcast_shape(ins[0], ins[1]) or outs[0]]
+        result = broadcast_shape(ins[0], ins[1])
+        if result is None:
+            return ins, outs
+        # as in MXNet, an extent that one of them does not know is not known, whatever the other says
+        unknown = {k - len(s) for s in ins if s is not None for k, d in enumerate(s) if d < 0}
+        return ins, [tuple(-1 if k - len(result) in unknown else d for k, d in enumerate(result))]
 
     def infer_type(self, p: Params, ins: list[str | None], outs: list[str | None]) -> tuple[list[str | None], list[str | None]]:
         return no_bool(self.name, ins, outs)

@@ -10,7 +10,7 @@ from ...graph.contract.facets import Fusible
 from ...graph.contract.kernel_call import In, KernelCall, LowerContext, Out, defines_for, grid
 from ...graph.contract.op import Entry, Gradient, Op
 from ...graph.contract.registry import register
-from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, show_shape, unify_shape
+from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, known, show_shape, unify_shape
 from ...params import Params, Shape
 from ..shared.launch_sizes import device_file
 from ..shared.strided import flat_copy
@@ -145,7 +145,7 @@ class BroadcastAxis(Repeat):
                     f"axis {axis} of shape {show_shape(data)} cannot be broadcast to {size}: it must be 1, the size not negative"
                 )
             out[axis] = size
-        return ins, [tuple(out)]
+        return ins, [tuple(out)] if known(data) else list(outs)
 
 
 @register

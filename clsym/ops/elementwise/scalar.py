@@ -136,7 +136,7 @@ _TABLE = [
     _Row("_rminus_scalar", "_RMinusScalar", "scalar - data", "((s) - (x))", linear="negative"),
     _Row("_mul_scalar", "_MulScalar", "data * scalar", "((x) * (s))", linear="_mul_scalar"),
     _Row("_div_scalar", "_DivScalar", "data / scalar", "quotient(x, s)", linear="_div_scalar"),
-    _Row("_rdiv_scalar", "_RDivScalar", "scalar / data", "quotient(s, x)", "((g) * quotient(-(s), (v) * (v)))"),
+    _Row("_rdiv_scalar", "_RDivScalar", "scalar / data", "quotient_or_least(s, x)", "((g) * quotient(-(s), (v) * (v)))"),
     _Row("_mod_scalar", "_ModScalar", "data mod scalar (of the sign of scalar; 0 for scalar 0)", "modulo(x, s)", linear="_copy"),
     _Row(
         "_rmod_scalar",

@@ -56,7 +56,7 @@ class GatherNd(Op):
         if data is None or indices is None or not known(indices[:1]):
             return ins, outs
         m = check_indexed(indices, data)
-        return ins, [(*indices[1:], *data[m:])]
+        return ins, [(*indices[1:], *data[m:])] if known(indices) and known(data) else outs
 
     def infer_type(self, p: Params, ins: list[str | None], outs: list[str | None]) -> tuple[list[str | None], list[str | None]]:
         data = ins[0] or outs[0]

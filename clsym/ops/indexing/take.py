@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from ...graph.contract.kernel_call import In, KernelCall, LowerContext, Out, Scalar, Temp, grid
 from ...graph.contract.op import Entry, Gradient, Op
 from ...graph.contract.registry import register
-from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, unify_shape
+from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, known, unify_shape
 from ...params import Bool, Enum, Field, Float, Int, Params
 from ...params import Shape as ShapeField
 from ..shared.launch_sizes import stretch_grid
@@ -67,7 +67,7 @@ class Take(_DataAndIndex):
         if a is None or indices is None:
             return ins, outs
         axis = check_axis(p.axis, len(a))
-        return ins, [(*a[:axis], *indices, *a[axis + 1 :])]
+        return ins, [(*a[:axis], *indices, *a[axis + 1 :])] if known(indices) else outs
 
     def gradient(self, g: Gradient) -> Sequence[Entry | None]:
         return [_take_gradient(g, 1, check_axis(g.p.axis, g.ins[0].ndim), g.p.mode, g.ins[0].shape) if g.needed[0] else None, None]
@@ -212,7 +212,7 @@ class OneHot(Op):
     def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
         if p.depth < 0:
             raise ShapeError(f"depth must not be negative, got {p.depth}")
-        return ins, [None if ins[0] is None else (*ins[0], p.depth)]
+        return ins, [(*ins[0], p.depth)] if ins[0] is not None and known(ins[0]) else outs
 
     def infer_type(self, p: Params, ins: list[str | None], outs: list[str | None]) -> tuple[list[str | None], list[str | None]]:
         return [ins[0] or "float32"], [p.dtype]

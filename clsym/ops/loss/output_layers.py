@@ -90,7 +90,7 @@ After MXNet's ``{self.name}``."""
     def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
         data, label = unify_shape(ins[0], outs[0]), ins[1]
         if data is None or any(d < 0 for d in data):
-            return [data, label], [data]
+            return [data, label], outs
         if label is None or any(d < 0 for d in label):
             label = unify_shape(label, data[:1] if len(data) == 2 and data[1] == 1 else data)
         elif label[:1] != data[:1] or math.prod(label) != math.prod(data):

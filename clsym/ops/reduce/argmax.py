@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from ...graph.contract.kernel_call import In, KernelCall, LowerContext, Out, Scalar, defines_for
 from ...graph.contract.op import Entry, Gradient, Op
 from ...graph.contract.registry import register
-from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec
+from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, known
 from ...params import Bool, Field, Int, Params
 from ..shared.launch_sizes import device_file
 from ..shared.rows import Rows, check_axis, column_grid, reduced_shape, row_grid, split_axis
@@ -46,7 +46,7 @@ class ArgExtremum(Op):
         axes = tuple(range(len(shape))) if p.axis is None else (check_axis(p.axis, len(shape)),)
         if any(shape[a] == 0 for a in axes):
             raise ShapeError(f"{self.name} of an empty axis: data of shape {shape}")
-        return ins, [reduced_shape(shape, axes, p.keepdims)]
+        return ins, [reduced_shape(shape, axes, p.keepdims)] if known(shape) else outs
 
     def infer_type(self, p: Params, ins: list[str | None], outs: list[str | None]) -> tuple[list[str | None], list[str | None]]:
         ins, outs = super().infer_type(p, ins, outs)
@@ -104,6 +104,8 @@ class ArgmaxChannel(Op):
     def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
         shape = ins[0]
         if shape is None:
+            return ins, outs
+        if not known(shape):
             return ins, outs
         axis = check_axis(1, len(shape))
         if shape[axis] == 0:

@@ -11,7 +11,7 @@ from ...graph.contract.facets import Estimated
 from ...graph.contract.kernel_call import Arg, In, KernelCall, LowerContext, Out, Scalar, Temp, compute_type, ctype, defines_for
 from ...graph.contract.op import Entry, Gradient, Op
 from ...graph.contract.registry import register
-from ...graph.contract.spec import PartialShape, Shape, ShapeError, TensorSpec
+from ...graph.contract.spec import PartialShape, Shape, ShapeError, TensorSpec, known
 from ...params import Bool, Enum, Field, Int, Params
 from ...params import Shape as ShapeField
 from ..shared.float_types import one_float_type
@@ -43,12 +43,18 @@ _DERIVATIVES = {
 _INTEGER = {"nansum": "(g)", "nanprod": "((g) * (y) / (x))"}  # an integer is no NaN
 
 
-def reduction_shape(ins: list[PartialShape], outs: list[PartialShape], axis: Any, keepdims: bool, exclude: bool = False) -> Any:
-    """Shape inference of a reduction: forwards only, as the reduced extents leave no trace."""
+def reduction_shape(
+    ins: list[PartialShape], outs: list[PartialShape], axis: Any, keepdims: bool, exclude: bool = False, whole: bool = False
+) -> Any:
+    """Shape inference of a reduction: forwards only, as the reduced extents leave no trace.
+
+    With `whole` nothing follows from a shape known in part, as in MXNet for some.
+    """
     shape = ins[0]
     if shape is None:
         return ins, outs
-    return ins, [reduced_shape(shape, reduced_axes(axis, len(shape), exclude), keepdims)]
+    result = reduced_shape(shape, reduced_axes(axis, len(shape), exclude), keepdims)
+    return ins, [result] if known(shape) or not whole else outs
 
 
 class Reduce(Op, Estimated):
@@ -85,7 +91,7 @@ class Reduce(Op, Estimated):
         )
 
     def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
-        return reduction_shape(ins, outs, p.axis, p.keepdims, p.exclude)
+        return reduction_shape(ins, outs, p.axis, p.keepdims, p.exclude, self.fold in ("max", "min"))
 
     def gradient(self, g: Gradient) -> Sequence[Entry | None]:
         axes = reduced_axes(g.p.axis, g.ins[0].ndim, g.p.exclude)
@@ -240,7 +246,7 @@ class Norm(Reduce):
     def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
         if p.ord not in (1, 2):
             raise ShapeError(f"norm only supports ord=1 and ord=2, got ord={p.ord}")
-        return reduction_shape(ins, outs, p.axis, p.keepdims)
+        return reduction_shape(ins, outs, p.axis, p.keepdims, whole=True)
 
     def infer_type(self, p: Params, ins: list[str | None], outs: list[str | None]) -> tuple[list[str | None], list[str | None]]:
         if p.out_dtype is not None:
@@ -282,6 +288,8 @@ class Moments(Op):
     outputs = ("output0", "output1")
 
     def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
+        if p.axes is None or p.axes == ():
+            raise ShapeError("moments needs axes; name all of them for the moments of the whole tensor")
         if ins[0] is None:
             return ins, outs
         shape = reduced_shape(ins[0], reduced_axes(p.axes, len(ins[0])), p.keepdims)

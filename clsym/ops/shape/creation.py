@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from ...graph.contract.kernel_call import KernelCall, LowerContext, Out, Scalar, compute_type, defines_for, grid
 from ...graph.contract.op import Entry, Gradient, Op
@@ -15,6 +16,16 @@ from ..shared.strided import Walk, fill, row_major, value_scalar
 __all__ = ["Creation", "legacy_shape", "progression"]
 
 _CTX = Str("", "Device, as 'cpu(0)'; used by imperative calls only.")
+
+
+class _NumberType(Dtype):
+    """An element type but bool."""
+
+    def parse(self, value: Any) -> Any:
+        found = super().parse(value)
+        if found == "bool":
+            raise ValueError("valid values are the types of numbers")
+        return found
 
 
 def legacy_shape(shape: tuple[int, ...] | None, known: PartialShape) -> PartialShape:
@@ -226,7 +237,7 @@ class Arange(Op):
         "repeat": Int(1, "How many times each value.", low=1),
         "infer_range": Bool(False, "Whether the number of values follows from the consumers."),
         "ctx": _CTX,
-        "dtype": Dtype("float32", "The element type."),
+        "dtype": _NumberType("float32", "The element type."),
     }
 
     def _start(self, p: Params) -> float:
@@ -285,7 +296,7 @@ class Linspace(Op):
         "num": Int(REQUIRED, "How many values.", low=0, high=1 << 40),
         "endpoint": Bool(True, "Whether stop is one of them."),
         "ctx": _CTX,
-        "dtype": Dtype("float32", "The element type."),
+        "dtype": _NumberType("float32", "The element type."),
     }
 
     def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
@@ -335,7 +346,7 @@ class Eye(Op):
         "M": Int(0, "Columns; 0: as many as rows.", low=0),
         "k": Int(0, "Which diagonal."),
         "ctx": _CTX,
-        "dtype": Dtype("float32", "The element type."),
+        "dtype": _NumberType("float32", "The element type."),
     }
 
     def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:

@@ -253,6 +253,8 @@ class Flatten(Reshaping):
             return ins, outs
         if not dims:
             raise ShapeError("data has no dimension; Flatten needs at least one")
+        if out is None and not known(dims):
+            return ins, outs
         rest = dims[1:]
         width = math.prod(rest) if known(rest) else -1
         batch = dims[0]

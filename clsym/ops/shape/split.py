@@ -145,7 +145,7 @@ class SliceChannel(Splitting):
 
 @register
 class SplitV2(Splitting):
-    """Cuts a tensor along an axis, into `sections` equal parts or at `indices`.
+    """Cuts a tensor along an axis, into `sections` parts or at `indices`.
 
     Parameters
     ----------
@@ -158,12 +158,12 @@ class SplitV2(Splitting):
     squeeze_axis : bool
         Whether to drop the axis from the outputs.
     sections : int
-        Number of equal parts; 0: cut at `indices`.
+        Number of parts, the first ones longer by 1 where the extent is not divisible; 0: cut at `indices`.
 
     Raises
     ------
     MXNetError
-        If the extent is not divisible, or the indices are not ascending within the axis.
+        If the indices are not ascending within the axis.
 
     Source: MXNet 1.9.1, ``split_v2``.
     """
@@ -173,7 +173,7 @@ class SplitV2(Splitting):
         "indices": Shape(doc="Where each part begins."),
         "axis": Int(1, "The axis to cut."),
         "squeeze_axis": Bool(False, "Whether the axis of extent 1 is dropped."),
-        "sections": Int(0, "Number of equal parts; 0: cut at indices.", low=0, high=1 << 20),
+        "sections": Int(0, "Number of parts; 0: cut at indices.", low=0, high=1 << 20),
     }
 
     def output_names(self, p: Params) -> tuple[str, ...]:
@@ -184,10 +184,8 @@ class SplitV2(Splitting):
 
     def bounds(self, p: Params, extent: int) -> list[tuple[int, int]]:
         if p.sections:
-            if extent % p.sections:
-                raise ShapeError(f"cannot split axis {p.axis} of extent {extent} into sections={p.sections} equal parts")
-            n = extent // p.sections
-            return [(i * n, (i + 1) * n) for i in range(p.sections)]
+            n, longer = divmod(extent, p.sections)
+            return [(i * n + min(i, longer), (i + 1) * n + min(i + 1, longer)) for i in range(p.sections)]
         cuts = [*p.indices, extent]
         if any(not 0 <= b <= e <= extent for b, e in pairwise(cuts)):
             raise ShapeError(f"indices={p.indices} must ascend within axis {p.axis} of extent {extent}")

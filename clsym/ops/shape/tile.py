@@ -61,7 +61,7 @@ class Tile(Op):
         if ins[0] is None:
             return ins, outs
         reps, shape = self._aligned(p, ins[0])
-        return ins, [tuple(e * r if e >= 0 else -1 for r, e in zip(reps, shape, strict=True))]
+        return ins, [tuple(e * r for r, e in zip(reps, shape, strict=True))] if known(ins[0]) else outs
 
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
         reps, shape = self._aligned(p, ins[0].shape)

@@ -45,6 +45,7 @@ def test_split(device):
     check_op(device, "SliceChannel", [X], {"num_outputs": 2, "axis": 0}, np.split(X, 2, 0))
     check_op(device, "_split_v2", [X], {"indices": (0, 2, 3), "axis": 3}, np.split(X, (2, 3), 3))
     check_op(device, "_split_v2", [X], {"indices": (), "sections": 2, "axis": 1}, np.split(X, 2, 1))
+    check_op(device, "_split_v2", [X], {"indices": (), "sections": 3, "axis": 1}, np.array_split(X, 3, 1))
 
 
 def test_assignment(device):
