@@ -8,7 +8,7 @@ from typing import Any
 
 from ..base import MXNetError
 from ..graph.contract.contradiction import Contradiction, of_shapes, of_types, unify_type
-from ..graph.contract.host import OnHost
+from ..graph.contract.host import Judging, OnHost
 from ..graph.contract.kernel_call import KernelCall, Local, LowerContext, Out, Refusal, Rng, Scalar, Temp
 from ..graph.contract.op import Op
 from ..graph.contract.registry import facet
@@ -21,6 +21,7 @@ from ..runtime.refusals import box_of
 from ..runtime.shared_kernel import constants, enqueue, shared_kernel, work_group
 from ..runtime.topology import on_fork_clear
 from ..runtime.transfer import DeviceFailure, copy_bytes, failure, upload
+from ..runtime.verdict import raise_verdict
 from ..runtime.versions import touch
 from .lru import LRU
 from .storage import ArrayBase
@@ -65,7 +66,9 @@ class Prepared:
         Outputs that are a stretch of an input: copied here, since an operator's result is an array of its own.
     """
 
-    __slots__ = ("device", "inplace", "mutates", "name", "outs", "params", "plain", "plan", "refusals", "temps", "views", "visible")
+    __slots__ = (
+        "device", "inplace", "mutates", "name", "outs", "params", "plain", "plan", "refusals", "temps", "verdict", "views", "visible",
+    )  # fmt: skip
 
     def __init__(self, op: Op, p: Params, ins: list[TensorSpec], outs: list[TensorSpec], device: Device, train: bool) -> None:
         self.name = op.name
@@ -85,6 +88,8 @@ class Prepared:
             self.temps = temp_sizes(calls)
             self.plan = [Enqueue(device, call) for call in calls]
         self.refusals = [box_of(device, arg) for step in self.plan for arg in step.refusals]
+        judging = facet(op, Judging) if self.plan else None
+        self.verdict = judging.verdict(p, ins, outs) if judging is not None else None
         self.plain = not (self.views or self.temps or self.mutates or op.random or self.refusals)
 
     def run(self, inputs: Sequence[ArrayBase], outputs: Sequence[ArrayBase]) -> None:
@@ -114,6 +119,8 @@ class Prepared:
             raise failure(exc, device, f"operator {self.name}") from exc
         for box in self.refusals:
             box.arm()
+        if self.verdict is not None:
+            raise_verdict(device, pools[2][self.verdict.status.index], self.verdict, f"operator {self.name}")
         for buffer, k in back:
             self._copy(buffer, 0, outputs[k]._root, outputs[k]._offset, self.outs[k].nbytes)
         for i in self.mutates:

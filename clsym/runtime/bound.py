@@ -23,6 +23,7 @@ from .program import build_programs
 from .progress import visible
 from .refusals import RefusalBox, box_of
 from .transfer import upload
+from .verdict import raise_verdict
 from .versions import Span, Watch, anything_spoiled
 
 __all__ = ["Arena", "BoundPlan", "External"]
@@ -116,6 +117,7 @@ class BoundPlan:
         self._staging: dict[str, tuple[cl.Buffer, External]] = {}
         self._launches: list[list[Launch]] | None = None
         self._on_host = {s: self.host_step(step) for s, step in enumerate(plan.steps) if step.host is not None}
+        self._judging = any(step.verdict is not None for step in plan.steps)
         self._version = -1
         self._rng: dict[int, cl.Buffer] = {}
         self._refusals: dict[int, RefusalBox] = {}
@@ -336,14 +338,14 @@ class BoundPlan:
             self.arena.holder = self
 
     def run(self, backward: bool) -> None:
-        """Enqueue the forward or the backward part; returns without waiting for the devices.
+        """Enqueue the forward or the backward part; returns without waiting for the devices, unless steps run on the host or judge data.
 
         Raises
         ------
         MXNetError
-            The arena does not hold what the forward part left, or an argument's memory was given to something else.
+            The arena does not hold what the forward part left, an argument's memory was given to something else, or a step's data are bad.
         """
-        if len(self.devices) > 1 or self._on_host:
+        if len(self.devices) > 1 or self._on_host or self._judging:
             self.run_steps(backward)
             return
         self._take_arena(backward)
@@ -395,6 +397,8 @@ class BoundPlan:
                 for launch in launches[s]:
                     last = cl.enqueue_nd_range_kernel(queue, launch.kernel, launch.global_size, launch.local_size, wait_for=foreign)
                     foreign = None
+                if step.verdict is not None:
+                    raise_verdict(self.devices[step.lane], self.temp_of(s, step.verdict.status.index), step.verdict, f"node {step.name!r} ({step.op})")
             if s in sources and last is not None:
                 self._events[s] = last
                 queue.flush()

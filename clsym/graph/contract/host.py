@@ -1,4 +1,4 @@
-"""Steps that run on the host: Python code between the enqueues, for operators that users write and for loops."""
+"""What the host does between the enqueues: steps that run there, for operators that users write and for loops; verdicts on data."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import numpy as np
 
 from ...params import Params
 from .facets import Facet
-from .kernel_call import LowerContext
+from .kernel_call import LowerContext, Temp
 from .spec import TensorSpec
 
-__all__ = ["HostCall", "HostRun", "Measured", "OnHost"]
+__all__ = ["HostCall", "HostRun", "Judging", "Measured", "OnHost", "Verdict"]
 
 Array = np.ndarray[Any, Any]
 
@@ -65,3 +65,30 @@ class Measured(Facet):
     @abstractmethod
     def measures(self, p: Params) -> Mapping[int, int]:
         """Output to the output, of shape (1,) and an integer type, that tells its extent."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What kernels tell of the data that they met.
+
+    Attributes
+    ----------
+    status : Temp
+        Workspace of int32 numbers, all of which they write.
+    error : callable
+        From those numbers to the exception that they stand for; None where the data were good.
+    """
+
+    status: Temp
+    error: Callable[[Array], Exception | None]
+
+
+class Judging(Facet):
+    """Its kernels find out whether the data are good (a matrix that has no inverse): the host reads their verdict behind them, and raises.
+
+    A run that holds such an operator waits for it, as nothing after it may see what it left.
+    """
+
+    @abstractmethod
+    def verdict(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Verdict | None:
+        """Where the numbers are and what they mean; None: nothing can be wrong with these parameters."""

@@ -1,0 +1,1 @@
+"""Linear algebra over batches of matrices: factorizations, inverses, determinants, products with triangles, parts of matrices."""
