@@ -20,7 +20,7 @@ from ..matrix.gemm_cpu import Matrix
 from .batch import Result, batch_of, block, floating, identity, matrix_call, same_square, side
 from .triangular import Triangle, block_side, copied, solve
 
-__all__ = ["Potrf", "Potri"]
+__all__ = ["Potrf", "Potri", "Square"]
 
 _LOWER: dict[str, Field] = {"lower": Bool(True, "Whether the factor is the lower triangular one.")}
 
@@ -34,7 +34,7 @@ def which(status: Any, text: str) -> Exception | None:
     return MXNetError(text.format(where=where, status=int(status[first])))
 
 
-class _Square(Op, Recomputable, Estimated, Judging):
+class Square(Op, Recomputable, Estimated, Judging):
     """What operators from square matrices to square matrices of the same shape share."""
 
     inputs = ("A",)
@@ -48,18 +48,18 @@ class _Square(Op, Recomputable, Estimated, Judging):
         return floating(ins, outs)
 
     def verdict(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Verdict | None:
-        return Verdict(_status(ins[0]), lambda numbers: which(numbers, self.text))
+        return Verdict(self.status(ins[0]), lambda numbers: which(numbers, self.text))
+
+    def status(self, spec: TensorSpec) -> Temp:
+        """A number a matrix: 0, or what is wrong with it."""
+        return Temp(0, 4 * batch_of(spec))
 
     def cost(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> tuple[int, int]:
         return ins[0].size * ins[0].shape[-1], 2 * ins[0].nbytes
 
 
-def _status(spec: TensorSpec) -> Temp:
-    return Temp(0, 4 * batch_of(spec))
-
-
 @register
-class Potrf(_Square):
+class Potrf(Square):
     """Cholesky factorization: the lower triangular L with positive diagonal for which ``A = L L^T``, of every matrix.
 
     Only the triangle of A that the factor has is read.
@@ -93,6 +93,9 @@ class Potrf(_Square):
         "add a multiple of the identity to it, or check what it is made of"
     )
 
+    def inplace(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Sequence[tuple[int, int]]:
+        return ((0, 0),)  # a matrix is copied, or is one block, which a work-group reads as a whole before it writes
+
     def gradient(self, g: Gradient) -> Sequence[Entry | None]:
         y, lower = g.output(), g.p.lower
         inner = g.apply("_linalg_gemm2", y, g.ograd(), transpose_a=lower, transpose_b=not lower)
@@ -123,7 +126,7 @@ class Potrf(_Square):
                 calls += product(
                     rows, columns, start, a, b, block(work, n, n, start, start), dtype, "add", traits, entries=batch, alpha=-1.0, temp=3
                 )
-            args = (work, out, inverse, _status(ins[0]), batch, n, start, upper)
+            args = (work, out, inverse, self.status(ins[0]), batch, n, start, upper)
             calls.append(matrix_call("cholesky", "cholesky_block", args, batch, dtype, ctx, NB=nb))
             if end == n:
                 break
@@ -137,7 +140,7 @@ class Potrf(_Square):
 
 
 @register
-class Potri(_Square):
+class Potri(Square):
     """The inverse ``(L L^T)^-1`` of every matrix, from its Cholesky factor.
 
     Parameters
@@ -175,7 +178,7 @@ class Potri(_Square):
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
         n, batch, dtype, traits = side(ins[0]), batch_of(ins[0]), ins[0].dtype, ctx.traits
         ones, inverse = Temp(1, ins[0].nbytes), Temp(2, ins[0].nbytes)
-        judge = matrix_call("cholesky", "invertible", (In(0), _status(ins[0]), batch, n), batch, dtype, ctx)
+        judge = matrix_call("cholesky", "invertible", (In(0), self.status(ins[0]), batch, n), batch, dtype, ctx)
         calls = [judge, *identity(ones, outs[0], ctx)]
         calls += solve(Triangle(In(0), n, batch, p.lower), ones, inverse, n, False, dtype, ctx, 3)
         left, right = block(inverse, n, n, transposed=p.lower), block(inverse, n, n, transposed=not p.lower)

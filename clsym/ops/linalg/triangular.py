@@ -86,6 +86,6 @@ def several_blocks(n: int, traits: DeviceTraits) -> bool:
     return n > block_side(n, traits)
 
 
-def copied(source: Arg, work: Temp, size: int, alpha: float, dtype: str, traits: DeviceTraits) -> KernelCall:
+def copied(source: Arg, work: Temp | Out, size: int, alpha: float, dtype: str, traits: DeviceTraits) -> KernelCall:
     """The launch for ``work = alpha * source``."""
     return scaled(source, work, size, alpha, dtype, "write", traits)
