@@ -228,7 +228,9 @@ def _lower_step(
     to, read = tuple(outs), tuple(ins)
     use = StepUse(node.name, lane, read, to, part.inplace, part.views, part.parts, part.accumulates, frozenset(part.mutated), part.temps)
     copy = op is CROSS_COPY
-    return Step(node.name, part.title, lane, read, to, ctx.reqs, part.calls, copy, part.mutated, part.in_names, part.host, part.verdict), use
+    return Step(
+        node.name, part.title, lane, read, to, ctx.reqs, part.calls, copy, part.mutated, part.in_names, part.host, part.verdict
+    ), use
 
 
 class _OperatorPart(NamedTuple):

@@ -398,7 +398,9 @@ class BoundPlan:
                     last = cl.enqueue_nd_range_kernel(queue, launch.kernel, launch.global_size, launch.local_size, wait_for=foreign)
                     foreign = None
                 if step.verdict is not None:
-                    raise_verdict(self.devices[step.lane], self.temp_of(s, step.verdict.status.index), step.verdict, f"node {step.name!r} ({step.op})")
+                    raise_verdict(
+                        self.devices[step.lane], self.temp_of(s, step.verdict.status.index), step.verdict, f"node {step.name!r} ({step.op})"
+                    )
             if s in sources and last is not None:
                 self._events[s] = last
                 queue.flush()

@@ -1,10 +1,10 @@
 /* Eigenvalues and eigenvectors of symmetric matrices by one-sided Jacobi rotations; n x n in rows, one after the other in a batch.
  *
- * The rows of B = A / |A| + 2 I, whose eigenvalues lie in [1, 3], are rotated in pairs until they are orthogonal. Then row i is an
+ * The rows of B = A / |A| + SHIFT I, whose eigenvalues lie between 1/8 and 17/8, are rotated in pairs until they are orthogonal. Then row i is an
  * eigenvector times its eigenvalue, and |row i| > 0. A sweep visits all pairs, in rounds of n / 2 pairs that have no row in common
  * (the rows sit around a table, and all but one move up by a seat a round). A group has a matrix.
  *
- *   jacobi_begin  b = A / |A| + 2 I from the lower triangle of A, |A| the largest sum of a row's absolute values; going = 1
+ *   jacobi_begin  b = A / |A| + SHIFT I from the lower triangle of A, |A| the largest sum of a row's absolute values; going = 1
  *   jacobi_sweep  one sweep, nothing where going is 0; going becomes the number of pairs that were not orthogonal
  *   jacobi_end    u = the eigenvectors as rows, of length 1, in the order of their values, their largest element (the first of equals)
  *                 positive; values: v^T A v
@@ -24,6 +24,8 @@
 #define LEAST 1e-30f
 #define EQUAL 1e-5f
 #endif
+
+#define SHIFT (CT)1.125
 
 static inline CT lower_of(const global T *a, const long n, const long i, const long j) {
   return i >= j ? LOAD(a, i * n + j) : LOAD(a, j * n + i);
@@ -48,7 +50,7 @@ kernel void jacobi_begin(const global T *a, global T *b, global int *going, cons
     const CT scale = largest == 0 ? 0 : 1 / largest;
     GROUP_GRID(i, 0, n, j, n) {
       const CT v = lower_of(x, n, i, j) * scale;
-      b[(g * n + i) * n + j] = i == j ? v + 2 : v;
+      b[(g * n + i) * n + j] = i == j ? v + SHIFT : v;
     }
     if (GROUP_ITEM == 0) going[g] = 1;
     GROUP_SYNC;

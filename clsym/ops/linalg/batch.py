@@ -92,7 +92,7 @@ def matrix_call(
     for arg in args:
         first = not any(isinstance(a, Scalar) for a in found)
         found.append(Scalar("long" if first else "int", arg) if isinstance(arg, int) else arg)
-    return KernelCall(f"linalg/{source}.cl", entry, tuple(found), defines_for(dtype, req, **defines), *group_grid(problems, ctx.traits))
+    return KernelCall(source, entry, tuple(found), defines_for(dtype, req, **defines), *group_grid(problems, ctx.traits))
 
 
 class Result:

@@ -127,7 +127,7 @@ class Potrf(Square):
                     rows, columns, start, a, b, block(work, n, n, start, start), dtype, "add", traits, entries=batch, alpha=-1.0, temp=3
                 )
             args = (work, out, inverse, self.status(ins[0]), batch, n, start, upper)
-            calls.append(matrix_call("cholesky", "cholesky_block", args, batch, dtype, ctx, NB=nb))
+            calls.append(matrix_call("linalg/cholesky.cl", "cholesky_block", args, batch, dtype, ctx, NB=nb))
             if end == n:
                 break
             diagonal = Matrix(inverse, nb, 1, nb * nb)
@@ -178,7 +178,7 @@ class Potri(Square):
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
         n, batch, dtype, traits = side(ins[0]), batch_of(ins[0]), ins[0].dtype, ctx.traits
         ones, inverse = Temp(1, ins[0].nbytes), Temp(2, ins[0].nbytes)
-        judge = matrix_call("cholesky", "invertible", (In(0), self.status(ins[0]), batch, n), batch, dtype, ctx)
+        judge = matrix_call("linalg/cholesky.cl", "invertible", (In(0), self.status(ins[0]), batch, n), batch, dtype, ctx)
         calls = [judge, *identity(ones, outs[0], ctx)]
         calls += solve(Triangle(In(0), n, batch, p.lower), ones, inverse, n, False, dtype, ctx, 3)
         left, right = block(inverse, n, n, transposed=p.lower), block(inverse, n, n, transposed=not p.lower)

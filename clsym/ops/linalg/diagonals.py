@@ -21,7 +21,7 @@ _TRIANGLE: dict[str, Field] = {**_OFFSET, "lower": Bool(True, "With offset 0, wh
 
 
 class _Part(Op):
-    inputs = ("A",)
+    inputs: tuple[str, ...] = ("A",)
 
     def infer_type(self, p: Params, ins: list[str | None], outs: list[str | None]) -> tuple[list[str | None], list[str | None]]:
         return floating(ins, outs)
@@ -40,7 +40,9 @@ class _Extract(_Part):
             return [a], [(*a[:-2], -1)]
         m = a[-1] - abs(p.offset)
         if m <= 0 and a[-1]:
-            raise ShapeError(f"offset={p.offset} lies outside of matrices with {a[-1]} rows: it must be between {1 - a[-1]} and {a[-1] - 1}")
+            raise ShapeError(
+                f"offset={p.offset} lies outside of matrices with {a[-1]} rows: it must be between {1 - a[-1]} and {a[-1] - 1}"
+            )
         return [a], [(*a[:-2], self.length(max(m, 0)))]
 
 
@@ -150,7 +152,7 @@ class MakeDiag(_Make):
 def _triangle_call(entry: str, p: Params, matrix: TensorSpec, rows: int, ctx: LowerContext) -> KernelCall:
     n, batch, offset = side(matrix), batch_of(matrix), abs(p.offset)
     upper = int(p.offset > 0 or (p.offset == 0 and not p.lower))
-    args = (In(0), Out(0), Scalar("long", batch), *(Scalar("int", v) for v in (n, offset, upper)))
+    args = (In(0), Out(0), Scalar("long", batch), Scalar("int", n), Scalar("int", offset), Scalar("int", upper))
     return KernelCall("linalg/parts.cl", entry, args, defines_for(matrix.dtype, ctx.reqs[0]), *stretch_grid(batch * rows, rows, ctx.traits))
 
 
@@ -289,7 +291,9 @@ class SumLogDiag(_Part):
 
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
         batch = batch_of(ins[0])
-        return [matrix_call("parts", "sum_log_diagonal", (In(0), Out(0), batch, side(ins[0])), batch, ins[0].dtype, ctx, ctx.reqs[0])]
+        return [
+            matrix_call("linalg/parts.cl", "sum_log_diagonal", (In(0), Out(0), batch, side(ins[0])), batch, ins[0].dtype, ctx, ctx.reqs[0])
+        ]
 
 
 @register

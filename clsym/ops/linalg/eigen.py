@@ -76,7 +76,7 @@ class Syevd(Op, Recomputable, Estimated):
         u, values = Result(0, outs[0], ctx, 3), Result(1, outs[1], ctx, 4)
 
         def call(entry: str, *args: In | Out | Temp | int) -> KernelCall:
-            return matrix_call("jacobi", entry, (*args, batch, n), batch, dtype, ctx, WIDE=wide)
+            return matrix_call("linalg/jacobi.cl", entry, (*args, batch, n), batch, dtype, ctx, WIDE=wide)
 
         return [
             call("jacobi_begin", In(0), work, going),

@@ -95,17 +95,18 @@ class Gelqf(Op, Recomputable, Estimated):
             factor = Matrix(factors, _NB, 1, panels * _NB * _NB, start // _NB * _NB * _NB)
             if transposed:
                 factor = factor.transposed
-            given = {"entries": batch, "temp": temp}
             return [
-                *product(count, size, width, of, v.transposed, first, dtype, "write", traits, **given),
-                *product(count, size, size, first, factor, second, dtype, "write", traits, **given),
-                *product(count, width, size, second, v, of, dtype, "add", traits, alpha=-1.0, **given),
+                *product(count, size, width, of, v.transposed, first, dtype, "write", traits, entries=batch, temp=temp),
+                *product(count, size, size, first, factor, second, dtype, "write", traits, entries=batch, temp=temp),
+                *product(count, width, size, second, v, of, dtype, "add", traits, alpha=-1.0, entries=batch, temp=temp),
             ]
 
         calls = [copied(In(0), work, spec.size, 1.0, dtype, traits)]
         for start in range(0, m, _NB):
             end = min(start + _NB, m)
-            calls.append(matrix_call("lq", "lq_panel", (work, reflections, factors, batch, m, n, start), batch, dtype, ctx, NB=_NB))
+            calls.append(
+                matrix_call("linalg/lq.cl", "lq_panel", (work, reflections, factors, batch, m, n, start), batch, dtype, ctx, NB=_NB)
+            )
             if end < m:
                 calls += reflect(work, range(end, m), start, end - start, False)
         if ctx.reqs[1] != "null":

@@ -12,7 +12,6 @@ from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, unify_s
 from ...params import Params
 from ..matrix.gemm import product
 from ..shared.launch_sizes import stretch_grid
-from ..shared.strided import flat_copy
 from .batch import Result, batch_of, block, floating, matrix_call, side, square
 from .cholesky import Square
 from .triangular import Triangle, block_side, copied, solve
@@ -20,14 +19,16 @@ from .triangular import Triangle, block_side, copied, solve
 __all__ = ["Det", "Inverse", "SLogDet"]
 
 
-def factorize(source: In, work: Temp | Out, pivot: Temp | Out, status: Temp, spec: TensorSpec, ctx: LowerContext, temp: int) -> list[KernelCall]:
+def factorize(
+    source: In, work: Temp | Out, pivot: Temp | Out, status: Temp, spec: TensorSpec, ctx: LowerContext, temp: int
+) -> list[KernelCall]:
     """Launches that leave the factors in `work`, the row that each column was exchanged with in `pivot`."""
     n, batch, dtype = side(spec), batch_of(spec), spec.dtype
     nb = block_side(n, ctx.traits)
     calls = [copied(source, work, spec.size, 1.0, dtype, ctx.traits)]
     for start in range(0, n, nb):
         end = min(start + nb, n)
-        calls.append(matrix_call("lu", "lu_panel", (work, pivot, status, batch, n, start), batch, dtype, ctx, NB=nb))
+        calls.append(matrix_call("linalg/lu.cl", "lu_panel", (work, pivot, status, batch, n, start), batch, dtype, ctx, NB=nb))
         if n <= nb:
             break
         size, local = stretch_grid(batch, n, ctx.traits, 64)  # PIECE_OF_ROW
@@ -35,9 +36,7 @@ def factorize(source: In, work: Temp | Out, pivot: Temp | Out, status: Temp, spe
         calls.append(KernelCall("linalg/lu.cl", "lu_rows", args, defines_for(dtype, "write", NB=nb), size, local))
         if end < n:
             a, b, c = block(work, n, n, end, start), block(work, n, n, start, end), block(work, n, n, end, end)
-            calls += product(
-                n - end, n - end, end - start, a, b, c, dtype, "add", ctx.traits, entries=batch, alpha=-1.0, temp=temp
-            )
+            calls += product(n - end, n - end, end - start, a, b, c, dtype, "add", ctx.traits, entries=batch, alpha=-1.0, temp=temp)
     return calls
 
 
@@ -45,7 +44,7 @@ def invert(work: In | Temp, pivot: In | Temp, out: Temp | Out, spec: TensorSpec,
     """Launches that compute the inverses from the factors; workspaces from `temp` on."""
     n, batch, dtype = side(spec), batch_of(spec), spec.dtype
     ones, half, order = Temp(temp, spec.nbytes), Temp(temp + 1, spec.nbytes), Temp(temp + 2, 4 * batch * n)
-    calls = [matrix_call("lu", "lu_permutation", (pivot, ones, order, batch, n), batch, dtype, ctx)]
+    calls = [matrix_call("linalg/lu.cl", "lu_permutation", (pivot, ones, order, batch, n), batch, dtype, ctx)]
     calls += solve(Triangle(work, n, batch, True, unit=True), ones, half, n, False, dtype, ctx, temp + 3)
     return calls + solve(Triangle(work, n, batch, False), half, out, n, False, dtype, ctx, temp + 3)
 
@@ -105,7 +104,7 @@ class _Determinant(Op, Recomputable):
         if outs[0] is not None and len(a) > 2:
             batch = unify_shape(batch, outs[0]) or batch
             a = (*batch, *a[-2:])
-        return [a], [batch] * self.results + [a, (*a[:-2], a[-1])]
+        return [a], [*[batch] * self.results, a, (*a[:-2], a[-1])]
 
     def infer_type(self, p: Params, ins: list[str | None], outs: list[str | None]) -> tuple[list[str | None], list[str | None]]:
         if outs[-1] not in (None, "int32"):
@@ -167,7 +166,7 @@ class Det(_Determinant):
             return calls
         result = Result(0, outs[0], ctx, 4)
         args = (work, pivot, result.arg, result.arg, batch, n)
-        return [*calls, matrix_call("lu", "lu_determinant", args, batch, ins[0].dtype, ctx, LOG=0), *result.finish]
+        return [*calls, matrix_call("linalg/lu.cl", "lu_determinant", args, batch, ins[0].dtype, ctx, LOG=0), *result.finish]
 
 
 @register
@@ -215,7 +214,7 @@ class SLogDet(_Determinant):
         calls, work, pivot = self._begin(ins[0], ctx)
         sign, log = Result(0, outs[0], ctx, 4), Result(1, outs[1], ctx, 5)
         args = (work, pivot, log.arg, sign.arg, batch, n)
-        return [*calls, matrix_call("lu", "lu_determinant", args, batch, ins[0].dtype, ctx, LOG=1), *sign.finish, *log.finish]
+        return [*calls, matrix_call("linalg/lu.cl", "lu_determinant", args, batch, ins[0].dtype, ctx, LOG=1), *sign.finish, *log.finish]
 
 
 @register

@@ -29,7 +29,7 @@ def part_call(
 
 @register
 class MatrixPart(Op):
-    """``scale`` times a part of each matrix: its lower or upper triangle, its lower triangle mirrored, or its sum with its transposition."""
+    """``scale`` times a part of each matrix: a triangle, its lower triangle mirrored, or its sum with its transposition."""
 
     name = "_linalg_part"
     hidden = True

@@ -62,9 +62,7 @@ class Syrk(Op, Recomputable, Estimated):
         n, k = (columns, rows) if p.transpose else (rows, columns)
         a, b = (block(In(0), rows, columns, transposed=t) for t in (p.transpose, not p.transpose))
         entries = batch_of(ins[0])
-        return product(
-            n, n, k, a, b, block(Out(0), n, n), ins[0].dtype, ctx.reqs[0], ctx.traits, entries=entries, alpha=p.alpha
-        )
+        return product(n, n, k, a, b, block(Out(0), n, n), ins[0].dtype, ctx.reqs[0], ctx.traits, entries=entries, alpha=p.alpha)
 
     def cost(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> tuple[int, int]:
         return 2 * ins[0].size * outs[0].shape[-1], ins[0].nbytes + outs[0].nbytes

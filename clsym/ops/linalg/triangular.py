@@ -56,28 +56,42 @@ def solve(
     inverse = Temp(temp, batch * blocks * nb * nb * (8 if dtype == "float64" else 4))
     calls = [
         matrix_call(
-            "cholesky", "invert_blocks", (tri.arg, inverse, batch, n, int(not tri.lower), int(tri.unit)), batch * blocks, dtype, ctx, NB=nb
+            "linalg/cholesky.cl",
+            "invert_blocks",
+            (tri.arg, inverse, batch, n, int(not tri.lower), int(tri.unit)),
+            batch * blocks,
+            dtype,
+            ctx,
+            NB=nb,
         )
     ]
     forward = tri.acts_lower != right
     shape = (other, n) if right else (n, other)
-    for i in range(blocks) if forward else reversed(range(blocks)):
-        start, size = i * nb, min(nb, n - i * nb)
-        at = (0, start) if right else (start, 0)
-        todo, done = block(work, *shape, *at), block(out, *shape, *at)
-        first, known = (0, start) if forward else (start + size, n - start - size)
-        if known:
-            before = block(out, *shape, *((0, first) if right else (first, 0)))
-            if right:
-                a, b, m, k = before, tri.part(first, start), other, size
-            else:
-                a, b, m, k = tri.part(start, first), before, size, other
-            calls += product(m, k, known, a, b, todo, dtype, "add", traits, entries=batch, alpha=-1.0, temp=temp + 1)
-        diagonal = Matrix(inverse, nb, 1, blocks * nb * nb, i * nb * nb)
-        if tri.transposed:
-            diagonal = diagonal.transposed
-        a, b, m, k = (todo, diagonal, other, size) if right else (diagonal, todo, size, other)
-        calls += product(m, k, size, a, b, done, dtype, "write", traits, entries=batch, alpha=alpha, temp=temp + 1)
+
+    def part(of: Arg, start: int) -> Matrix:
+        return block(of, *shape, *((0, start) if right else (start, 0)))
+
+    def multiply(factor: Matrix, by: Matrix, to: Matrix, size: int, depth: int, req: str, scale: float) -> None:
+        a, b, rows, columns = (by, factor, other, size) if right else (factor, by, size, other)
+        calls.extend(product(rows, columns, depth, a, b, to, dtype, req, traits, entries=batch, alpha=scale, temp=temp + 1))
+
+    def halves(first: int, last: int) -> None:
+        """Solve for the blocks first .. last - 1: for half of them, which is then taken off the other half's side, and for that."""
+        start, size = first * nb, min(last * nb, n) - first * nb
+        if last - first == 1:
+            diagonal = Matrix(inverse, nb, 1, blocks * nb * nb, first * nb * nb)
+            multiply(diagonal.transposed if tri.transposed else diagonal, part(work, start), part(out, start), size, size, "write", alpha)
+            return
+        middle = (first + last + 1) // 2
+        split = middle * nb
+        lower, upper = (start, split - start), (split, start + size - split)
+        known, rest = (lower, upper) if forward else (upper, lower)
+        halves(*((first, middle) if forward else (middle, last)))
+        row, column = (known[0], rest[0]) if right else (rest[0], known[0])
+        multiply(tri.part(row, column), part(out, known[0]), part(work, rest[0]), rest[1], known[1], "add", -1.0)
+        halves(*((middle, last) if forward else (first, middle)))
+
+    halves(0, blocks)
     return calls
 
 
