@@ -101,7 +101,7 @@ class Executor(NamedArrays):
         names = [h.name for h in self._computed]
         self._stored = output_arrays(names, self._out_specs, homes, self._output_pool)
         self.outputs = self._stored[: len(self._heads)]
-        self._head_grads = HeadGrads(names, self._stored)
+        self._head_grads = HeadGrads(names, self._stored, self._counts)
         self._last = LastForward()
         self._internals: Internals | None = None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from ..base import MXNetError, dtype_name
@@ -20,9 +20,12 @@ class HeadGrads:
     names : list of str
         Of the outputs.
     outputs : list of NDArray
+    measured : collection of int
+        Outputs that are as long as their data say: what is given for them may have fewer rows.
     """
 
-    def __init__(self, names: Sequence[str], outputs: Sequence[NDArray]) -> None:
+    def __init__(self, names: Sequence[str], outputs: Sequence[NDArray], measured: Collection[int] = ()) -> None:
+        self._measured = frozenset(measured)
         self._names = list(names)
         self._outputs = list(outputs)
         self._arrays: list[NDArray | None] = [None] * len(self._names)
@@ -55,6 +58,9 @@ class HeadGrads:
             target, value = self.array(i), given[i]
             if not isinstance(value, NDArray):
                 raise TypeError(f"out_grads of {self._names[i]!r} must be an NDArray, not {type(value).__name__}")
+            if i in self._measured and value.shape[1:] == target.shape[1:] and value.shape[0] < target.shape[0]:
+                target[:] = 0
+                target = target[: value.shape[0]]
             if tuple(value.shape) != tuple(target.shape):
                 raise MXNetError(f"out_grads of {self._names[i]!r}: operands shape mismatch, need {target.shape}, received {value.shape}")
             target[:] = value

@@ -118,6 +118,8 @@ def invoke(
         prepared = prepare(op, p, ins, None, device, train)
         outputs = [ArrayBase.array_type._new(o.shape, o.dtype, context, device) for o in prepared.outs]
         prepared.run(inputs, outputs)
+        for k, count in prepared.measures.items():
+            outputs[k] = outputs[k][: int(outputs[count].asnumpy()[0])]
         return outputs[0] if prepared.visible == 1 else outputs[: prepared.visible]
     targets = list(out) if isinstance(out, (list, tuple)) else [out]
     for target in targets:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..base import MXNetError
 from ..graph.contract.contradiction import Contradiction, of_shapes, of_types, unify_type
-from ..graph.contract.host import Judging, OnHost
+from ..graph.contract.host import Judging, Measured, OnHost
 from ..graph.contract.kernel_call import KernelCall, Local, LowerContext, Out, Refusal, Rng, Scalar, Temp
 from ..graph.contract.op import Op
 from ..graph.contract.registry import facet
@@ -67,7 +67,8 @@ class Prepared:
     """
 
     __slots__ = (
-        "device", "inplace", "mutates", "name", "outs", "params", "plain", "plan", "refusals", "temps", "verdict", "views", "visible",
+        "device", "inplace", "measures", "mutates", "name", "outs", "params", "plain", "plan", "refusals", "temps", "verdict", "views",
+        "visible",
     )  # fmt: skip
 
     def __init__(self, op: Op, p: Params, ins: list[TensorSpec], outs: list[TensorSpec], device: Device, train: bool) -> None:
@@ -88,6 +89,8 @@ class Prepared:
             self.temps = temp_sizes(calls)
             self.plan = [Enqueue(device, call) for call in calls]
         self.refusals = [box_of(device, arg) for step in self.plan for arg in step.refusals]
+        measured = facet(op, Measured)
+        self.measures = dict(measured.measures(p)) if measured is not None else {}
         judging = facet(op, Judging) if self.plan else None
         self.verdict = judging.verdict(p, ins, outs) if judging is not None else None
         self.plain = not (self.views or self.temps or self.mutates or op.random or self.refusals)
