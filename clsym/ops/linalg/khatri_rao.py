@@ -74,7 +74,7 @@ class KhatriRao(Op):
         if len(ins) == 1:
             return flat_copy(outs[0].size, dtype, ctx, ctx.reqs[0])
         calls: list[KernelCall] = []
-        done: In | Temp = In(0)
+        done: In | Out | Temp = In(0)
         rows, k = ins[0].shape
         largest = math.prod(spec.shape[0] for spec in ins[:-1]) * k * ins[0].itemsize
         for i, spec in enumerate(ins[1:], 1):

@@ -204,7 +204,8 @@ def _dirichlet_call(
     rows = math.prod(sample.shape[:-1])
     inner = math.prod(sample.shape[alpha.ndim - 1 : -1])
     longs = (Scalar("long", rows), Scalar("long", k), Scalar("long", inner))
-    args = (*(In(i) for i in places), Out(0), *longs, Scalar("int", int(is_log)))
+    first, second, head = places
+    args = (In(first), In(second), In(head), Out(0), *longs, Scalar("int", int(is_log)))
     size, local = grid(rows, ctx.traits, max(1, 256 // max(k, 1)))
     return KernelCall(_SOURCE, "pdf_dirichlet", args, defines_for(sample.dtype, ctx.reqs[0], SLOPE=slope), size, local)
 

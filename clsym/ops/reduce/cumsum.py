@@ -39,7 +39,7 @@ class SumType(Dtype):
 
 
 def _rows(axis: int | None, shape: Sequence[int]) -> Rows:
-    return Rows(1, math.prod(shape), 1) if axis is None else split_axis(tuple(shape), axis)
+    return Rows(1, math.prod(shape), 1) if axis is None else split_axis(tuple(shape), check_axis(axis, len(shape)))
 
 
 @register

@@ -44,7 +44,7 @@ def test_as_recorded(device, op):
             assert got.dtype == kind
 
 
-@pytest.mark.parametrize(("shape", "axis"), [((5000,), 0), ((2, 3001, 3), 1), ((3, 70, 130), 1), ((7, 2000), None)])
+@pytest.mark.parametrize(("shape", "axis"), [((5000,), 0), ((2, 3001, 3), 1), ((3, 70, 130), -2), ((7, 2000), None)])
 def test_long_sums(device, shape, axis):
     x = np.random.RandomState(1).randint(-9, 9, shape)
     for dtype in ("int32", "float32"):
@@ -84,7 +84,7 @@ def test_nothing_is_left(ctx):
 def test_indices_out_of_range_raise(ctx):
     x, new = mx.nd.zeros((5, 2), ctx=ctx), mx.nd.ones((2, 2), ctx=ctx)
     for index in ([0, 5], [-1, 2]):
-        with pytest.raises(IndexError, match="operator _contrib_index_copy: index_copy: an index .* not in 0 .. 4"):
+        with pytest.raises(IndexError, match=r"operator _contrib_index_copy: index_copy: an index .* not in 0 \.\. 4"):
             mx.nd.contrib.index_copy(x, mx.nd.array(index, ctx=ctx), new)
     net = mx.sym.contrib.index_copy(mx.sym.var("x"), mx.sym.var("i"), mx.sym.var("new"), name="it")
     ex = net.bind(ctx, {"x": x, "i": mx.nd.array([7, 0], ctx=ctx), "new": new})
