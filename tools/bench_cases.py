@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from bench_linalg_cases import linalg_cases
 from bench_ordering_cases import ordering_cases
 
 __all__ = ["GROUPS", "Case", "cases"]
@@ -57,6 +58,8 @@ class Case:
         Multiplications and additions; 0 where memory is the limit.
     bytes : int
         Read and written, each tensor once.
+    inputs : callable or None
+        From a numpy.random.RandomState to x0, x1, ...; None: uniform numbers.
     """
 
     group: str
@@ -66,6 +69,7 @@ class Case:
     params: dict[str, Any] = field(default_factory=dict)
     flops: int = 0
     bytes: int = 0
+    inputs: Callable[[Any], Sequence[Any]] | None = None
 
 
 def _gemm() -> Iterator[Case]:
@@ -151,10 +155,11 @@ GROUPS = (
     "batchnorm",
     "ordering",
     "detection",
+    "linalg",
 )
 
 
 def cases(batches: list[int]) -> list[Case]:
     """All of them; convolutions at each batch."""
     convolutions = [case for net in _CONVOLUTIONS for batch in batches for case in _convolution(net, batch)]
-    return [*_gemm(), *convolutions, *_elementwise(), *_rows(), *_planes(), *ordering_cases(Case)]
+    return [*_gemm(), *convolutions, *_elementwise(), *_rows(), *_planes(), *ordering_cases(Case), *linalg_cases(Case)]
