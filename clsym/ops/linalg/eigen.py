@@ -51,7 +51,6 @@ class Syevd(Op, Recomputable, Estimated):
     """
 
     name = "_linalg_syevd"
-    aliases = ("linalg_syevd",)
     inputs = ("A",)
     outputs = ("output0", "output1")
     recompute = "heavy"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ...differences import differs
 from ...graph.contract.facets import Recomputable
 from ...graph.contract.kernel_call import In, KernelCall, LowerContext, Out, Scalar, Temp, defines_for
 from ...graph.contract.op import Entry, Gradient, Op
@@ -239,3 +240,14 @@ class DeterminantBackward(Op):
         defines = defines_for(spec.dtype, ctx.reqs[0])
         last = KernelCall("linalg/parts.cl", "scaled_transposed", args, defines, *stretch_grid(batch * n, n, ctx.traits))
         return [*invert(In(3), In(4), inverse, spec, ctx, 1), last]
+
+
+differs(
+    "linalg.inverse",
+    "grad_req='add' adds",
+    "x = mx.nd.array([[2]]); g = mx.nd.ones(x.shape); e = mx.sym.linalg.inverse(mx.sym.var('x')).bind(mx.cpu(), {'x': x}, {'x': g}, 'add'); "
+    "_ = e.forward(is_train=True); e.backward(mx.nd.array([[10]])); print(g.asnumpy().astype('float64').round(3).tolist())",
+    ours="[[-1.5]]",
+    mxnet="[[1.0]]",
+    why="With grad_req='add' MXNet loses the gradient, or adds something else. trmm, trsm, gelqf and syevd likewise; slogdet dies of it.",
+)

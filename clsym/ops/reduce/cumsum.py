@@ -129,3 +129,12 @@ differs(
     mxnet="raises 'index = -1 must be in range [0, 2)'",
     why="MXNet's own check allows negative axes, but what follows it does not.",
 )
+differs(
+    "cumsum",
+    "grad_req='add' adds",
+    "x = mx.nd.array([1, 2]); g = mx.nd.ones(2); e = mx.sym.cumsum(mx.sym.var('x')).bind(mx.cpu(), {'x': x}, {'x': g}, 'add'); "
+    "_ = e.forward(is_train=True); e.backward(mx.nd.ones(2)); print(g.asnumpy().tolist())",
+    ours="[3.0, 2.0]",
+    mxnet="[2.0, 1.0]",
+    why="MXNet's gradient overwrites what is there.",
+)
