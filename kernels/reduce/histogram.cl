@@ -33,7 +33,7 @@ kernel void histogram_count(const global T *x, const global T *edges, volatile g
     if (v >= low && v <= high) {
       int b = 0;
 #if EQUAL
-      b = (int)((v - low) * bins / (high - low));
+      b = high > low ? (int)((v - low) * bins / (high - low)) : bins - 1;
       b = b < bins ? b : bins - 1;
       b -= v < LOAD(edges, b);
       b += b < bins - 1 && v >= LOAD(edges, b + 1);

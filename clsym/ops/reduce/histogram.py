@@ -55,6 +55,7 @@ class Histogram(Op):
     """
 
     name = "_histogram"
+    inputs = ("data", "bins")
     outputs = ("output0", "output1")
     params: dict[str, Field] = {
         "bin_cnt": Int(None, "Number of bins of equal width.", none=True),
@@ -103,7 +104,7 @@ class Histogram(Op):
             calls.append(call("histogram_edges", bins + 1, edges, Scalar("int", bins), *(Scalar(kind, v) for v in p.range)))
         if ctx.reqs[1] != "null":
             calls += flat_copy(outs[1].size, dtype, ctx, ctx.reqs[1], edges, Out(1))
-        if ctx.reqs[0] == "null":
+        if ctx.reqs[0] == "null" or not bins:
             return calls
         n = ins[0].size
         copies = grid(min(n, _AT_ONCE), traits)[0][0] if traits.is_cpu else 1
