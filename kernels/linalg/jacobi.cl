@@ -1,11 +1,13 @@
 /* Eigenvalues and eigenvectors of symmetric matrices by one-sided Jacobi rotations; n x n in rows, one after the other in a batch.
  *
- * The rows of B = A / |A| + SHIFT I, whose eigenvalues lie between 1/8 and 17/8, are rotated in pairs until they are orthogonal. Then row i is an
- * eigenvector times its eigenvalue, and |row i| > 0. A sweep visits all pairs, in rounds of n / 2 pairs that have no row in common
- * (the rows sit around a table, and all but one move up by a seat a round). A group has a matrix.
+ * The rows of B = A / |A| + SHIFT I, whose eigenvalues lie between 1/8 and 17/8, are rotated in pairs until they are orthogonal. Then row i
+ * is an eigenvector times its eigenvalue, and |row i| > 0. A sweep visits all pairs. The rows are in `blocks` (an even number) of `side`
+ * (even); in each of blocks - 1 launches every block meets another one, as at a table where all but one move up by a seat a round, and a
+ * group has two blocks, whose pairs it takes in rounds that have no row in common.
  *
- *   jacobi_begin  b = A / |A| + SHIFT I from the lower triangle of A, |A| the largest sum of a row's absolute values; going = 1
- *   jacobi_sweep  one sweep, nothing where going is 0; going becomes the number of pairs that were not orthogonal
+ *   jacobi_begin  b = A / |A| + SHIFT I from the lower triangle of A, |A| the largest sum of a row's absolute values. A group has a matrix.
+ *   jacobi_sweep  launch `round` of a sweep, nothing where the sweep before turned nothing; going: how many pairs each sweep turned, of
+ *                 each matrix, with a first row of ones
  *   jacobi_end    u = the eigenvectors as rows, of length 1, in the order of their values, their largest element (the first of equals)
  *                 positive; values: v^T A v
  *   syevd_middle  y = the diagonal matrix of g, and beside the diagonal (M[i][j] - M[j][i]) / 2 / (values[i] - values[j]), symmetric,
@@ -26,12 +28,14 @@
 #endif
 
 #define SHIFT (CT)1.125
+#define PARTS BATCH(32, 4)
 
 static inline CT lower_of(const global T *a, const long n, const long i, const long j) {
   return i >= j ? LOAD(a, i * n + j) : LOAD(a, j * n + i);
 }
 
-kernel void jacobi_begin(const global T *a, global T *b, global int *going, const long batch, const int n) {
+kernel void jacobi_begin(const global T *a, global T *b, global int *going, const long batch, const int n,
+                         const int sweeps) {
   GROUP_ARRAY CT most[GROUP_MOST];
   FOR_GROUPS(g, batch) {
     const global T *x = a + g * n * n;
@@ -52,67 +56,78 @@ kernel void jacobi_begin(const global T *a, global T *b, global int *going, cons
       const CT v = lower_of(x, n, i, j) * scale;
       b[(g * n + i) * n + j] = i == j ? v + SHIFT : v;
     }
-    if (GROUP_ITEM == 0) going[g] = 1;
+    GROUP_FOR(k, 0, sweeps + 1) going[k * batch + g] = k == 0;
     GROUP_SYNC;
   }
 }
 
-kernel void jacobi_sweep(global T *w, global int *going, const long batch, const int n) {
-  GROUP_ARRAY int turned[GROUP_MOST];
-  const int seats = n + (n & 1);
-  FOR_GROUPS(g, batch) {
+/* Rotates two rows until they are orthogonal; whether they were not. */
+static inline int rotate(global T *x, global T *y, const long n) {
+  CT xx[PARTS] = {0}, yy[PARTS] = {0}, xy[PARTS] = {0};
+  long j = 0;
+  for (; j + PARTS <= n; j += PARTS)
+    for (int z = 0; z < PARTS; z++) {
+      xx[z] += x[j + z] * x[j + z];
+      yy[z] += y[j + z] * y[j + z];
+      xy[z] += x[j + z] * y[j + z];
+    }
+  for (; j < n; j++) {
+    xx[0] += x[j] * x[j];
+    yy[0] += y[j] * y[j];
+    xy[0] += x[j] * y[j];
+  }
+  for (int z = PARTS / 2; z; z /= 2)
+    for (int i = 0; i < z; i++) {
+      xx[i] += xx[i + z];
+      yy[i] += yy[i + z];
+      xy[i] += xy[i + z];
+    }
+  const CT dot = xy[0], bound = xx[0] * yy[0];
+  if (!(dot * dot > EPSILON * EPSILON * bound)) return 0;
+  /* tan of the angle: the smaller root of t^2 + 2 z t - 1 */
+  const CT z = (yy[0] - xx[0]) / (2 * dot), size = z < 0 ? -z : z;
+  const CT t = (z < 0 ? -1 : 1) / (size + sqrt(1 + z * z));
+  const CT c = 1 / sqrt(1 + t * t), s = c * t;
+  MAP_LOOP
+  for (long i = 0; i < n; i++) {
+    const CT u = x[i], v = y[i];
+    x[i] = c * u - s * v;
+    y[i] = s * u + c * v;
+  }
+  return 1;
+}
+
+/* The two that meet at seat k of `seats` (an even number) in a round. */
+#define FIRST_AT(k, round, seats) ((k) == 0 ? (seats)-1 : ((round) + (k)) % ((seats)-1))
+#define SECOND_AT(k, round, seats) (((round) + (seats)-1 - (k)) % ((seats)-1))
+
+kernel void jacobi_sweep(global T *w, volatile global int *going, const long batch, const int n, const int blocks, const int side,
+                         const int sweep, const int round) {
+  const int pairs = blocks / 2;
+  FOR_GROUPS(item, batch *pairs) {
+    const long g = item / pairs;
+    const int k = (int)(item % pairs);
+    if (!going[sweep * batch + g]) continue;
     global T *b = w + g * n * n;
-    int mine = 0;
-    const int active = going[g];
-    GROUP_SYNC;
-    if (active) {
-      for (int round = 0; round < seats - 1; round++) {
-        GROUP_FOR(k, 0, seats / 2) {
-          const int p = k == 0 ? seats - 1 : (round + (int)k) % (seats - 1), q = (round + seats - 1 - (int)k) % (seats - 1);
-          if (p >= n || q >= n) continue;
-          global T *x = b + (long)p * n, *y = b + (long)q * n;
-          CT xx[8] = {0}, yy[8] = {0}, xy[8] = {0};
-          long j = 0;
-          for (; j + 8 <= n; j += 8)
-            for (int z = 0; z < 8; z++) {
-              xx[z] += x[j + z] * x[j + z];
-              yy[z] += y[j + z] * y[j + z];
-              xy[z] += x[j + z] * y[j + z];
-            }
-          for (; j < n; j++) {
-            xx[0] += x[j] * x[j];
-            yy[0] += y[j] * y[j];
-            xy[0] += x[j] * y[j];
-          }
-          for (int z = 4; z; z /= 2)
-            for (int i = 0; i < z; i++) {
-              xx[i] += xx[i + z];
-              yy[i] += yy[i + z];
-              xy[i] += xy[i + z];
-            }
-          const CT dot = xy[0], bound = xx[0] * yy[0];
-          if (!(dot * dot > EPSILON * EPSILON * bound)) continue;
-          mine++;
-          /* tan of the angle: the smaller root of t^2 + 2 z t - 1 */
-          const CT z = (yy[0] - xx[0]) / (2 * dot), size = z < 0 ? -z : z;
-          const CT t = (z < 0 ? -1 : 1) / (size + sqrt(1 + z * z));
-          const CT c = 1 / sqrt(1 + t * t), s = c * t;
-          for (long i = 0; i < n; i++) {
-            const CT u = x[i], v = y[i];
-            x[i] = c * u - s * v;
-            y[i] = s * u + c * v;
-          }
+    const int one = FIRST_AT(k, round, blocks) * side, other = SECOND_AT(k, round, blocks) * side;
+    int turned = 0;
+    if (round == 0) /* the pairs within each of the two blocks */
+      for (int r = 0; r < side - 1; r++) {
+        GROUP_FOR(seat, 0, side) {
+          const int at = (int)seat % (side / 2), from = seat < side / 2 ? one : other;
+          const int p = from + FIRST_AT(at, r, side), q = from + SECOND_AT(at, r, side);
+          if (p < n && q < n) turned += rotate(b + (long)p * n, b + (long)q * n, n);
         }
         GROUP_SYNC;
       }
+    for (int shift = 0; shift < side; shift++) {
+      GROUP_FOR(seat, 0, side) {
+        const int p = one + (int)seat, q = other + ((int)seat + shift) % side;
+        if (p < n && q < n) turned += rotate(b + (long)p * n, b + (long)q * n, n);
+      }
+      GROUP_SYNC;
     }
-    turned[GROUP_ITEM] = mine;
-    GROUP_SYNC;
-    if (GROUP_ITEM == 0) {
-      for (int k = 1; k < GROUP_ITEMS; k++) mine += turned[k];
-      going[g] = mine;
-    }
-    GROUP_SYNC;
+    if (turned) atomic_add(going + (sweep + 1) * batch + g, turned);
   }
 }
 
@@ -132,8 +147,8 @@ kernel void jacobi_end(const global T *a, global T *b, global T *unsorted, globa
       for (long j = 0; j < n && sign == 0; j++)
         if (v[j] >= largest * (1 - EQUAL)) sign = 1;
         else if (-v[j] >= largest * (1 - EQUAL)) sign = -1;
-      const CT scale = (sign < 0 ? -1 : 1) / sqrt(squares);
-      for (long j = 0; j < n; j++) v[j] *= scale;
+      const CT length = (sign < 0 ? -1 : 1) * sqrt(squares);
+      for (long j = 0; j < n; j++) v[j] /= length;
       CT value = 0;
       for (long j = 0; j < n; j++) {
         CT sum = LOAD(x, j * n + j) * v[j] / 2;

@@ -17,6 +17,8 @@ __all__ = ["Syevd"]
 
 _SWEEPS = {"float32": 14, "float64": 18}
 """More than what converges quadratically needs; those that find nothing to do return at once."""
+_ROWS = 32
+"""Of a block: two of them, of matrices with some hundred columns, stay in a core's cache."""
 
 
 @register
@@ -71,16 +73,22 @@ class Syevd(Op, Recomputable, Estimated):
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
         spec, dtype = ins[0], ins[0].dtype
         n, batch, wide = side(spec), batch_of(spec), int(ins[0].dtype == "float64")
-        work, going, unsorted = Temp(0, spec.nbytes), Temp(1, 4 * batch), Temp(2, outs[1].nbytes)
+        sweeps, rows = _SWEEPS[dtype], _ROWS if n > 2 * _ROWS else -(-n // 4) * 2
+        blocks = -(-n // (2 * rows)) * 2 if n > 1 else 0
+        work, going, unsorted = Temp(0, spec.nbytes), Temp(1, 4 * batch * (sweeps + 1)), Temp(2, outs[1].nbytes)
         u, values = Result(0, outs[0], ctx, 3), Result(1, outs[1], ctx, 4)
 
-        def call(entry: str, *args: In | Out | Temp | int) -> KernelCall:
-            return matrix_call("linalg/jacobi.cl", entry, (*args, batch, n), batch, dtype, ctx, WIDE=wide)
+        def call(entry: str, problems: int, *args: In | Out | Temp | int) -> KernelCall:
+            return matrix_call("linalg/jacobi.cl", entry, args, problems, dtype, ctx, WIDE=wide)
 
         return [
-            call("jacobi_begin", In(0), work, going),
-            *[call("jacobi_sweep", work, going)] * (_SWEEPS[dtype] if n > 1 else 0),
-            call("jacobi_end", In(0), work, unsorted, u.arg, values.arg),
+            call("jacobi_begin", batch, In(0), work, going, batch, n, sweeps),
+            *(
+                call("jacobi_sweep", batch * blocks // 2, work, going, batch, n, blocks, rows, sweep, turn)
+                for sweep in range(sweeps)
+                for turn in range(blocks - 1)
+            ),
+            call("jacobi_end", batch, In(0), work, unsorted, u.arg, values.arg, batch, n),
             *u.finish,
             *values.finish,
         ]
