@@ -18,7 +18,8 @@
 #define NB 32
 #endif
 
-/* x = the inverse of the lower triangular matrix whose transposition is u; rows of x are computed from rows. */
+/* x = the inverse of the lower triangular matrix whose transposition is u; rows of x are computed from rows, in whole
+ * vectors of what is not yet zero. NB is a multiple of 16. */
 #define INVERT(x, u, nb)                                                        \
   GROUP_GRID(i, 0, NB, j, NB) x[i * NB + j] = i == j;                           \
   GROUP_SYNC;                                                                   \
@@ -26,7 +27,7 @@
     const CT pivot = u[k * NB + k];                                             \
     GROUP_FOR(j, 0, k + 1) x[k * NB + j] /= pivot;                              \
     GROUP_SYNC;                                                                 \
-    GROUP_GRID(i, k + 1, nb, j, NB) x[i * NB + j] -= u[k * NB + i] * x[k * NB + j]; \
+    GROUP_GRID(i, k + 1, nb, j, (k | 15) + 1) x[i * NB + j] -= u[k * NB + i] * x[k * NB + j]; \
     GROUP_SYNC;                                                                 \
   }
 
