@@ -24,7 +24,7 @@ from ..reduce.sort_calls import sort_calls
 from ..shared.launch_sizes import stretch_grid
 from ..shared.rows import Rows
 
-__all__ = ["index_defines", "nd_keys", "plain_keys", "scatter_add_calls", "scatter_last_calls", "take_call"]
+__all__ = ["index_defines", "nd_keys", "ordered_calls", "plain_keys", "scatter_add_calls", "scatter_last_calls", "take_call"]
 
 _SOURCE = "indexing/indexing.cl"
 _TILE = 64  # of kernels/indexing/indexing.cl
@@ -99,6 +99,21 @@ def check_indexed(indices: Shape, data: Shape) -> int:
     return m
 
 
+def ordered_calls(keys: Temp, count: int, n: int, ctx: LowerContext, temp: int) -> tuple[list[KernelCall], Temp, Temp]:
+    """Launches that put `count` items in the order of their keys 0..n-1, equal ones as they came; the order, and where each key starts in it.
+
+    The workspaces (int) hold `count` and ``n + 1`` numbers; they, and others, are those from index `temp` on.
+    """
+    start = Temp(temp, 4 * (n + 1))
+    defines = index_defines("float32", "int32", "write")
+    if ctx.traits.is_cpu:
+        order = Temp(temp + 1, 4 * max(count, 1))
+        return [KernelCall(_SOURCE, "buckets", (keys, order, start, *_long(count, n)), defines, (1,), (1,))], order, start
+    calls, ordered, order = sort_calls(keys, Rows(1, count, 1), "int32", False, ctx, temp + 1)
+    calls.append(KernelCall(_SOURCE, "bucket_starts", (ordered, start, *_long(count, n)), defines, *grid(n + 1, ctx.traits)))
+    return calls, order, start
+
+
 def scatter_add_calls(
     g: Arg, keys: Temp, out: Out, rows: Rows, count: int, dtype: str, req: str, ctx: LowerContext, temp: int
 ) -> list[KernelCall]:
@@ -106,14 +121,8 @@ def scatter_add_calls(
 
     The slices of each key are added in order, so two runs give the same bits. Workspaces from index `temp` on.
     """
-    start = Temp(temp, 4 * (rows.n + 1))
+    calls, order, start = ordered_calls(keys, count, rows.n, ctx, temp)
     defines = index_defines(dtype, "int32", req)
-    if ctx.traits.is_cpu:
-        order = Temp(temp + 1, 4 * max(count, 1))
-        calls = [KernelCall(_SOURCE, "buckets", (keys, order, start, *_long(count, rows.n)), defines, (1,), (1,))]
-    else:
-        calls, ordered, order = sort_calls(keys, Rows(1, count, 1), "int32", False, ctx, temp + 1)
-        calls.append(KernelCall(_SOURCE, "bucket_starts", (ordered, start, *_long(count, rows.n)), defines, *grid(rows.n + 1, ctx.traits)))
     size, local = stretch_grid(rows.outer * rows.n, rows.inner, ctx.traits, _TILE)
     args = (g, order, start, out, *_long(rows.outer, rows.n, rows.inner, count))
     return [*calls, KernelCall(_SOURCE, "scatter_add", args, defines, size, local)]

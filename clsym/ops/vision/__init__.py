@@ -1,0 +1,1 @@
+"""Operators that sample images where other tensors say: grids, regions of interest, deformed windows, displaced patches."""
