@@ -46,6 +46,33 @@ TABLE: dict[str, list[tuple[dict[str, Any], Shapes]]] = {
         ({"scale": 2, "sample_type": "nearest", "num_args": 2}, [(1, 2, 4, 4), (1, 3, 2, 2)]),
         ({"scale": 2, "sample_type": "bilinear", "num_filter": 2, "num_args": 2}, [(1, 2, 4, 4), (2, 1, 4, 4)]),
     ],
+    "BilinearSampler": [({}, [(2, 3, 4, 5), (2, 2, 3, 6)])],
+    "GridGenerator": [
+        ({"transform_type": "affine", "target_shape": (3, 4)}, [(2, 6)]),
+        ({"transform_type": "warp"}, [(2, 2, 3, 4)]),
+    ],
+    "SpatialTransformer": [
+        ({"transform_type": "affine", "sampler_type": "bilinear", "target_shape": (3, 4)}, [(2, 3, 4, 5), (2, 6)]),
+    ],
+    "ROIPooling": [({"pooled_size": (2, 3), "spatial_scale": 0.5}, [(2, 3, 4, 5), (6, 5)])],
+    "_contrib_ROIAlign": [
+        ({"pooled_size": (2, 3), "spatial_scale": 0.5}, [(2, 3, 4, 5), (6, 5)]),
+        ({"pooled_size": (2, 3), "spatial_scale": 0.5, "position_sensitive": True}, [(2, 12, 4, 5), (7, 5)]),
+    ],
+    "_contrib_RROIAlign": [({"pooled_size": (2, 3), "spatial_scale": 0.5}, [(2, 3, 4, 5), (7, 6)])],
+    "_contrib_PSROIPooling": [({"pooled_size": 2, "output_dim": 3, "spatial_scale": 0.5}, [(2, 12, 4, 5), (7, 5)])],
+    "_contrib_DeformablePSROIPooling": [
+        ({"pooled_size": 3, "group_size": 2, "output_dim": 4, "spatial_scale": 0.5}, [(2, 16, 4, 5), (7, 5), (7, 4, 3, 3)]),
+        ({"pooled_size": 3, "group_size": 2, "output_dim": 4, "spatial_scale": 0.5, "no_trans": True}, [(2, 16, 4, 5), (7, 5)]),
+    ],
+    "Correlation": [({"max_displacement": 2, "pad_size": 1}, [(2, 3, 7, 8), (2, 3, 7, 8)])],
+    "_contrib_DeformableConvolution": [
+        ({"kernel": (3, 2), "num_filter": 6, "num_group": 2, "pad": (1, 0)}, [(2, 4, 7, 8), (2, 12, 7, 7), (6, 2, 3, 2), (6,)]),
+        ({"kernel": (1, 1), "num_filter": 6, "no_bias": True, "stride": (2, 2)}, [(2, 4, 7, 8), (2, 2, 4, 4), (6, 4, 1, 1)]),
+    ],
+    "_contrib_ModulatedDeformableConvolution": [
+        ({"kernel": (3, 2), "num_filter": 6, "num_deformable_group": 2}, [(2, 4, 7, 8), (2, 24, 5, 7), (2, 12, 5, 7), (6, 4, 3, 2), (6,)]),
+    ],
     "dot": [({}, [(3, 4), (4, 5)]), ({"transpose_a": True, "transpose_b": True}, [(4, 2, 3), (5, 4)]), ({}, [(4,), (4,)])],
     "batch_dot": [({"transpose_b": True}, [(2, 3, 4), (2, 5, 4)])],
     "_linalg_gemm2": [({"transpose_a": True}, [(2, 4, 3), (2, 4, 5)])],

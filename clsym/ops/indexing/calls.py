@@ -100,7 +100,7 @@ def check_indexed(indices: Shape, data: Shape) -> int:
 
 
 def ordered_calls(keys: Temp, count: int, n: int, ctx: LowerContext, temp: int) -> tuple[list[KernelCall], Temp, Temp]:
-    """Launches that put `count` items in the order of their keys 0..n-1, equal ones as they came; the order, and where each key starts in it.
+    """Launches that put `count` items in the order of their keys 0..n-1, equal ones as they came; that order, and where each key starts.
 
     The workspaces (int) hold `count` and ``n + 1`` numbers; they, and others, are those from index `temp` on.
     """

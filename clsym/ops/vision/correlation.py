@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ...base import MXNetError
 from ...graph.contract.facets import Estimated
-from ...graph.contract.kernel_call import In, KernelCall, LowerContext, Out, Scalar, Temp, compute_type, defines_for
+from ...graph.contract.kernel_call import Arg, In, KernelCall, LowerContext, Out, Scalar, Temp, compute_type, defines_for
 from ...graph.contract.op import Entry, Gradient, Op
 from ...graph.contract.registry import register
 from ...graph.contract.spec import PartialShape, Shape, ShapeError, TensorSpec, unify_shape
@@ -130,7 +130,7 @@ class Correlation(Op, Estimated):
         n, channels, height, width = ins[0].shape
         calls, (first, second) = _padded((In(0), In(1)), ins[0], p.pad_size, ctx)
         extents = (n, channels, height + 2 * p.pad_size, width + 2 * p.pad_size, *outs[0].shape[2:])
-        args = (first, second, Out(0), *(Scalar("int", e) for e in extents), *_numbers(p, ins[0]))
+        args: tuple[Arg, ...] = (first, second, Out(0), *(Scalar("int", e) for e in extents), *_numbers(p, ins[0]))
         defines = defines_for(outs[0].dtype, ctx.reqs[0], MULTIPLY=int(p.is_multiply), OF_SECOND=0)
         _, patches, rows, columns = outs[0].shape
         return [*calls, KernelCall(_SOURCE, "correlation", args, defines, *stretch_grid(n * patches * rows, columns, ctx.traits, _TILE))]
@@ -180,7 +180,7 @@ class CorrelationBackward(Op):
         n, channels, height, width = outs[0].shape
         calls, (own, other) = _padded((In(1), In(2)), outs[0], p.pad_size, ctx)
         extents = (n, channels, height, width, p.pad_size, *ins[0].shape[2:])
-        args = (In(0), own, other, Out(0), *(Scalar("int", e) for e in extents), *_numbers(p, outs[0]))
+        args: tuple[Arg, ...] = (In(0), own, other, Out(0), *(Scalar("int", e) for e in extents), *_numbers(p, outs[0]))
         defines = defines_for(outs[0].dtype, ctx.reqs[0], MULTIPLY=int(p.is_multiply), OF_SECOND=int(p.of_second))
         size, local = stretch_grid(n * channels * height, width, ctx.traits, _TILE)
         return [*calls, KernelCall(_SOURCE, "correlation_backward", args, defines, size, local)]

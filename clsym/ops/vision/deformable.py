@@ -77,7 +77,9 @@ class _Deformable(Op, Recomputable, Estimated):
         places: list[PartialShape] = []
         for number, name in enumerate(("offset", "mask")[: 1 + self.modulated]):
             channels = (1 if number else 2) * taps * p.num_deformable_group
-            shape = unify_shape((out[0], channels, *out[2:]), ins[1 + number], f"{name} must have {channels} channels, and the output's sides")
+            shape = unify_shape(
+                (out[0], channels, *out[2:]), ins[1 + number], f"{name} must have {channels} channels, and the output's sides"
+            )
             assert shape is not None
             out = (shape[0], out[1], *shape[2:])
             places.append(shape)
@@ -129,8 +131,8 @@ class DeformableConvolution(_Deformable):
 
     .. math:: out[n, o, p] = bias[o] + \sum_{c, k} weight[o, c, k] \; data[n, c, p_k + offset[n, k, p]]
 
-    where :math:`p_k` is the place of tap k in an ordinary convolution. A place beyond the last row or column, by less than a pixel, is cut to
-    it; other places outside of the image read 0.
+    where :math:`p_k` is the place of tap k in a plain convolution. A place less than a pixel beyond the last row or column is cut to it;
+    other places outside of the image read 0.
 
     Parameters
     ----------

@@ -127,7 +127,7 @@ class Deformable:
     def gather(self, image: int) -> KernelCall:
         """The launch that reads the columns of an image."""
         rows = self.pixels * self.taps * (self.data[1] // self.alike)
-        args = (self.beside, self.offset, self.mask or self.offset, self.columns, Scalar("long", image), *self._extents())
+        args: tuple[Arg, ...] = (self.beside, self.offset, self.mask or self.offset, self.columns, Scalar("long", image), *self._extents())
         return KernelCall(_SOURCE, "deform_columns", args, self._defines(), *stretch_grid(rows, self.alike, self.ctx.traits, _TILE))
 
     def forward(self, data: In, weight: In, bias: In | None, out: Out) -> list[KernelCall]:
@@ -143,7 +143,7 @@ class Deformable:
                 entries=groups, bias=together, bias_of_rows=True, temp=_PRODUCT,
             )  # fmt: skip
         if bias is not None and together is None:
-            args = (bias, out, Scalar("int", self.out[0]), Scalar("int", self.out[1]), Scalar("long", self.pixels))
+            args: tuple[Arg, ...] = (bias, out, Scalar("int", self.out[0]), Scalar("int", self.out[1]), Scalar("long", self.pixels))
             size, local = stretch_grid(self.out[0] * self.out[1], self.pixels, traits)
             calls.append(KernelCall(_SOURCE, "deform_bias", args, self._defines(), size, local))
         return calls
@@ -180,7 +180,15 @@ class Deformable:
             )  # fmt: skip
             n = Scalar("long", image)
             if "offset" in outs:
-                args = (self.beside, self.offset, self.mask or self.offset, self.columns, outs["offset"], n, *self._extents())
+                args: tuple[Arg, ...] = (
+                    self.beside,
+                    self.offset,
+                    self.mask or self.offset,
+                    self.columns,
+                    outs["offset"],
+                    n,
+                    *self._extents(),
+                )
                 calls.append(KernelCall(_SOURCE, "deform_offset_backward", args, self._defines(req["offset"]), *places))
             if "mask" in outs:
                 args = (self.beside, self.offset, self.columns, outs["mask"], n, *self._extents())
@@ -202,10 +210,10 @@ class Deformable:
         count = self.pixels * self.taps * groups
         keys, parts = Temp(_KEYS, 4 * count), Temp(_PARTS, (24 if self.dtype == "float64" else 12) * count)
         n, plain = Scalar("long", image), self._defines()
-        args = (self.offset, self.mask or self.offset, keys, parts, n, *self._extents())
+        args: tuple[Arg, ...] = (self.offset, self.mask or self.offset, keys, parts, n, *self._extents())
         find = KernelCall(_SOURCE, "deform_keys", args, plain, *grid(count, self.ctx.traits, per_item=512))
         sort, order, start = ordered_calls(keys, count, groups * (h + 1) * (w + 1) + 1, self.ctx, _ORDER)
         rows = h * w * (c // self.alike)
         size, local = stretch_grid(rows, self.alike, self.ctx.traits, _TILE)
-        collected = (self.columns, order, start, parts, gradient, n, *self._extents(channels_only=True))
+        collected: tuple[Arg, ...] = (self.columns, order, start, parts, gradient, n, *self._extents(channels_only=True))
         return [find, *sort, KernelCall(_SOURCE, "deform_data_backward", collected, plain, size, local)]

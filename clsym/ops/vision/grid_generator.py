@@ -46,7 +46,7 @@ def affine_calls(theta: Arg, out: Out | Temp, n: int, sides: tuple[int, int], ex
     height, width = sides
     req = ctx.reqs[0] if isinstance(out, Out) else "write"
     size, local = grid(2 * n * height * width, ctx.traits)
-    args = (theta, out, Scalar("long", n), *_steps(height, width, dtype), Scalar("int", int(exact)))
+    args: tuple[Arg, ...] = (theta, out, Scalar("long", n), *_steps(height, width, dtype), Scalar("int", int(exact)))
     return KernelCall(_SOURCE, "affine_grid", args, defines_for(dtype, req), size, local)
 
 
@@ -138,7 +138,7 @@ class GridGenerator(_Grid):
 def _warp(entry: str, out: TensorSpec, ctx: LowerContext) -> KernelCall:
     n, _, height, width = out.shape
     size, local = grid(out.size, ctx.traits)
-    args = (In(0), Out(0), Scalar("long", n), Scalar("int", height), Scalar("int", width))
+    args: tuple[Arg, ...] = (In(0), Out(0), Scalar("long", n), Scalar("int", height), Scalar("int", width))
     return KernelCall(_SOURCE, entry, args, defines_for(out.dtype, ctx.reqs[0]), size, local)
 
 
@@ -188,7 +188,7 @@ class GridGeneratorAffineBackward(Op):
         n, (height, width), dtype = outs[0].shape[0], target_sides(p.target_shape), outs[0].dtype
         target = Temp(0, 3 * height * width * outs[0].itemsize)
         size, local = grid(3 * height * width, ctx.traits)
-        args = (target, *_steps(height, width, dtype), Scalar("int", int(p.exact)))
+        args: tuple[Arg, ...] = (target, *_steps(height, width, dtype), Scalar("int", int(p.exact)))
         coordinates = KernelCall(_SOURCE, "target_grid", args, defines_for(dtype), size, local)
         places = Matrix(target, 1, height * width)
         head, out = matrix(In(0), 2 * n, height * width), matrix(Out(0), 2 * n, 3)

@@ -51,7 +51,9 @@ class _Sensitive(Op):
         data, rois = images(ins[0]), boxes(ins[1])
         channels = p.output_dim * (p.group_size or p.pooled_size) ** 2
         if 0 <= data[1] < channels:
-            raise ShapeError(f"data must have at least {channels} channels, group_size * group_size for each of the {p.output_dim} of the output")
+            raise ShapeError(
+                f"data must have at least {channels} channels, group_size * group_size for each of the {p.output_dim} of the output"
+            )
         out = unify_shape(outs[0], (-1, p.output_dim, p.pooled_size, p.pooled_size))
         assert out is not None
         count = max(rois[0], out[0])
@@ -114,7 +116,7 @@ class PSROIPooling(_Sensitive):
         return [g.apply("_backward_PSROIPooling", g.ograd(), g.input(1), **given) if g.needed[0] else None, None]
 
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
-        args = (In(0), In(1), Out(0), *_numbers(p, ins[0].shape, outs[0].shape[0], outs[0].dtype))
+        args: tuple[Arg, ...] = (In(0), In(1), Out(0), *_numbers(p, ins[0].shape, outs[0].shape[0], outs[0].dtype))
         size, local = grid(outs[0].size, ctx.traits, per_item=64)
         return [KernelCall(_SOURCE, "psroi_pooling", args, defines_for(outs[0].dtype, ctx.reqs[0]), size, local)]
 
@@ -132,7 +134,7 @@ class PSROIPoolingBackward(Op):
         return ins, [p.shape]
 
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
-        args = (In(0), In(1), Out(0), *_numbers(p, p.shape, ins[1].shape[0], outs[0].dtype))
+        args: tuple[Arg, ...] = (In(0), In(1), Out(0), *_numbers(p, p.shape, ins[1].shape[0], outs[0].dtype))
         size, local = stretch_grid(math.prod(p.shape[:3]), p.shape[3], ctx.traits, TILE)
         return [KernelCall(_SOURCE, "psroi_pooling_backward", args, defines_for(outs[0].dtype, ctx.reqs[0]), size, local)]
 
@@ -227,7 +229,7 @@ class DeformablePSROIPooling(_Sensitive):
         trans: Arg = In(1) if p.no_trans else In(2)
         numbers = (*_numbers(p, ins[0].shape, outs[0].shape[0], dtype), *_moves(p, None if p.no_trans else ins[2], dtype))
         size, local = grid(outs[0].size, ctx.traits, per_item=64)
-        args = (In(0), In(1), trans, Out(0), *numbers)
+        args: tuple[Arg, ...] = (In(0), In(1), trans, Out(0), *numbers)
         return [KernelCall(_SOURCE, "deformed_pooling", args, defines_for(dtype, ctx.reqs[0]), size, local)]
 
 
@@ -251,7 +253,7 @@ class DeformablePSROIPoolingDataBackward(Op):
         trans: Arg = In(1) if p.no_trans else In(2)
         numbers = (*_numbers(p, p.shape, ins[1].shape[0], dtype), *_moves(p, None if p.no_trans else ins[2], dtype))
         size, local = stretch_grid(math.prod(p.shape[:3]), p.shape[3], ctx.traits, TILE)
-        args = (In(0), In(1), trans, Out(0), *numbers)
+        args: tuple[Arg, ...] = (In(0), In(1), trans, Out(0), *numbers)
         return [KernelCall(_SOURCE, "deformed_data_backward", args, defines_for(dtype, ctx.reqs[0]), size, local)]
 
 
@@ -271,5 +273,5 @@ class DeformablePSROIPoolingTransBackward(Op):
         dtype = outs[0].dtype
         numbers = (*_numbers(p, ins[1].shape, ins[2].shape[0], dtype), *_moves(p, ins[3], dtype))
         size, local = grid(outs[0].size // 2, ctx.traits, per_item=8)
-        args = (In(0), In(1), In(2), In(3), Out(0), *numbers)
+        args: tuple[Arg, ...] = (In(0), In(1), In(2), In(3), Out(0), *numbers)
         return [KernelCall(_SOURCE, "deformed_trans_backward", args, defines_for(dtype, ctx.reqs[0]), size, local)]

@@ -128,7 +128,7 @@ class ROIAlign(_Aligned):
         reads = 4 * count * out.shape[2] * out.shape[3]  # of a channel, at least
         if ctx.traits.is_cpu and not p.position_sensitive and data[1] >= _LANES and reads >= data[0] * data[2] * data[3]:
             return _by_rows(numbers, ins[0], out, ctx)
-        args = (In(0), In(1), Out(0), *numbers, Scalar("int", out.shape[1]))
+        args: tuple[Arg, ...] = (In(0), In(1), Out(0), *numbers, Scalar("int", out.shape[1]))
         defines = defines_for(dtype, ctx.reqs[0], SENSITIVE=int(p.position_sensitive))
         return [KernelCall(_SOURCE, "roi_align", args, defines, *grid(out.size, ctx.traits, per_item=64))]
 
@@ -164,7 +164,7 @@ class ROIAlignBackward(Op):
 
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
         dtype, shape = outs[0].dtype, p.shape
-        args = (In(0), In(1), Out(0), *_numbers(p, shape, ins[1].shape[0], dtype), Scalar("int", ins[0].shape[1]))
+        args: tuple[Arg, ...] = (In(0), In(1), Out(0), *_numbers(p, shape, ins[1].shape[0], dtype), Scalar("int", ins[0].shape[1]))
         defines = defines_for(dtype, ctx.reqs[0], SENSITIVE=int(p.position_sensitive))
         return [KernelCall(_SOURCE, "roi_align_backward", args, defines, *stretch_grid(math.prod(shape[:3]), shape[3], ctx.traits, TILE))]
 
@@ -218,7 +218,7 @@ class RROIAlign(_Aligned):
         dtype, out = outs[0].dtype, outs[0]
         numbers = box_extents(ins[0].shape, out.shape[0], p.pooled_size, p.spatial_scale, dtype)
         radian = Scalar(compute_type(dtype), math.pi / 180)
-        args = (In(0), In(1), Out(0), *numbers, Scalar("int", p.sampling_ratio), radian)
+        args: tuple[Arg, ...] = (In(0), In(1), Out(0), *numbers, Scalar("int", p.sampling_ratio), radian)
         defines = defines_for(dtype, ctx.reqs[0], SENSITIVE=0)
         return [KernelCall(_SOURCE, "rotated_roi_align", args, defines, *grid(out.size, ctx.traits, per_item=64))]
 

@@ -116,7 +116,14 @@ class ROIPooling(Op):
         dtype, keep = outs[0].dtype, ctx.reqs[1] != "null"
         place: Arg = Out(1) if keep else In(1)
         lowest = Scalar(compute_type(dtype), float(np.finfo(dtype).min))
-        args = (In(0), In(1), Out(0), place, *box_extents(ins[0].shape, outs[0].shape[0], p.pooled_size, p.spatial_scale, dtype), lowest)
+        args: tuple[Arg, ...] = (
+            In(0),
+            In(1),
+            Out(0),
+            place,
+            *box_extents(ins[0].shape, outs[0].shape[0], p.pooled_size, p.spatial_scale, dtype),
+            lowest,
+        )
         defines = defines_for(dtype, ctx.reqs[0], KEEP=int(keep))
         return [KernelCall("vision/roi_pooling.cl", "roi_pooling", args, defines, *grid(outs[0].size, ctx.traits, per_item=64))]
 
@@ -138,6 +145,6 @@ class ROIPoolingBackward(Op):
 
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
         dtype, shape = outs[0].dtype, p.shape
-        args = (In(0), In(1), In(2), Out(0), *box_extents(shape, ins[1].shape[0], p.pooled_size, p.spatial_scale, dtype))
+        args: tuple[Arg, ...] = (In(0), In(1), In(2), Out(0), *box_extents(shape, ins[1].shape[0], p.pooled_size, p.spatial_scale, dtype))
         size, local = stretch_grid(shape[0] * shape[1] * shape[2], shape[3], ctx.traits, TILE)
         return [KernelCall("vision/roi_pooling.cl", "roi_pooling_backward", args, defines_for(dtype, ctx.reqs[0]), size, local)]

@@ -147,7 +147,7 @@ class BilinearSamplerDataBackward(Op):
         extents = _extents((n, height, width), points)
         find = KernelCall(_SOURCE, "sample_keys", (In(1), keys, part, *extents), plain, *grid(n * points, ctx.traits))
         sort, order, start = ordered_calls(keys, n * points, cells, ctx, 2)
-        args = (In(0), order, start, part, Out(0), *_extents((n, channels, height, width), points))
+        args: tuple[Arg, ...] = (In(0), order, start, part, Out(0), *_extents((n, channels, height, width), points))
         defines = defines_for(outs[0].dtype, ctx.reqs[0])
         return [find, *sort, KernelCall(_SOURCE, "sample_data_backward", args, defines, *grid(outs[0].size, ctx.traits, per_item=512))]
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ...graph.contract.spec import PartialShape, Shape, unify_shape
-from ...params import Float, Shape as ShapeField
+from ...params import Float
+from ...params import Shape as ShapeField
 
 __all__ = ["Fraction", "Sides", "boxes", "images"]
 
