@@ -81,8 +81,8 @@ class ROIAlign(_Aligned):
     --------
     >>> import clsym as mx
     >>> data = mx.nd.arange(16).reshape((1, 1, 4, 4))
-    >>> mx.nd.contrib.ROIAlign(data, mx.nd.array([[0, 0, 0, 2, 2]]), pooled_size=(1, 1), spatial_scale=1).asscalar()
-    5.0
+    >>> mx.nd.contrib.ROIAlign(data, mx.nd.array([[0, 0, 0, 2, 2]]), pooled_size=(1, 1), spatial_scale=1).asnumpy().tolist()
+    [[[[5.0]]]]
 
     References
     ----------

@@ -80,8 +80,8 @@ class ROIPooling(Op):
     --------
     >>> import clsym as mx
     >>> data = mx.nd.arange(16).reshape((1, 1, 4, 4))
-    >>> mx.nd.ROIPooling(data, mx.nd.array([[0, 0, 0, 2, 2]]), pooled_size=(1, 1), spatial_scale=1).asscalar()
-    10.0
+    >>> mx.nd.ROIPooling(data, mx.nd.array([[0, 0, 0, 2, 2]]), pooled_size=(1, 1), spatial_scale=1).asnumpy().tolist()
+    [[[[10.0]]]]
 
     References
     ----------
