@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from bench_linalg_cases import linalg_cases
 from bench_ordering_cases import ordering_cases
 
-__all__ = ["GROUPS", "Case", "cases"]
+__all__ = ["GROUPS", "Case", "Onnx", "cases"]
 
 _MEMORY = 96 << 20  # bytes that a memory-bound case moves at least, so that it does not run in a cache
 
@@ -44,6 +44,16 @@ _CONVOLUTIONS: dict[str, list[tuple[int, int, int, int, int, int]]] = {
 
 
 @dataclass(frozen=True)
+class Onnx:
+    """The node of ONNX that computes a case as well: operator, opset, attributes, and its inputs from the case's."""
+
+    op: str
+    opset: int
+    attributes: Mapping[str, Any]
+    feed: Callable[..., Sequence[Any]]
+
+
+@dataclass(frozen=True)
 class Case:
     """One measurement.
 
@@ -60,6 +70,7 @@ class Case:
         Read and written, each tensor once.
     inputs : callable or None
         From a numpy.random.RandomState to x0, x1, ...; None: uniform numbers.
+    onnx : Onnx or None
     """
 
     group: str
@@ -70,6 +81,7 @@ class Case:
     flops: int = 0
     bytes: int = 0
     inputs: Callable[[Any], Sequence[Any]] | None = None
+    onnx: Onnx | None = None
 
 
 def _gemm() -> Iterator[Case]:
