@@ -66,6 +66,8 @@ class _Deformable(Op, Recomputable, Estimated):
 
     def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
         _check(p)
+        if self.modulated and p.num_filter % p.num_deformable_group:  # nothing needs it; MXNet refuses it, for this layer alone
+            raise ShapeError(f"num_deformable_group {p.num_deformable_group} must divide num_filter {p.num_filter}")
         if ins[0] is None:
             return ins, outs  # as in MXNet: without the data nothing is said of the others
         data, taps = images(ins[0]), p.kernel[0] * p.kernel[1]

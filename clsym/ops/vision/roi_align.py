@@ -90,7 +90,6 @@ class ROIAlign(_Aligned):
     """
 
     name = "_contrib_ROIAlign"
-    hint = "roialign"
     params = {
         "pooled_size": Sides(doc="Bins in height and width."),
         "spatial_scale": Fraction(doc="From the coordinates of the boxes to those of the data."),
@@ -204,7 +203,6 @@ class RROIAlign(_Aligned):
     """
 
     name = "_contrib_RROIAlign"
-    hint = "rroialign"
     params = {
         "pooled_size": Sides(doc="Bins in height and width."),
         "spatial_scale": Fraction(doc="From the coordinates of the boxes to those of the data."),
