@@ -9,7 +9,7 @@
 #define BILINEAR_H
 
 static inline int cell(const CT v, const int n, int *low, CT *part) {
-  const int inside = v >= (CT)-1 && v < (CT)n;
+  const int inside = n > 0 && v >= (CT)-1 && v < (CT)n;
   const CT safe = inside ? v : (CT)0;
   const int whole = (int)(safe + (CT)1) - 1; /* truncation rounds down here */
   const int down = (CT)whole > safe ? whole - 1 : whole; /* safe + 1 may have been rounded up */
@@ -23,10 +23,10 @@ static inline CT pixel(const global T *image, const int y, const int x, const in
 }
 
 static inline int clamped(const CT v, const int n, int *low, CT *part) {
-  const int inside = v >= (CT)-1 && v <= (CT)n;
+  const int inside = n > 0 && v >= (CT)-1 && v <= (CT)n;
   const CT safe = inside && v > 0 ? v : (CT)0;
   const int whole = (int)safe, last = whole >= n - 1;
-  *low = last ? n - 1 : whole;
+  *low = last ? (n > 0 ? n - 1 : 0) : whole;
   *part = last ? (CT)0 : safe - (CT)whole;
   return inside;
 }

@@ -11,7 +11,7 @@
 
 #define FARTHEST 1000000000
 
-static inline int image_of(const CT v, const int n) { return v > (CT)-1 && v < (CT)n ? (int)v : -1; }
+static inline int image_of(const CT v, const int n) { return n > 0 && v > (CT)-1 && v < (CT)n ? (int)v : -1; }
 
 static inline int finite_numbers(const global T *p, const int n) {
   CT rest = 0;

@@ -8,14 +8,14 @@
  *   deformed_trans_backward   dtrans[r, class, 0..1, part] (req)= sum of g / samples times the slopes along x and y
  *
  * data, d: (N, C, H, W); rois: R x (image, x1, y1, x2, y2); y, g: (R, O, P, P); trans: (R, 2 classes, PART, PART). A box of an image that does
- * not exist, or with a number that is not finite, has empty bins. A work-item computes its share of FOR_EACH, or stretches of rows of d
+ * not exist, or with a number that is not finite, has empty bins. A work-item computes its share of FOR_EACH, or stretches of planes of d
  * (FOR_STRETCHES). Sums take their terms in one order.
  */
 #include "common.h"
 #include "items.h"
 #include "roi.h"
 
-#define TILE 64
+#define PLANE 4096
 
 /* The box as real numbers: its image, where it begins and its extent, at least 0.1. */
 static inline int box_of(const global T *roi, const CT scale, const CT shift, const int N, CT *y1, CT *x1, CT *h, CT *w) {
@@ -56,10 +56,10 @@ kernel void psroi_pooling(const global T *data, const global T *rois, global T *
 
 kernel void psroi_pooling_backward(const global T *g, const global T *rois, global T *d, const int N, const int C, const int H, const int W,
                                    const long R, const int P, const int O, const int G, const CT scale) {
-  CT sum[STRETCH(TILE)];
-  FOR_STRETCHES(row, lo, hi, (long)N * C * H, (long)W, TILE) {
-    const int y = (int)(row % H), c = (int)(row / H % C), mine = (int)(row / H / C), count = (int)(hi - lo), first = (int)lo;
-    const int o = c / (G * G), a = c / G % G, b = c % G;
+  CT sum[STRETCH(PLANE)];
+  FOR_STRETCHES(plane, lo, hi, (long)N * C, (long)H * W, PLANE) {
+    const int c = (int)(plane % C), mine = (int)(plane / C), count = (int)(hi - lo);
+    const int o = c / (G * G), a = c / G % G, b = c % G, y_first = (int)(lo / W), y_last = (int)((hi - 1) / W);
     for (int j = 0; j < count; j++) sum[j] = 0;
     for (long r = 0; r < (o < O ? R : 0); r++) {
       CT y1, x1, h, w;
@@ -68,17 +68,20 @@ kernel void psroi_pooling_backward(const global T *g, const global T *rois, glob
         if (part_of(ph, P, G) != a) continue;
         int top, bottom, left, right;
         real_range(ph, h / (CT)P, y1, H, &top, &bottom);
-        if (y < top || y >= bottom) continue;
+        if (y_last < top || y_first >= bottom) continue;
         for (int pw = 0; pw < P; pw++) {
           if (part_of(pw, P, G) != b) continue;
           real_range(pw, w / (CT)P, x1, W, &left, &right);
           const CT share = LOAD(g, ((r * O + o) * P + ph) * P + pw) / ((CT)(bottom - top) * (CT)(right - left));
-          const int begin = left > first ? left - first : 0, end = right - first < count ? right - first : count;
-          for (int j = begin; j < end; j++) sum[j] += share;
+          for (int v = top > y_first ? top : y_first; v < bottom && v <= y_last; v++) {
+            const long before = (long)v * W + left - lo, after = (long)v * W + right - lo;
+            const int begin = before > 0 ? (int)before : 0, end = after < count ? (int)after : count;
+            for (int j = begin; j < end; j++) sum[j] += share;
+          }
         }
       }
     }
-    for (int j = 0; j < count; j++) STORE(d, row * W + lo + j, sum[j]);
+    for (int j = 0; j < count; j++) STORE(d, plane * H * W + lo + j, sum[j]);
   }
 }
 
@@ -91,7 +94,7 @@ typedef struct {
 static inline int on_line(const line_t line, const int k, const int n, int *low, CT *part) {
 #pragma OPENCL FP_CONTRACT OFF
   const CT along = (CT)k * line.step, v = line.at + along;
-  const int counts = v >= (CT)-0.5 && v <= (CT)n - (CT)0.5;
+  const int counts = n > 0 && v >= (CT)-0.5 && v <= (CT)n - (CT)0.5;
   const CT last = (CT)(n - 1), safe = !counts || v < 0 ? (CT)0 : v > last ? last : v;
   *low = (int)safe;
   *part = safe - (CT)*low;
@@ -150,10 +153,10 @@ kernel void deformed_pooling(const global T *data, const global T *rois, const g
 kernel void deformed_data_backward(const global T *g, const global T *rois, const global T *trans, global T *d, const int N, const int C,
                                    const int H, const int W, const long R, const int P, const int O, const int G, const CT scale, const int S,
                                    const int PART, const int classes, const CT std) {
-  CT sum[STRETCH(TILE)];
-  FOR_STRETCHES(row, lo, hi, (long)N * C * H, (long)W, TILE) {
-    const int y = (int)(row % H), c = (int)(row / H % C), image = (int)(row / H / C), count = (int)(hi - lo), first = (int)lo;
-    const int o = c / (G * G), a = c / G % G, b = c % G;
+  CT sum[STRETCH(PLANE)];
+  FOR_STRETCHES(plane, lo, hi, (long)N * C, (long)H * W, PLANE) {
+    const int c = (int)(plane % C), image = (int)(plane / C), count = (int)(hi - lo);
+    const int o = c / (G * G), a = c / G % G, b = c % G, y_first = (int)(lo / W), y_last = (int)((hi - 1) / W);
     for (int j = 0; j < count; j++) sum[j] = 0;
     for (long r = 0; r < (o < O ? R : 0); r++) {
       CT y1, x1, h, w;
@@ -169,18 +172,20 @@ kernel void deformed_data_backward(const global T *g, const global T *rois, cons
         for (int v = 0; v < S; v++) {
           int yl, xl;
           CT fy, fx;
-          if (!on_line(down, v, H, &yl, &fy) || (yl != y && yl + 1 != y)) continue;
-          const CT head = share * (yl == y ? 1 - fy : fy);
+          if (!on_line(down, v, H, &yl, &fy) || yl > y_last || yl + 1 < y_first) continue;
+          const CT top = share * (1 - fy), bottom = share * fy;
           for (int u = 0; u < S; u++) {
             if (!on_line(along, u, W, &xl, &fx)) continue;
-            const int at = xl - first;
-            if (at >= 0 && at < count) sum[at] += head * (1 - fx);
-            if (at + 1 >= 0 && at + 1 < count) sum[at + 1] += head * fx;
+            const long at = (long)yl * W + xl - lo, right = at + (fx > 0), below = fy > 0 ? W : 0; /* within the plane */
+            if (at >= 0 && at < count) sum[at] += top * (1 - fx);
+            if (right >= 0 && right < count) sum[right] += top * fx;
+            if (at + below >= 0 && at + below < count) sum[at + below] += bottom * (1 - fx);
+            if (right + below >= 0 && right + below < count) sum[right + below] += bottom * fx;
           }
         }
       }
     }
-    for (int j = 0; j < count; j++) STORE(d, row * W + lo + j, sum[j]);
+    for (int j = 0; j < count; j++) STORE(d, plane * H * W + lo + j, sum[j]);
   }
 }
 

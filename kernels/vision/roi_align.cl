@@ -7,7 +7,7 @@
  *
  * data, d: (N, C, H, W); rois: R x 5 or 6; y, g: (R, planes, PH, PW). SENSITIVE: bin (i, j) of plane c reads channel (c PH + i) PW + j.
  * A box of an image that does not exist, or with a number that is not finite, has no samples. A work-item computes its share of FOR_EACH,
- * of rows of bins (FOR_ITEMS), or stretches of rows of d (FOR_STRETCHES).
+ * of rows of bins (FOR_ITEMS), or stretches of planes of d (FOR_STRETCHES).
  */
 #include "common.h"
 #include "bilinear.h"
@@ -18,7 +18,7 @@
 #ifndef SENSITIVE
 #define SENSITIVE 0
 #endif
-#define TILE 64
+#define PLANE 4096
 #define CHANNELS 64
 
 static inline CT between(const global T *plane, const int H, const int W, const int yl, const CT fy, const int xl, const CT fx) {
@@ -106,16 +106,15 @@ kernel void roi_align_rows(const global T *data, const global T *rois, global T 
   }
 }
 
-/* The weight of a pixel in a sample between `low` and the pixel after it. */
-static inline CT weight_of(const int pixel, const int low, const CT part) { return pixel == low ? 1 - part : pixel == low + 1 ? part : (CT)0; }
-
 kernel void roi_align_backward(const global T *g, const global T *rois, global T *d, const int N, const int C, const int H, const int W,
                                const long R, const int PH, const int PW, const CT scale, const int ratio, const int aligned, const int planes) {
-  CT sum[STRETCH(TILE)];
-  FOR_STRETCHES(row, lo, hi, (long)N * C * H, (long)W, TILE) {
-    const int y = (int)(row % H), c = (int)(row / H % C), mine = (int)(row / H / C), count = (int)(hi - lo), first = (int)lo;
+  CT sum[STRETCH(PLANE)];
+  FOR_STRETCHES(row, lo, hi, (long)N * C, (long)H * W, PLANE) {
+    const int c = (int)(row % C), mine = (int)(row / C), count = (int)(hi - lo);
     const int plane = SENSITIVE ? c / (PH * PW) : c, only_y = c / PW % PH, only_x = c % PW;
-    const CT above = (CT)y - (CT)1.25, below = (CT)y + (CT)1.25; /* samples elsewhere do not reach this row, whatever the rounding */
+    const int y_first = (int)(lo / W), y_last = (int)((hi - 1) / W);
+    /* samples elsewhere do not reach these rows, whatever the rounding */
+    const CT above = (CT)y_first - (CT)1.25, below = (CT)y_last + (CT)1.25;
     for (int j = 0; j < count; j++) sum[j] = 0;
     for (long r = 0; r < R; r++) {
       extent_t ey, ex;
@@ -131,28 +130,30 @@ kernel void roi_align_backward(const global T *g, const global T *rois, global T
         for (; iy < y_end; iy++) {
           int yl;
           CT fy;
-          if (!clamped(sample_at(y0, iy, ey.bin, ey.grid), H, &yl, &fy)) continue;
-          const CT wy = weight_of(y, yl, fy);
-          if (wy == 0) continue;
+          if (!clamped(sample_at(y0, iy, ey.bin, ey.grid), H, &yl, &fy) || yl > y_last || yl + 1 < y_first) continue;
+          const long here = (long)yl * W - lo;
           for (int pw = 0; pw < PW; pw++) {
             if (SENSITIVE && pw != only_x) continue;
             const CT x0 = bin_at(ex.start, pw, ex.bin);
-            const CT head = LOAD(g, ((r * planes + plane) * PH + ph) * PW + pw) * wy / share;
+            const CT head = LOAD(g, ((r * planes + plane) * PH + ph) * PW + pw) / share;
+            const CT top = head * (1 - fy), bottom = head * fy;
             long ix, x_end;
             sample_range(x0, ex, W, &ix, &x_end);
             for (; ix < x_end; ix++) {
               int xl;
               CT fx;
               if (!clamped(sample_at(x0, ix, ex.bin, ex.grid), W, &xl, &fx)) continue;
-              const int at = xl - first;
-              if (at >= 0 && at < count) sum[at] += head * (1 - fx);
-              if (at + 1 >= 0 && at + 1 < count) sum[at + 1] += head * fx;
+              const long at = here + xl, right = at + (fx > 0), down = fy > 0 ? W : 0; /* where nothing is added, within the plane */
+              if (at >= 0 && at < count) sum[at] += top * (1 - fx);
+              if (right >= 0 && right < count) sum[right] += top * fx;
+              if (at + down >= 0 && at + down < count) sum[at + down] += bottom * (1 - fx);
+              if (right + down >= 0 && right + down < count) sum[right + down] += bottom * fx;
             }
           }
         }
       }
     }
-    for (int j = 0; j < count; j++) STORE(d, row * W + lo + j, sum[j]);
+    for (int j = 0; j < count; j++) STORE(d, row * H * W + lo + j, sum[j]);
   }
 }
 

@@ -5,7 +5,7 @@
  *   roi_pooling_backward   d[n, c, y, x] (req)= sum of g[r, c, i, j], in order of r, i, j, over the bins whose place is (y, x)
  *
  * data, d: (N, C, H, W); rois: R x (image, x1, y1, x2, y2); y, g, arg: (R, C, PH, PW). A box outside of all images, of an image that does not
- * exist, or with a number that is not finite has empty bins. A work-item computes its share of FOR_EACH, or stretches of rows of d
+ * exist, or with a number that is not finite has empty bins. A work-item computes its share of FOR_EACH, or stretches of planes of d
  * (FOR_STRETCHES).
  */
 #include "common.h"
@@ -15,7 +15,7 @@
 #ifndef KEEP
 #define KEEP 0
 #endif
-#define TILE 64
+#define PLANE 4096
 
 /* The box in whole pixels: its image, the first row or column, and the extent of a bin; whether there is any. */
 static inline int box_of(const global T *roi, const CT scale, const int N, const int PH, const int PW, int *y1, int *x1, CT *bin_y, CT *bin_x) {
@@ -61,10 +61,10 @@ kernel void roi_pooling(const global T *data, const global T *rois, global T *y,
 
 kernel void roi_pooling_backward(const global T *g, const global T *rois, const global int *arg, global T *d, const int N, const int C,
                                  const int H, const int W, const long R, const int PH, const int PW, const CT scale) {
-  CT sum[STRETCH(TILE)];
-  FOR_STRETCHES(row, lo, hi, (long)N * C * H, (long)W, TILE) {
-    const int y = (int)(row % H), c = (int)(row / H % C), mine = (int)(row / H / C), count = (int)(hi - lo);
-    const int first = y * W + (int)lo, last = y * W + (int)hi;
+  CT sum[STRETCH(PLANE)];
+  FOR_STRETCHES(plane, lo, hi, (long)N * C, (long)H * W, PLANE) {
+    const int c = (int)(plane % C), mine = (int)(plane / C), count = (int)(hi - lo), first = (int)lo;
+    const int y_first = (int)(lo / W), y_last = (int)((hi - 1) / W);
     for (int j = 0; j < count; j++) sum[j] = 0;
     for (long r = 0; r < R; r++) {
       int y1, x1;
@@ -73,14 +73,14 @@ kernel void roi_pooling_backward(const global T *g, const global T *rois, const 
       for (int ph = 0; ph < PH; ph++) {
         int top, bottom;
         bin_range(ph, bin_y, y1, H, &top, &bottom);
-        if (y < top || y >= bottom) continue;
+        if (y_last < top || y_first >= bottom) continue;
         const long bins = ((r * C + c) * PH + ph) * PW;
         for (int pw = 0; pw < PW; pw++) {
-          const int at = arg[bins + pw];
-          if (at >= first && at < last) sum[at - first] += LOAD(g, bins + pw);
+          const int at = arg[bins + pw] - first;
+          if (at >= 0 && at < count) sum[at] += LOAD(g, bins + pw);
         }
       }
     }
-    for (int j = 0; j < count; j++) STORE(d, row * W + lo + j, sum[j]);
+    for (int j = 0; j < count; j++) STORE(d, plane * H * W + lo + j, sum[j]);
   }
 }

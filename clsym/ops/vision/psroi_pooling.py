@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from ...graph.contract.kernel_call import Arg, In, KernelCall, LowerContext, Out, Scalar, compute_type, defines_for, grid
@@ -12,8 +11,7 @@ from ...graph.contract.spec import PartialShape, Shape, ShapeError, TensorSpec, 
 from ...params import Bool, Field, Float, Int, Params
 from ...params import Shape as ShapeField
 from ..shared.float_types import one_float_type
-from ..shared.launch_sizes import stretch_grid
-from .roi_pooling import TILE, box_extents
+from .roi_pooling import box_extents, plane_grid
 from .tensors import Fraction, boxes, images
 
 __all__ = ["DeformablePSROIPooling", "PSROIPooling"]
@@ -123,7 +121,7 @@ class PSROIPooling(_Sensitive):
 
 @register
 class PSROIPoolingBackward(Op):
-    """Gradient of the images: each row of pixels collects from the bins that it is in."""
+    """Gradient of the images: pixels collect from the bins that they are in."""
 
     name = "_backward_PSROIPooling"
     hidden = True
@@ -135,7 +133,7 @@ class PSROIPoolingBackward(Op):
 
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
         args: tuple[Arg, ...] = (In(0), In(1), Out(0), *_numbers(p, p.shape, ins[1].shape[0], outs[0].dtype))
-        size, local = stretch_grid(math.prod(p.shape[:3]), p.shape[3], ctx.traits, TILE)
+        size, local = plane_grid(p.shape, ctx.traits)
         return [KernelCall(_SOURCE, "psroi_pooling_backward", args, defines_for(outs[0].dtype, ctx.reqs[0]), size, local)]
 
 
@@ -235,7 +233,7 @@ class DeformablePSROIPooling(_Sensitive):
 
 @register
 class DeformablePSROIPoolingDataBackward(Op):
-    """Gradient of the images: each row of pixels collects from the samples around it."""
+    """Gradient of the images: pixels collect from the samples around them."""
 
     name = "_backward_DeformablePSROIPooling_data"
     hidden = True
@@ -252,7 +250,7 @@ class DeformablePSROIPoolingDataBackward(Op):
         dtype = outs[0].dtype
         trans: Arg = In(1) if p.no_trans else In(2)
         numbers = (*_numbers(p, p.shape, ins[1].shape[0], dtype), *_moves(p, None if p.no_trans else ins[2], dtype))
-        size, local = stretch_grid(math.prod(p.shape[:3]), p.shape[3], ctx.traits, TILE)
+        size, local = plane_grid(p.shape, ctx.traits)
         args: tuple[Arg, ...] = (In(0), In(1), trans, Out(0), *numbers)
         return [KernelCall(_SOURCE, "deformed_data_backward", args, defines_for(dtype, ctx.reqs[0]), size, local)]
 

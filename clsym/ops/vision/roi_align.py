@@ -14,9 +14,9 @@ from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec
 from ...params import Bool, Int, Params
 from ...params import Shape as ShapeField
 from ..shared.float_types import one_float_type
-from ..shared.launch_sizes import share_grid, stretch_grid
+from ..shared.launch_sizes import share_grid
 from ..shared.strided import Walk, copy, row_major
-from .roi_pooling import TILE, box_extents, pooled_shapes
+from .roi_pooling import box_extents, plane_grid, pooled_shapes
 from .tensors import Fraction, Sides
 
 __all__ = ["ROIAlign", "RROIAlign"]
@@ -151,7 +151,7 @@ def _by_rows(numbers: tuple[Scalar, ...], data: TensorSpec, out: TensorSpec, ctx
 
 @register
 class ROIAlignBackward(Op):
-    """Gradient of the images: each row of pixels collects from the samples around it."""
+    """Gradient of the images: pixels collect from the samples around them."""
 
     name = "_backward_ROIAlign"
     hidden = True
@@ -165,7 +165,7 @@ class ROIAlignBackward(Op):
         dtype, shape = outs[0].dtype, p.shape
         args: tuple[Arg, ...] = (In(0), In(1), Out(0), *_numbers(p, shape, ins[1].shape[0], dtype), Scalar("int", ins[0].shape[1]))
         defines = defines_for(dtype, ctx.reqs[0], SENSITIVE=int(p.position_sensitive))
-        return [KernelCall(_SOURCE, "roi_align_backward", args, defines, *stretch_grid(math.prod(shape[:3]), shape[3], ctx.traits, TILE))]
+        return [KernelCall(_SOURCE, "roi_align_backward", args, defines, *plane_grid(shape, ctx.traits))]
 
 
 @register

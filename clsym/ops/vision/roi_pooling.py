@@ -11,16 +11,17 @@ from ...graph.contract.kernel_call import Arg, In, KernelCall, LowerContext, Out
 from ...graph.contract.op import Entry, Gradient, Op
 from ...graph.contract.registry import register
 from ...graph.contract.spec import PartialShape, Shape, TensorSpec, unify_shape
+from ...graph.contract.traits import DeviceTraits
 from ...params import Params
 from ...params import Shape as ShapeField
 from ..shared.float_types import one_float_type
 from ..shared.launch_sizes import stretch_grid
 from .tensors import Fraction, Sides, boxes, images
 
-__all__ = ["TILE", "ROIPooling", "box_extents", "pooled_shapes"]
+__all__ = ["ROIPooling", "box_extents", "plane_grid", "pooled_shapes"]
 
-TILE = 64
-"""Pixels of a row whose gradients a CPU work-item collects: of kernels/vision/*.cl."""
+_PLANE = 4096
+"""Pixels of a plane whose gradients a CPU work-item collects together: of kernels/vision/*.cl."""
 
 
 def pooled_shapes(ins: Sequence[PartialShape], outs: Sequence[PartialShape], sides: tuple[int, int], numbers: int = 5) -> tuple[
@@ -46,6 +47,11 @@ def box_extents(data: Shape, count: int, sides: tuple[int, int], scale: float, d
         raise MXNetError(f"images of {data[2]} x {data[3]} are too large for regions of interest: a plane must be below 2**31 elements")
     ints = (Scalar("int", e) for e in data)
     return *ints, Scalar("long", count), Scalar("int", sides[0]), Scalar("int", sides[1]), Scalar(compute_type(dtype), scale)
+
+
+def plane_grid(shape: Shape, traits: DeviceTraits) -> tuple[tuple[int], tuple[int]]:
+    """Launch sizes of a gradient that is collected in stretches of the planes of images."""
+    return stretch_grid(shape[0] * shape[1], shape[2] * shape[3], traits, _PLANE)
 
 
 @register
@@ -130,7 +136,7 @@ class ROIPooling(Op):
 
 @register
 class ROIPoolingBackward(Op):
-    """Gradient of the images: each row of pixels collects from the bins whose largest value lies in it."""
+    """Gradient of the images: pixels collect from the bins whose largest value they are."""
 
     name = "_backward_ROIPooling"
     hidden = True
@@ -146,5 +152,5 @@ class ROIPoolingBackward(Op):
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
         dtype, shape = outs[0].dtype, p.shape
         args: tuple[Arg, ...] = (In(0), In(1), In(2), Out(0), *box_extents(shape, ins[1].shape[0], p.pooled_size, p.spatial_scale, dtype))
-        size, local = stretch_grid(shape[0] * shape[1] * shape[2], shape[3], ctx.traits, TILE)
+        size, local = plane_grid(shape, ctx.traits)
         return [KernelCall("vision/roi_pooling.cl", "roi_pooling_backward", args, defines_for(dtype, ctx.reqs[0]), size, local)]

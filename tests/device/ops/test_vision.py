@@ -30,7 +30,7 @@ def boxes(count, images, extent, seed=0):
     return np.concatenate([rng.randint(0, images, (count, 1)), corners], 1).astype(np.float32)
 
 
-# Rows of more than 64 pixels, more than 64 channels, strides, groups: what the recorded cases are too small for.
+# Rows of more than 64 pixels and planes of more than 4096, strides, groups: what the recorded cases are too small for.
 DEFORMABLE = {"kernel": (2, 3), "num_filter": 6, "num_group": 3, "num_deformable_group": 2, "stride": (1, 2), "pad": (1, 0)}
 CASES = {
     "BilinearSampler": ("BilinearSampler", {}, [uniform(2, 3, 5, 71), between_pixels(2, 5, 71, 5, 31)], [0, 1]),
@@ -40,18 +40,18 @@ CASES = {
         [uniform(2, 2, 6, 7), np.array([[0.71, 0.13, 0.07, -0.1, 0.63, 0.11], [1.1, 0.21, 0.33, 0.17, 1.3, -0.1]], np.float32)],
         [0, 1],
     ),
-    "ROIAlign": ("_contrib_ROIAlign", {"pooled_size": (2, 3), "spatial_scale": 1.0}, [uniform(2, 2, 5, 71), boxes(5, 2, 40)], [0]),
-    "ROIPooling": ("ROIPooling", {"pooled_size": (2, 3), "spatial_scale": 1.0}, [uniform(2, 2, 5, 71), boxes(5, 2, 40)], [0]),
+    "ROIAlign": ("_contrib_ROIAlign", {"pooled_size": (2, 3), "spatial_scale": 1.0}, [uniform(2, 1, 61, 71), boxes(5, 2, 60)], [0]),
+    "ROIPooling": ("ROIPooling", {"pooled_size": (2, 3), "spatial_scale": 1.0}, [uniform(2, 1, 61, 71), boxes(5, 2, 60)], [0]),
     "PSROIPooling": (
         "_contrib_PSROIPooling",
         {"spatial_scale": 1.0, "output_dim": 2, "pooled_size": 3, "group_size": 2},
-        [uniform(2, 8, 5, 71), boxes(5, 2, 40)],
+        [uniform(2, 8, 61, 71), boxes(5, 2, 60)],
         [0],
     ),
     "DeformablePSROIPooling": (
         "_contrib_DeformablePSROIPooling",
         {"spatial_scale": 1.0, "output_dim": 2, "pooled_size": 2, "group_size": 2, "sample_per_part": 3, "trans_std": 0.1},
-        [uniform(2, 8, 5, 71), boxes(5, 2, 40), uniform(5, 4, 2, 2)],
+        [uniform(2, 8, 61, 71), boxes(5, 2, 60), uniform(5, 4, 2, 2)],
         [0, 2],
     ),
     "Correlation": (
@@ -196,6 +196,16 @@ def test_no_images(ctx):
             out, *grads = gradients(ctx, op, [*(a[:0] for a in inputs[:count]), *inputs[count:]], params, list(range(len(inputs))))
         assert out.shape[0] == 0
         assert not any(g.any() for g in grads)
+
+
+@pytest.mark.parametrize("name", ["ROIAlign", "ROIPooling", "DeformablePSROIPooling", "BilinearSampler", "ModulatedDeformableConvolution"])
+def test_images_without_pixels(device, name):
+    op, params, inputs, _ = CASES[name]
+    images, *others = inputs
+    params = {**params, "pad": (1, 1)} if "pad" in params else params
+    if name == "ModulatedDeformableConvolution":
+        others = [np.zeros((2, 24, 1, 4), np.float32), np.ones((2, 12, 1, 4), np.float32), inputs[3], np.zeros(6, np.float32)]
+    assert not run_op(device, op, [images[:, :, :0], *others], params)[0].any()
 
 
 IMAGE, BOX = (1, 4, 5, 6), (2, 5)
