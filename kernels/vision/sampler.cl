@@ -15,6 +15,7 @@
 #include "items.h"
 
 #define TILE 64
+#define CHANNELS BATCH(8, 1) /* of a pixel whose gradients a work-item collects together */
 
 static inline CT place(const CT v, const int extent) {
 #pragma OPENCL FP_CONTRACT OFF
@@ -95,20 +96,23 @@ kernel void sample_keys(const global T *grid, global int *keys, global CT *part,
 
 kernel void sample_data_backward(const global T *g, const global int *order, const global int *start, const global CT *part, global T *d,
                                  const int N, const int C, const int H, const int W, const long P) {
-  FOR_EACH(i, (long)N * C * H * W) {
-    const int x = (int)(i % W), y = (int)(i / W % H);
-    const long plane = i / W / H, n = plane / C;
+  const long blocks = (C + CHANNELS - 1) / CHANNELS;
+  FOR_EACH(i, N * blocks * H * W) {
+    const int x = (int)(i % W), y = (int)(i / W % H), c = (int)(i / W / H % blocks) * CHANNELS;
+    const int count = C - c < CHANNELS ? C - c : CHANNELS;
+    const long n = i / W / H / blocks, plane = n * C + c;
     const global T *head = g + plane * P - n * P;
-    CT sum = 0;
+    CT sum[CHANNELS];
+    for (int q = 0; q < CHANNELS; q++) sum[q] = 0;
     for (int corner = 0; corner < 4; corner++) {
       const int below = corner / 2, right = corner % 2; /* the pixel within the cell */
       const long k = (n * (H + 1) + y + 1 - below) * (W + 1) + x + 1 - right;
       for (int s = start[k]; s < start[k + 1]; s++) {
         const long p = order[s];
-        const CT fy = part[2 * p], fx = part[2 * p + 1];
-        sum += LOAD(head, p) * (below ? fy : 1 - fy) * (right ? fx : 1 - fx);
+        const CT fy = part[2 * p], fx = part[2 * p + 1], w = (below ? fy : 1 - fy) * (right ? fx : 1 - fx);
+        for (int q = 0; q < count; q++) sum[q] += LOAD(head, q * P + p) * w;
       }
     }
-    STORE(d, i, sum);
+    for (int q = 0; q < count; q++) STORE(d, (plane + q) * H * W + (long)y * W + x, sum[q]);
   }
 }
