@@ -42,7 +42,7 @@ static inline int one_extent(const CT low, const CT high, const CT scale, const 
   if (!aligned && !(size >= 1)) size = 1;
   e->bin = size / (CT)bins;
   const CT parts = ceil(e->bin);
-  e->grid = ratio > 0 ? ratio : parts < (CT)FARTHEST ? (long)parts : FARTHEST;
+  e->grid = ratio > 0 ? ratio : !(parts > 0) ? 0 : parts < (CT)FARTHEST ? (long)parts : FARTHEST;
   return e->bin > 0 && size < (CT)INFINITY && e->start > (CT)-INFINITY && e->start < (CT)INFINITY;
 }
 
