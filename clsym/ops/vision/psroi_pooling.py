@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from ...graph.contract.kernel_call import Arg, In, KernelCall, LowerContext, Out, Scalar, compute_type, defines_for, grid
 from ...graph.contract.op import Entry, Gradient, Op
 from ...graph.contract.registry import register
@@ -141,7 +143,7 @@ def _moves(p: Params, trans: TensorSpec | None, dtype: str) -> tuple[Scalar, ...
     """Samples, parts, classes and the factor of the moves; 0 where nothing moves."""
     classes = trans.shape[1] // 2 if trans is not None else 1
     ints = (p.sample_per_part, p.part_size or p.pooled_size, classes)
-    return *(Scalar("int", v) for v in ints), Scalar(compute_type(dtype), p.trans_std if trans is not None else 0.0)
+    return *(Scalar("int", v) for v in ints), Scalar(compute_type(dtype), float(np.float32(p.trans_std)) if trans is not None else 0.0)
 
 
 @register

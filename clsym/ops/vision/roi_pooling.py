@@ -36,7 +36,7 @@ def pooled_shapes(ins: Sequence[PartialShape], outs: Sequence[PartialShape], sid
 
 
 def box_extents(data: Shape, count: int, sides: tuple[int, int], scale: float, dtype: str) -> tuple[Scalar, ...]:
-    """The arguments ``N, C, H, W, R, PH, PW, scale`` of a kernel.
+    """The arguments ``N, C, H, W, R, PH, PW, scale`` of a kernel; the scale is a float32 for every type, as in MXNet.
 
     Raises
     ------
@@ -45,8 +45,9 @@ def box_extents(data: Shape, count: int, sides: tuple[int, int], scale: float, d
     """
     if data[2] * data[3] >= 1 << 31:
         raise MXNetError(f"images of {data[2]} x {data[3]} are too large for regions of interest: a plane must be below 2**31 elements")
-    ints = (Scalar("int", e) for e in data)
-    return *ints, Scalar("long", count), Scalar("int", sides[0]), Scalar("int", sides[1]), Scalar(compute_type(dtype), scale)
+    ints = [Scalar("int", e) for e in data]
+    factor = Scalar(compute_type(dtype), float(np.float32(scale)))
+    return *ints, Scalar("long", count), Scalar("int", sides[0]), Scalar("int", sides[1]), factor
 
 
 def plane_grid(shape: Shape, traits: DeviceTraits) -> tuple[tuple[int], tuple[int]]:
