@@ -5,7 +5,7 @@
  * of all images form one axis.
  *
  *   conv_forward  y = w * columns (+ bias), finished as include/epilogue.h says
- *   conv_data     dx = w^T * what the taps carry back
+ *   conv_data     dx = w^T * what the taps carry back (+ bias: then it is a transposed convolution)
  *   conv_weight   dw = dy * columns^T
  *
  * A work-group: a tile of 64 x 64 (include/gemm_gpu.h). Tunable: TK.
@@ -72,7 +72,8 @@ GPU_TILE_KERNEL conv_forward(const __global T *restrict x, const __global T *res
              finished(sum + (BIAS ? LOAD(bias, g * filters + m) : (CT)0), residual, at, low, high))
 }
 
-GPU_TILE_KERNEL conv_data(const __global T *restrict dy, const __global T *restrict w, __global T *to, GEOMETRY) {
+GPU_TILE_KERNEL conv_data(const __global T *restrict dy, const __global T *restrict w, __global T *to, const __global T *restrict bias,
+                          GEOMETRY) {
   GEMM_GPU_LOCALS
   const int n0 = get_group_id(0) * TN, m0 = get_group_id(1) * TM, g = get_group_id(2);
   const int pixels = in.x * in.y * in.z, N = images * pixels, K = filters * TAPS;
@@ -81,7 +82,8 @@ GPU_TILE_KERNEL conv_data(const __global T *restrict dy, const __global T *restr
 #define BACK_WEIGHT(m, k) LOAD(w, (((long)g * filters + (k) / TAPS) * channels + (m)) * TAPS + (k) % TAPS)
 #define BACK(k, n) gradient_at(dy + ((long)((n) / pixels) * groups + g) * group, k, (n) % pixels, in, out, window, stride, dilate, pad)
   GEMM_GPU_ACCUMULATE(acc, m0, n0, 0, K, channels, N, BACK_WEIGHT, BACK)
-  STORE_TILE(channels, N, (((long)(n / pixels) * groups + g) * channels + m) * pixels + n % pixels, sum)
+  STORE_TILE(channels, N, (((long)(n / pixels) * groups + g) * channels + m) * pixels + n % pixels,
+             sum + (BIAS ? LOAD(bias, g * channels + m) : (CT)0))
 }
 
 GPU_TILE_KERNEL conv_weight(const __global T *restrict x, const __global T *restrict dy, __global T *to, GEOMETRY) {

@@ -48,15 +48,15 @@ __kernel void depthwise_forward(const __global T *restrict x, const __global T *
   }
 }
 
-__kernel void depthwise_data(const __global T *restrict dy, const __global T *restrict w, __global T *restrict dx, const long planes,
-                             const int channels, const int multiplier, const int4 in, const int4 out, const int4 stride,
-                             const int4 dilate, const int4 pad) {
+__kernel void depthwise_data(const __global T *restrict dy, const __global T *restrict w, __global T *restrict dx,
+                             const __global T *restrict bias, const long planes, const int channels, const int multiplier,
+                             const int4 in, const int4 out, const int4 stride, const int4 dilate, const int4 pad) {
   /* planes is of dx, channels of x */
   const int pixels = out.x * out.y * out.z, size = in.x * in.y * in.z;
   FOR_EACH(i, planes * size) {
     const long plane = i / size;
     const int p = i % size, channel = plane % channels;
-    CT sum = (CT)0;
+    CT sum = BIAS ? LOAD(bias, channel) : (CT)0;
     for (int t = 0; t < TAPS; t++) {
       const int td = p / in.z / in.y + pad.x - t / KW / KH * dilate.x, th = p / in.z % in.y + pad.y - t / KW % KH * dilate.y;
       const int tw = p % in.z + pad.z - t % KW * dilate.z, d = td / stride.x, h = th / stride.y, c = tw / SW;

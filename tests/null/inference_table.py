@@ -15,6 +15,12 @@ TABLE: dict[str, list[tuple[dict[str, Any], Shapes]]] = {
         ({"kernel": (3, 2), "num_filter": 6, "num_group": 2, "stride": (2, 1), "pad": (1, 0)}, [(2, 4, 7, 8), (6, 2, 3, 2), (6,)]),
         ({"kernel": (3,), "num_filter": 4}, [(2, 3, 9), (4, 3, 3), (4,)]),
         ({"kernel": (2, 3, 3), "num_filter": 3, "no_bias": True}, [(1, 2, 4, 5, 6), (3, 2, 2, 3, 3)]),
+        ({"kernel": (3, 2), "num_filter": 4, "layout": "NHWC", "no_bias": True}, [(2, 7, 8, 3), (4, 3, 2, 3)]),
+    ],
+    "Deconvolution": [
+        ({"kernel": (3, 2), "num_filter": 6, "num_group": 2, "stride": (2, 1), "pad": (1, 0), "adj": (1, 0)}, [(2, 4, 7, 8), (4, 3, 3, 2)]),
+        ({"kernel": (3,), "num_filter": 4, "stride": (2,), "target_shape": (16,), "no_bias": False}, [(2, 3, 9), (3, 4, 3), (4,)]),
+        ({"kernel": (2, 2), "num_filter": 5, "layout": "NHWC"}, [(2, 4, 5, 3), (3, 2, 2, 5)]),
     ],
     "FullyConnected": [
         ({"num_hidden": 5}, [(2, 3, 4), (5, 12), (5,)]),

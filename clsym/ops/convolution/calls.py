@@ -19,10 +19,12 @@ def forward(
     return form(g, data, weight, out, epilogue, dtype, req, traits)
 
 
-def data_gradient(g: Geometry, head: Arg, weight: Arg, out: Arg, dtype: str, req: str, traits: DeviceTraits) -> list[KernelCall]:
-    """The gradient of the data, from that of the output."""
+def data_gradient(
+    g: Geometry, head: Arg, weight: Arg, out: Arg, dtype: str, req: str, traits: DeviceTraits, bias: Arg | None = None
+) -> list[KernelCall]:
+    """The gradient of the data, from that of the output; with a `bias`, the transposed convolution."""
     form = calls_cpu.data_gradient if traits.is_cpu else calls_gpu.data_gradient
-    return form(g, head, weight, out, dtype, req, traits)
+    return form(g, head, weight, out, bias, dtype, req, traits)
 
 
 def weight_gradient(g: Geometry, head: Arg, data: Arg, out: Arg, dtype: str, req: str, traits: DeviceTraits) -> list[KernelCall]:

@@ -118,15 +118,18 @@ def _tiles(
     return KernelCall("convolution/forward_cpu.cl", "conv_forward", args, defines, (block.launched,), (1,))
 
 
-def data_gradient(g: Geometry, head: Arg, weight: Arg, out: Arg, dtype: str, req: str, traits: DeviceTraits) -> list[KernelCall]:
-    """The gradient of the data, from that of the output."""
+def data_gradient(
+    g: Geometry, head: Arg, weight: Arg, out: Arg, bias: Arg | None, dtype: str, req: str, traits: DeviceTraits
+) -> list[KernelCall]:
+    """The gradient of the data, from that of the output; with `bias`, a value a channel of the data, added to it."""
     if g.depthwise:
         t, planes = g.transposed(), g.images * g.groups * g.channels
         strip = _strip(t, g.filters, tile_for(dtype, traits), traits)
         if strip is not None:
             numbers = (Scalar("long", planes), *ints(g.groups, g.filters))
-            return _depthwise("depthwise_forward", (head, weight, out, weight), numbers, t, strip, planes, dtype, req, traits, g.stride)
-    return [_tiles(g.collapsed(), head, weight, out, None, dtype, req, traits, turned=True)]
+            args, given = (head, weight, out, bias if bias is not None else weight), bias is not None
+            return _depthwise("depthwise_forward", args, numbers, t, strip, planes, dtype, req, traits, g.stride, given)
+    return [_tiles(g.collapsed(), head, weight, out, bias, dtype, req, traits, turned=True)]
 
 
 def weight_gradient(g: Geometry, head: Arg, data: Arg, out: Arg, dtype: str, req: str, traits: DeviceTraits) -> list[KernelCall]:

@@ -48,13 +48,18 @@ def forward(
     return [_tile("conv_forward", args, g, g.filters, g.images * g.pixels, dtype, req, **chosen)]
 
 
-def data_gradient(g: Geometry, head: Arg, weight: Arg, out: Arg, dtype: str, req: str, traits: DeviceTraits) -> list[KernelCall]:
-    """The gradient of the data, from that of the output."""
+def data_gradient(
+    g: Geometry, head: Arg, weight: Arg, out: Arg, bias: Arg | None, dtype: str, req: str, traits: DeviceTraits
+) -> list[KernelCall]:
+    """The gradient of the data, from that of the output; with `bias`, a value a channel of the data, added to it."""
+    args = (head, weight, out, bias if bias is not None else weight)
     if g.depthwise:
         planes = g.images * g.groups * g.channels
         numbers = (Scalar("long", planes), *ints(g.groups, g.filters))
-        return _depthwise("depthwise_data", (head, weight, out), numbers, g, planes * math.prod(g.input), dtype, req, traits)
-    return [_tile("conv_data", (head, weight, out), g, g.channels, g.images * math.prod(g.input), dtype, req)]
+        size = planes * math.prod(g.input)
+        return _depthwise("depthwise_data", args, numbers, g, size, dtype, req, traits, BIAS=int(bias is not None))
+    chosen = 2 if bias is not None else 0
+    return [_tile("conv_data", args, g, g.channels, g.images * math.prod(g.input), dtype, req, BIAS=chosen)]
 
 
 def weight_gradient(g: Geometry, head: Arg, data: Arg, out: Arg, dtype: str, req: str, traits: DeviceTraits) -> list[KernelCall]:

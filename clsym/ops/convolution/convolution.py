@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...base import MXNetError
+from ...differences import differs
 from ...graph.contract.facets import Estimated, Recomputable
 from ...graph.contract.kernel_call import In, KernelCall, LowerContext, Out
 from ...graph.contract.op import Entry, Gradient, Node, Op
@@ -13,11 +14,14 @@ from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, unify_s
 from ...graph.rewrite.requests import Affine, Request
 from ...graph.rewrite.rewrite import Absorbing, Rewrite
 from ...params import REQUIRED, Bool, Enum, Int, Params, Shape
+from ..shared.channels_last import CHANNELS_FIRST, check_layout, in_channels_first, is_last, to_first, to_last
 from ..shared.epilogue import Epilogue, shifted
 from . import calls
 from .geometry import Geometry
 
-__all__ = ["CONVOLUTION_PARAMS", "Convolution"]
+__all__ = ["CONVOLUTION_PARAMS", "LAYOUTS", "Convolution", "check_window", "window_along"]
+
+LAYOUTS = ("NCDHW", "NCHW", "NCW", "NDHWC", "NHWC")
 
 CONVOLUTION_PARAMS = {
     "kernel": Shape(REQUIRED, "Convolution kernel size: (w,), (h, w) or (d, h, w)."),
@@ -30,16 +34,15 @@ CONVOLUTION_PARAMS = {
     "no_bias": Bool(False, "Whether to disable the bias parameter."),
     "cudnn_tune": Enum(("fastest", "limited_workspace", "off"), None, "Accepted and ignored."),
     "cudnn_off": Bool(False, "Accepted and ignored."),
-    "layout": Enum(("NCDHW", "NCHW", "NCW", "NDHWC", "NHWC"), None, "Layout of data and output: NCW, NCHW or NCDHW."),
+    "layout": Enum(LAYOUTS, None, "Layout of data, output and weight; empty: NCW, NCHW or NCDHW."),
 }
-_GRADIENTCONVOLUTION_PARAMS = {**CONVOLUTION_PARAMS, "shape": Shape()}
-_LAYOUTS = {1: "NCW", 2: "NCHW", 3: "NCDHW"}
+_GRADIENT_PARAMS = {**CONVOLUTION_PARAMS, "shape": Shape()}
 
 
-def _check(p: Params) -> None:
+def check_window(p: Params) -> None:
     """Refuse parameters that contradict one another or describe no convolution."""
     nd = len(p.kernel)
-    if nd not in _LAYOUTS:
+    if nd not in CHANNELS_FIRST:
         raise ShapeError(f"kernel must have 1 to 3 extents, got {p.kernel}")
     for name, low in (("kernel", 1), ("stride", 1), ("dilate", 1), ("pad", 0)):
         value = getattr(p, name)
@@ -47,15 +50,12 @@ def _check(p: Params) -> None:
             raise ShapeError(f"{name} {value} must have as many extents as kernel {p.kernel}")
         if any(not low <= v < 1 << 31 for v in value):
             raise ShapeError(f"extents of {name} must be at least {low}, got {value}")
-    if p.layout is not None and p.layout != _LAYOUTS[nd]:
-        raise ShapeError(
-            f"layout {p.layout} is not supported with a kernel of {nd} extents; use {_LAYOUTS[nd]} (mx.sym.transpose reorders axes)"
-        )
+    check_layout(p, nd, LAYOUTS)
     if p.num_filter % p.num_group:
         raise ShapeError(f"num_group {p.num_group} must divide num_filter {p.num_filter}")
 
 
-def _spatial(p: Params, i: int) -> tuple[int, int, int]:
+def window_along(p: Params, i: int) -> tuple[int, int, int]:
     """Extent of the dilated window, stride and padding of one dimension."""
     dilate = p.dilate[i] if p.dilate else 1
     return dilate * (p.kernel[i] - 1) + 1, p.stride[i] if p.stride else 1, p.pad[i] if p.pad else 0
@@ -88,7 +88,8 @@ class Convolution(Op, Recomputable, Absorbing, Estimated):
         Must divide C and num_filter. With as many groups as channels the depthwise kernels run.
     no_bias : bool, default False
     layout : str, optional
-        Only the channel-first layouts.
+        NCW, NCHW, NCDHW, or with the channels last NHWC, NDHWC: then so are those of the output, and the weight is
+        (num_filter, *kernel, C / num_group).
 
     Raises
     ------
@@ -116,12 +117,18 @@ class Convolution(Op, Recomputable, Absorbing, Estimated):
         return self.inputs[:2] if p.no_bias else self.inputs
 
     def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
-        _check(p)
+        check_window(p)
         if ins[0] is None:
             return ins, outs  # as in MXNet: without the data nothing is said of the weight
+        if is_last(p):
+            known, results = self._infer(p, [to_first(s) for s in ins], [to_first(s) for s in outs])
+            return [to_last(s) for s in known], [to_last(s) for s in results]
+        return self._infer(p, ins, outs)
+
+    def _infer(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
         nd = len(p.kernel)
         biases: list[PartialShape] = [] if p.no_bias else [(p.num_filter,)]
-        data = unify_shape(ins[0], (-1,) * (nd + 2), f"data must have {nd + 2} dimensions ({_LAYOUTS[nd]}) for kernel {p.kernel}")
+        data = unify_shape(ins[0], (-1,) * (nd + 2), f"data must have {nd + 2} dimensions ({CHANNELS_FIRST[nd]}) for kernel {p.kernel}")
         out = unify_shape(outs[0], (-1, p.num_filter, *(-1,) * nd))
         assert data is not None
         assert out is not None
@@ -132,7 +139,7 @@ class Convolution(Op, Recomputable, Absorbing, Estimated):
         assert weight is not None
         sizes, results = list(data[2:]), list(out[2:])
         for i in range(nd):
-            window, stride, pad = _spatial(p, i)
+            window, stride, pad = window_along(p, i)
             if sizes[i] < 0 and results[i] >= 0 and stride == 1:
                 sizes[i] = results[i] + window - 1 - 2 * pad
             if sizes[i] >= 0:
@@ -164,6 +171,12 @@ class Convolution(Op, Recomputable, Absorbing, Estimated):
         return found
 
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
+        if is_last(p):
+            return in_channels_first(self.first_calls, p, ins, outs, ctx)
+        return self.first_calls(p, ins, outs, ctx)
+
+    def first_calls(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
+        """The launches for tensors with their channels first."""
         geometry = Geometry.of(p, ins[0].shape, outs[0].shape)
         epilogue = Epilogue(None if p.no_bias else In(2))
         return calls.forward(geometry, In(0), In(1), Out(0), epilogue, outs[0].dtype, ctx.reqs[0], ctx.traits)
@@ -177,13 +190,20 @@ class _ConvolutionGradient(Op, Recomputable, Estimated):
 
     hidden = True
     recompute = "heavy"
-    params = _GRADIENTCONVOLUTION_PARAMS
+    params = _GRADIENT_PARAMS
+
+    def first_calls(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
+        """The launches for tensors with their channels first."""
+        raise NotImplementedError
+
+    def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
+        return in_channels_first(self.first_calls, p, ins, outs, ctx) if is_last(p) else self.first_calls(p, ins, outs, ctx)
 
     def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
         return ins, [p.shape]
 
     def cost(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> tuple[int, int]:
-        channels = p.shape[1] // (p.num_group if self.name.endswith("data") else 1) if len(p.shape) > 1 else 1
+        channels = p.shape[-1 if is_last(p) else 1] // (p.num_group if self.name.endswith("data") else 1) if len(p.shape) > 1 else 1
         taps = 1
         for extent in p.kernel if len(p.shape) > 1 else ():
             taps *= extent
@@ -196,7 +216,7 @@ class DataGradient(_ConvolutionGradient):
     name = "_backward_Convolution_data"
     inputs = ("ograd", "weight")
 
-    def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
+    def first_calls(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
         geometry = Geometry.of(p, outs[0].shape, ins[0].shape)
         return calls.data_gradient(geometry, In(0), In(1), Out(0), outs[0].dtype, ctx.reqs[0], ctx.traits)
 
@@ -207,7 +227,7 @@ class WeightGradient(_ConvolutionGradient):
     name = "_backward_Convolution_weight"
     inputs = ("ograd", "data")
 
-    def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
+    def first_calls(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
         if 0 in ins[0].shape:
             raise MXNetError("the weight gradient of a convolution needs at least one image")
         geometry = Geometry.of(p, ins[1].shape, ins[0].shape)
@@ -220,7 +240,7 @@ class BiasGradient(_ConvolutionGradient):
     name = "_backward_Convolution_bias"
     inputs = ("ograd",)
 
-    def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
+    def first_calls(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
         shape = ins[0].shape
         geometry = Geometry.of(p, (shape[0], p.num_group, *shape[2:]), shape)
         return calls.bias_gradient(geometry, In(0), Out(0), outs[0].dtype, ctx.reqs[0], ctx.traits)
@@ -228,3 +248,23 @@ class BiasGradient(_ConvolutionGradient):
 
 for _op in (DataGradient, WeightGradient, BiasGradient):
     register(_op)
+
+
+differs(
+    "Convolution",
+    "layouts with the channels last, NHWC and NDHWC",
+    "print(mx.nd.Convolution(mx.nd.ones((1, 1, 2, 3)), mx.nd.ones((1, 1, 1, 3)), kernel=(1, 1), num_filter=1, no_bias=True, "
+    "layout='NHWC').asnumpy().ravel().tolist())",
+    ours="[3.0, 3.0]",
+    mxnet="an error: could not create a descriptor for a dilated convolution forward propagation primitive",
+    why="MXNet runs them on GPUs only, Deconvolution's as well.",
+)
+differs(
+    "Convolution",
+    "float16",
+    "x = mx.nd.ones((1, 1, 2), dtype='float16'); print(mx.nd.Convolution(x, x, kernel=2, num_filter=1, no_bias=True)"
+    ".asnumpy().ravel().tolist())",
+    ours="[2.0]",
+    mxnet="an error: FP16 gemm on cpu not implemented!",
+    why="MXNet runs it on GPUs only, Deconvolution's and FullyConnected's as well.",
+)

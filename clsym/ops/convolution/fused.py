@@ -48,7 +48,7 @@ class FusedConvolution(Convolution, Absorbing):
     def absorb(self, node: Node, request: Request, r: Rewrite) -> Node | None:
         return None if isinstance(request, Affine) else with_epilogue(node, request)
 
-    def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
+    def first_calls(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
         geometry, n = Geometry.of(p, ins[0].shape, outs[0].shape), len(ins)
         epilogue = Epilogue(None if p.no_bias else In(2), In(n - 1) if p.with_residual else None, p.act_type, p.act_low, p.act_high)
         return calls.forward(geometry, In(0), In(1), Out(0), epilogue, outs[0].dtype, ctx.reqs[0], ctx.traits)

@@ -15,6 +15,7 @@ from ...graph.contract.traits import DeviceTraits
 from ...graph.rewrite.requests import Blocked, Request
 from ...graph.rewrite.rewrite import Absorbing, Rewrite, Rewriting
 from ...params import REQUIRED, Bool, Enum, Field, Float, Int, Params, Shape
+from ..shared.channels_last import is_last
 from ..shared.epilogue import ACTIVATIONS, Epilogue, over_packed_weight
 from . import direct as blocked_direct
 from . import gradient as blocked_gradient
@@ -243,7 +244,7 @@ class BlockedForm(Rewriting):
 def _blocked_form(r: Rewrite) -> Entry | None:
     """Its output in blocked layout; None where it has none."""
     p, data = r.p, r.ins[0]
-    if not r.block or data.dtype != "float32" or len(p.kernel) != 2 or 0 in data.shape or 0 in r.ins[1].shape:
+    if not r.block or data.dtype != "float32" or len(p.kernel) != 2 or is_last(p) or 0 in data.shape or 0 in r.ins[1].shape:
         return None
     given = {
         "kernel": p.kernel,

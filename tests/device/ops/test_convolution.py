@@ -158,7 +158,7 @@ def test_shapes_follow_in_both_directions():
         ({"num_filter": 0}, [(1, 4, 8, 8)], "num_filter"),
         ({}, [(1, 4, 8)], "dimensions"),
         ({}, [(1, 4, 8, 8), (6, 3, 3, 3)], "weight"),
-        ({"layout": "NHWC"}, [(1, 8, 8, 4)], "layout"),
+        ({"layout": "NDHWC"}, [(1, 8, 8, 4)], "layout"),
     ],
 )
 def test_contradictions_are_named(params, ins, message):
@@ -172,3 +172,17 @@ def test_register_tiles_of_other_cpus(device, monkeypatch, width, units, name):
         pytest.skip("register tiles are for CPUs")
     monkeypatch.setattr(device, "traits", replace(device.traits, vector_width=width, compute_units=units, local_mem=32768))
     test_values(device, CASES[name], "float32")
+
+
+def test_channels_last(device):
+    case = CASES["odd strides, groups"]
+    x, w, b, head = case.arrays("float64")
+    y, dx, dw, db = reference(case, x, w, b, head)
+    x, w, head, y, dx, dw = (np.moveaxis(a, 1, -1).astype(np.float32) for a in (x, w, head, y, dx, dw))
+    options = {"ograds": [head], "expected_grads": [dx, dw, db], "rtol": 1e-5, "atol": 2e-5}
+    check_op(device, "Convolution", [x, w, b.astype(np.float32)], {**case.params, "layout": "NHWC"}, [y], **options)
+
+
+def test_channels_last_shapes():
+    assert shapes([(2, 7, 8, 4), None, None], layout="NHWC", num_group=2) == ([(2, 7, 8, 4), (6, 3, 3, 2), (6,)], [(2, 5, 6, 6)])
+    assert shapes([(-1,) * 4, (6, 3, 3, 4), None], (2, 5, 5, 6), layout="NHWC")[0][0] == (2, 7, 7, 4)
