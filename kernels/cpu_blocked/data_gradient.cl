@@ -20,6 +20,9 @@
 #ifndef Q
 #define Q 14 /* pixels of the tile, even; K * Q sums, K vectors and a broadcast must fit the registers */
 #endif
+#ifndef BIAS
+#define BIAS 0 /* 1: a value a channel is added, so that it is a transposed convolution */
+#endif
 #define TILE_ROWS(shape) ((shape) == 1 ? 2 : 1)
 #define TILE_COLS(shape) ((shape) == 0 ? Q : (shape) == 1 ? Q / 2 : Q * 5 / 7)
 
@@ -135,19 +138,28 @@ MULTIPLY(multiply_short, 1, TILE_COLS(2))
 
 /* Stores `cols` pixels of a row of a tile, `step` apart. */
 BLOCKED_APART vec store_pixels(const vec zero, const float *tile, __global float *out, const size_t block, const size_t step,
-                               const int cols, const int add) {
-  for (int k = 0; k < K; k++)
+                               const int cols, const int add, const __global float *bias) {
+  for (int k = 0; k < K; k++) {
+    const vec more = bias ? *(const __global uvec *)(bias + k * VW) : zero;
     for (int q = 0; q < cols; q++) {
       __global uvec *to = (__global uvec *)(out + k * block + q * step);
-      const vec v = *(const uvec *)(tile + (q * K + k) * VW);
+      const vec v = *(const uvec *)(tile + (q * K + k) * VW) + more;
       *to = add ? *to + v : v;
     }
+  }
   return zero;
 }
 
-BLOCKED_APART vec clear_pixels(const vec zero, __global float *out, const size_t block, const size_t step, const int cols) {
-  for (int k = 0; k < K; k++)
-    for (int q = 0; q < cols; q++) *(__global uvec *)(out + k * block + q * step) = zero;
+/* The same where no tap meets the pixels. */
+BLOCKED_APART vec untouched_pixels(const vec zero, __global float *out, const size_t block, const size_t step, const int cols, const int add,
+                                   const __global float *bias) {
+  for (int k = 0; k < K; k++) {
+    const vec v = bias ? *(const __global uvec *)(bias + k * VW) : zero;
+    for (int q = 0; q < cols; q++) {
+      __global uvec *to = (__global uvec *)(out + k * block + q * step);
+      *to = add ? *to + v : v;
+    }
+  }
   return zero;
 }
 
@@ -156,8 +168,8 @@ BLOCKED_APART vec clear_pixels(const vec zero, __global float *out, const size_t
  * reach: least and greatest distance of a tap from t, and from u
  * cut:   images, t and u of a strip, out blocks of it, tiles of K in blocks a work-item, shape of the tile, pitch of the strip
  * One work-item for each strip, group, and piece of the in blocks, the last the fastest. */
-__kernel void strided_data_gradient(const __global float *head, const __global float *packed, __global float *out, __local float *strip,
-                                    const int8 count, const int8 size, const int8 step, const int4 reach, const int8 cut) {
+__kernel void strided_data_gradient(const __global float *head, const __global float *packed, __global float *out,
+                                    const __global float *bias, __local float *strip, const int8 count, const int8 size, const int8 step, const int4 reach, const int8 cut) {
   const int images = count.s0, out_blocks = count.s2, in_tiles = count.s3 / K;
   const int H = size.s0, W = size.s1, OH = size.s2, OW = size.s3, kh = size.s4, kw = size.s5, sy = step.s0, sx = step.s1;
   const int phase_rows = (H + sy - 1) / sy, phase_cols = (W + sx - 1) / sx;
@@ -198,6 +210,7 @@ __kernel void strided_data_gradient(const __global float *head, const __global f
 
     for (int tile = tile0; tile < tile0 + tiles; tile++) {
       const __global float *weight = packed + (size_t)(group * in_tiles + tile) * kh * kw * out_blocks * VW * K * VW;
+      const __global float *more = BIAS && block0 == 0 ? bias + ((size_t)group * count.s3 + tile * K) * VW : 0;
       for (int ph = 0; ph < sy; ph++) {
         const Taps down = taps_of(ph, kh, sy, step.s2, step.s4);
         for (int pw = 0; pw < sx; pw++) {
@@ -207,10 +220,11 @@ __kernel void strided_data_gradient(const __global float *head, const __global f
           weight += (size_t)taps * out_blocks * VW * K * VW;
           const int first = u0 * sx + pw, inside = first < W ? (W - 1 - first) / sx + 1 : 0, cols = inside < us ? inside : us;
           if (taps == 0) { /* no pixel of the output depends on these */
-            for (int i = 0; i < ns * ts && !add; i++) {
+            for (int i = 0; i < ns * ts && (more || !add); i++) {
               const int n = n0 + i / ts, h = (t0 + i % ts) * sy + ph;
               const size_t map = ((size_t)n * count.s1 + group) * count.s3 + tile * K;
-              if (h < H) clear_pixels((vec)(0.0f), out + ((map * H + h) * W + first) * VW, (size_t)H * W * VW, (size_t)sx * VW, cols);
+              if (h < H)
+                untouched_pixels((vec)(0.0f), out + ((map * H + h) * W + first) * VW, (size_t)H * W * VW, (size_t)sx * VW, cols, add, more);
             }
             continue;
           }
@@ -232,7 +246,7 @@ __kernel void strided_data_gradient(const __global float *head, const __global f
                 if (h >= H) continue;
                 const size_t map = ((size_t)n * count.s1 + group) * count.s3 + tile * K;
                 store_pixels((vec)(0.0f), sums + (j - i) * C * K * VW, out + ((map * H + h) * W + first + u * sx) * VW,
-                             (size_t)H * W * VW, (size_t)sx * VW, cols - u < C ? cols - u : C, add);
+                             (size_t)H * W * VW, (size_t)sx * VW, cols - u < C ? cols - u : C, add, more);
               }
             }
         }

@@ -23,9 +23,9 @@ from . import winograd
 from .geometry import BlockedGeometry
 from .reorder import BlockedOp
 
-__all__ = ["BlockedConvolution", "PackConvolution"]
+__all__ = ["PACKED", "PACKED_LIMIT", "SHAPE_PARAMS", "BlockedConvolution", "PackConvolution", "geometry_of", "pack_into_temp", "trainable"]
 
-_SHAPE_PARAMS: dict[str, Field] = {
+SHAPE_PARAMS: dict[str, Field] = {
     "kernel": Shape(REQUIRED),
     "stride": Shape((1, 1)),
     "dilate": Shape((1, 1)),
@@ -38,7 +38,7 @@ _SHAPE_PARAMS: dict[str, Field] = {
     "tile": Int(0, "Extent of Winograd's output tiles, 2 or 4; 0: direct.", low=0),
 }
 _PARAMS: dict[str, Field] = {
-    **_SHAPE_PARAMS,
+    **SHAPE_PARAMS,
     "packed": Bool(False, "The weight was packed by `_pack_convolution`; else it is as the user has it."),
     "no_bias": Bool(True),
     "with_residual": Bool(False, "A tensor of the output's shape is added."),
@@ -74,7 +74,7 @@ def _pack(
     return blocked_direct.pack(g, weight, out, traits, turned, plain)
 
 
-def _pack_into_temp(
+def pack_into_temp(
     g: BlockedGeometry, tile: int, weight: Arg, traits: DeviceTraits, plain: bool = False, turned: bool = False
 ) -> tuple[Temp, list[KernelCall]]:
     """The weight packed in a workspace, for graphs in which it changes with every step."""
@@ -96,7 +96,7 @@ class PackConvolution(BlockedOp, Prepares):
 
     name = "_pack_convolution"
     inputs = ("weight",)
-    params = _SHAPE_PARAMS
+    params = SHAPE_PARAMS
 
     def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
         g = geometry_of(p)
@@ -132,7 +132,7 @@ class BlockedConvolution(BlockedOp, Recomputable, Absorbing, Estimated):
         assert not p.packed
         assert p.act_type == "none"
         assert not p.with_residual
-        given = {name: getattr(p, name) for name in _SHAPE_PARAMS}
+        given = {name: getattr(p, name) for name in SHAPE_PARAMS}
         found: list[Entry | None] = [None] * len(g.ins)
         if g.needed[0]:
             if p.plain:
@@ -157,7 +157,7 @@ class BlockedConvolution(BlockedOp, Recomputable, Absorbing, Estimated):
         weight: Arg = In(1)
         calls: list[KernelCall] = []
         if not p.packed:
-            weight, calls = _pack_into_temp(g, p.tile, In(1), ctx.traits, p.plain)
+            weight, calls = pack_into_temp(g, p.tile, In(1), ctx.traits, p.plain)
         if p.tile:
             return [*calls, *winograd.forward(g, In(0), weight, Out(0), epilogue, ctx.reqs[0], ctx.traits, p.tile)]
         return [*calls, *blocked_direct.forward(g, In(0), weight, Out(0), epilogue, ctx.reqs[0], ctx.traits, p.plain)]
@@ -168,7 +168,7 @@ class BlockedConvolution(BlockedOp, Recomputable, Absorbing, Estimated):
 
 class _Backward(BlockedOp, Recomputable, Estimated):
     recompute = "heavy"
-    params = _SHAPE_PARAMS
+    params = SHAPE_PARAMS
 
     def cost(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> tuple[int, int]:
         return geometry_of(p).flops, sum(t.nbytes for t in (*ins, *outs))
@@ -188,9 +188,11 @@ class DataGradient(_Backward):
         g = geometry_of(p)
         turned = g.transposed()
         if g.stride != (1, 1) or min(turned.pad) < 0:
-            return blocked_gradient.strided_data_gradient(g, In(0), In(1), Out(0), ctx.reqs[0], ctx.traits)
+            packed = Temp(PACKED, blocked_gradient.packed_strided_bytes(g))
+            calls = blocked_gradient.pack_strided(g, In(1), packed, ctx.traits)
+            return [*calls, *blocked_gradient.strided_data_gradient(g, In(0), packed, Out(0), ctx.reqs[0], ctx.traits)]
         tile = winograd.worth(turned, ctx.traits, False)
-        weight, calls = _pack_into_temp(turned, tile, In(1), ctx.traits, turned=True)
+        weight, calls = pack_into_temp(turned, tile, In(1), ctx.traits, turned=True)
         if tile:
             return [*calls, *winograd.forward(turned, In(0), weight, Out(0), Epilogue(), ctx.reqs[0], ctx.traits, tile)]
         return [*calls, *blocked_direct.forward(turned, In(0), weight, Out(0), Epilogue(), ctx.reqs[0], ctx.traits)]
@@ -266,7 +268,7 @@ def _blocked_form(r: Rewrite) -> Entry | None:
         return None
     plain = channels < r.block and not r.is_blocked(0)
     geometry = geometry_of(PackConvolution().parse({**given, "plain": plain}))
-    if r.train and not _trainable(geometry, plain, r.traits):
+    if r.train and not trainable(geometry, plain, r.traits):
         return None
     hoisted = not r.train
     tile = 0 if plain else winograd.worth(geometry, r.traits, hoisted)
@@ -278,7 +280,7 @@ def _blocked_form(r: Rewrite) -> Entry | None:
     return r.apply("_blocked_convolution", *inputs, **given, packed=hoisted, no_bias=p.no_bias)
 
 
-def _trainable(g: BlockedGeometry, plain: bool, traits: DeviceTraits) -> bool:
+def trainable(g: BlockedGeometry, plain: bool, traits: DeviceTraits) -> bool:
     """Whether the gradients' kernels find room on the device: large windows need more local memory than small devices have."""
     try:
         blocked_gradient.weight_gradient(g, In(0), In(1), Out(0), "write", traits, plain)

@@ -10,7 +10,9 @@ from ...graph.contract.traits import DeviceTraits
 from ...graph.contract.tuning import tunable, tuned
 from .geometry import BlockedGeometry
 
-__all__ = ["bias_gradient", "strided_data_gradient", "weight_gradient"]
+__all__ = ["bias_gradient", "pack_strided", "packed_strided_bytes", "strided_data_gradient", "weight_gradient"]
+
+Defines = tuple[tuple[str, str | int], ...]
 
 WORK = 0
 """The only workspace: the sums of the parts that the pixels were divided into, or the packed weight."""
@@ -213,9 +215,6 @@ def _stem_weight(g: BlockedGeometry, head: Arg, data: Arg, out: Arg, req: str, t
     return calls
 
 
-Defines = tuple[tuple[str, str | int], ...]
-
-
 def _reduce(
     g: BlockedGeometry, work: Arg, out: Arg, pitch: int, rows: int, parts: int, defines: Defines, traits: DeviceTraits
 ) -> KernelCall:
@@ -245,8 +244,34 @@ def bias_gradient(g: BlockedGeometry, head: Arg, out: Arg, req: str, traits: Dev
 # ------------------------------------------------------------------------------------------------------------------- data gradient
 
 
-def strided_data_gradient(g: BlockedGeometry, head: Arg, weight: Arg, out: Arg, req: str, traits: DeviceTraits) -> list[KernelCall]:
-    """The gradient of the data, blocked, from the output's gradient, blocked, and the weight as the user has it; for any stride."""
+def packed_strided_bytes(g: BlockedGeometry) -> int:
+    """Of the weight that `pack_strided` packs."""
+    out_blocks, in_blocks = _blocks(g)
+    return g.groups * in_blocks * g.taps * out_blocks * g.block * g.block * 4
+
+
+def _strided_defines(g: BlockedGeometry, req: str, traits: DeviceTraits, **more: int) -> Defines:
+    k = 1 if _blocks(g)[1] % 2 else 2
+    return defines_for("float32", req, VW=g.block, K=k, Q=14 if traits.vector_width >= 16 else 6, **more)
+
+
+def pack_strided(g: BlockedGeometry, weight: Arg, packed: Arg, traits: DeviceTraits) -> list[KernelCall]:
+    """Pack the weight, as the user has it, for `strided_data_gradient`: every phase of pixels with its taps."""
+    out_blocks, in_blocks = _blocks(g)
+    packs = g.groups * (in_blocks // (1 if in_blocks % 2 else 2)) * out_blocks
+    count = _vector("int8", g.groups, out_blocks, in_blocks, g.filters, g.channels // g.groups)
+    size = _vector("int8", *g.kernel, *g.stride, *g.dilate, *g.pad)
+    defines = _strided_defines(g, "write", traits)
+    return [KernelCall("cpu_blocked/data_gradient.cl", "pack_strided", (weight, packed, count, size), defines, (packs,), (1,))]
+
+
+def strided_data_gradient(
+    g: BlockedGeometry, head: Arg, packed: Arg, out: Arg, req: str, traits: DeviceTraits, bias: Arg | None = None
+) -> list[KernelCall]:
+    """The gradient of the data, blocked, from the output's gradient, blocked, and the packed weight; for any stride.
+
+    With a `bias`, a value a channel of the data in whole blocks, that is added: then it is a transposed convolution.
+    """
     out_blocks, in_blocks = _blocks(g)
     b = g.block
     k = 1 if in_blocks % 2 else 2
@@ -265,19 +290,22 @@ def strided_data_gradient(g: BlockedGeometry, head: Arg, weight: Arg, out: Arg, 
     tiles = in_blocks // k
     while tiles > 1 and strips * g.groups * -(-(in_blocks // k) // tiles) < 2 * traits.compute_units:
         tiles = -(-tiles // 2)
-    packed = Temp(WORK, g.groups * in_blocks * g.taps * out_blocks * b * b * 4)
-    defines = defines_for("float32", req, VW=b, K=k, Q=q)
-    pack_count = _vector("int8", g.groups, out_blocks, in_blocks, g.filters, g.channels // g.groups)
-    pack_size = _vector("int8", *g.kernel, *g.stride, *g.dilate, *g.pad)
+    defines = _strided_defines(g, req, traits, **({"BIAS": 1} if bias is not None else {}))
     count = _vector("int8", g.images, g.groups, out_blocks, in_blocks)
     cut = _vector("int8", images, ts, us, blocks, tiles, shape, pitch)
-    args = (head, packed, out, Local(strip), count, *_size(g), _vector("int4", lows[0], highs[0], lows[1], highs[1]), cut)
-    packs, items = g.groups * (in_blocks // k) * out_blocks, strips * g.groups * -(-(in_blocks // k) // tiles)
-    source = "cpu_blocked/data_gradient.cl"
-    return [
-        KernelCall(source, "pack_strided", (weight, packed, pack_count, pack_size), defines, (packs,), (1,)),
-        KernelCall(source, "strided_data_gradient", args, defines, (items,), (1,)),
-    ]
+    args = (
+        head,
+        packed,
+        out,
+        bias if bias is not None else packed,
+        Local(strip),
+        count,
+        *_size(g),
+        _vector("int4", lows[0], highs[0], lows[1], highs[1]),
+        cut,
+    )
+    items = strips * g.groups * -(-(in_blocks // k) // tiles)
+    return [KernelCall("cpu_blocked/data_gradient.cl", "strided_data_gradient", args, defines, (items,), (1,))]
 
 
 def _reach(kernel: int, stride: int, dilate: int, pad: int) -> tuple[int, int]:
