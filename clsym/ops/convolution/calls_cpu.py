@@ -5,17 +5,25 @@ from __future__ import annotations
 import math
 
 from ...base import MXNetError
-from ...graph.contract.kernel_call import Arg, KernelCall, Local, Scalar, Temp, defines_for
+from ...graph.contract.kernel_call import Arg, KernelCall, Local, Rng, Scalar, Temp, defines_for
 from ...graph.contract.traits import DeviceTraits
-from ..matrix.gemm_cpu import ladder
+from ..matrix.gemm import Matrix, product
+from ..matrix.gemm_cpu import ladder, stored_as_computed
 from ..matrix.register_tile import DEPTH, Tile, blocking, split_work, tile_for
 from ..shared.epilogue import Epilogue
+from .column_calls import Columns, col2im
 from .geometry import Extents, Geometry, extents, ints
 
 __all__ = ["data_gradient", "forward", "weight_gradient"]
 
 WORK = 0
-"""The only workspace."""
+"""The workspace of the register tiles and of products."""
+
+COLUMNS = 1
+"""The workspace of a column matrix."""
+
+FEW_CHANNELS, COLUMN_BYTES = 32, 16 << 20
+"""With fewer channels a group the data gradient is a product into a column matrix, if that is no larger than this."""
 
 STRIP_BYTES = 24576
 """Bytes of the input of a block of a depthwise convolution: most of the L1 cache."""
@@ -129,7 +137,34 @@ def data_gradient(
             numbers = (Scalar("long", planes), *ints(g.groups, g.filters))
             args, given = (head, weight, out, bias if bias is not None else weight), bias is not None
             return _depthwise("depthwise_forward", args, numbers, t, strip, planes, dtype, req, traits, g.stride, given)
-    return [_tiles(g.collapsed(), head, weight, out, bias, dtype, req, traits, turned=True)]
+    found = _by_product(g, head, weight, out, bias, dtype, req, traits) if stored_as_computed(dtype) else []
+    return found or [_tiles(g.collapsed(), head, weight, out, bias, dtype, req, traits, turned=True)]
+
+
+def _by_product(
+    g: Geometry, head: Arg, weight: Arg, out: Arg, bias: Arg | None, dtype: str, req: str, traits: DeviceTraits
+) -> list[KernelCall]:  # fmt: skip
+    """The data gradient as a plain matrix product, where there is one output pixel, or as one whose result is added up behind it.
+
+    The latter where a group of the data has too few channels for a register tile; no product is needed where it has one channel, and one
+    filter. Empty: as neither.
+    """
+    assert not isinstance(head, Local | Rng | Scalar)
+    assert not isinstance(weight, Local | Rng | Scalar)
+    assert not isinstance(out, Local | Rng | Scalar)
+    depth = g.channels * g.taps
+    if g.output == (1, 1, 1) and g.input == g.kernel and g.pad == (0, 0, 0) and g.groups == 1 and bias is None:
+        a, b, c = Matrix(head, g.filters, 1), Matrix(weight, depth, 1), Matrix(out, depth, 1)
+        return product(g.images, depth, g.filters, a, b, c, dtype, req, traits)
+    if g.channels == g.filters == 1:
+        return [col2im(Columns.under(g), head, out, bias, dtype, req, traits, weight)]
+    columns = Temp(COLUMNS, g.images * g.groups * depth * g.pixels * tile_for(dtype, traits).itemsize)
+    if g.channels >= FEW_CHANNELS or g.taps == 1 or columns.nbytes > COLUMN_BYTES:
+        return []
+    a = Matrix(weight, 1, depth, g.filters * depth, period=g.groups)
+    b, c = Matrix(head, g.pixels, 1, g.filters * g.pixels), Matrix(columns, g.pixels, 1, depth * g.pixels)
+    calls = product(depth, g.pixels, g.filters, a, b, c, dtype, "write", traits, entries=g.images * g.groups)
+    return [*calls, col2im(Columns.under(g), columns, out, bias, dtype, req, traits)]
 
 
 def weight_gradient(g: Geometry, head: Arg, data: Arg, out: Arg, dtype: str, req: str, traits: DeviceTraits) -> list[KernelCall]:

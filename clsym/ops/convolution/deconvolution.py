@@ -1,4 +1,4 @@
-"""Transposed convolution: the data gradient of a convolution as an operator of its own, whose gradients are that convolution's other parts."""
+"""Transposed convolution: the data gradient of a convolution as an operator, whose gradients are that convolution's other parts."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ It is the data gradient of a blocked convolution, whose parameters its nodes hol
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from ...base import MXNetError
@@ -26,6 +27,9 @@ from .geometry import BlockedGeometry
 from .reorder import BlockedOp
 
 __all__ = ["BlockedDeconvolution"]
+
+SPARE = 4
+"""Lanes without a channel may be a fourth of the output's channels, unless the data is blocked already."""
 
 
 def _turned(g: BlockedGeometry) -> BlockedGeometry | None:
@@ -138,7 +142,10 @@ class BlockedForm(Rewriting):
         if not r.block or data.dtype != "float32" or len(p.kernel) != 2 or is_last(p) or 0 in data.shape:
             return None
         channels, groups = data.shape[1], p.num_group
-        if min(channels, p.num_filter) < r.block or (groups > 1 and (channels // groups % r.block or p.num_filter // groups % r.block)):
+        spare = -p.num_filter % r.block
+        if channels < r.block or math.prod(data.shape[2:]) == 1 or (spare > p.num_filter // SPARE and not r.is_blocked(0)):
+            return None
+        if groups > 1 and (channels // groups % r.block or p.num_filter // groups % r.block):
             return None
         if r.train and r.ins[1].nbytes > PACKED_LIMIT * (data.nbytes + r.outs[0].nbytes):
             return None

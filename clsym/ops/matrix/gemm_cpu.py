@@ -135,7 +135,7 @@ class CpuProduct:
     def calls(self) -> list[KernelCall]:
         """The launches: for few rows or columns a kernel that reads the large operand once, in place, else packed blocks."""
         thin = self if self.m < self.n else self.turned
-        plain = self.total is None and not (thin.a.offset or thin.b.offset or thin.c.offset or thin.a.period)
+        plain = self.total is None and not (thin.a.offset or thin.b.offset or thin.c.offset or thin.a.period or thin.b.period)
         found = tuned(self.traits, "gemm", "thin", {"dots": 2, "axpy": 16, "rows": 192})
         if thin.b.rows == 1 and (thin.b.cols != 1 or thin.n == 1):  # k contiguous: a weight (hidden, depth)
             if plain and thin.m <= found["dots"] and thin.a.cols == 1:

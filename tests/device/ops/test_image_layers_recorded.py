@@ -32,9 +32,8 @@ def test_layer(device, op):
         head = values(case["out_shape"], -1.0, 1.0)
         wanted = [i for i in range(len(grads)) if params.get("mode") != "like" or i == 0]
         if k < WHOLE_BATTERY:
-            check_op(
-                device, op, inputs, params, [want], grad=wanted, ograds=[head], expected_grads=[grads[i] for i in wanted], rtol=2e-5, atol=2e-5
-            )  # fmt: skip
+            checks = {"ograds": [head], "expected_grads": [grads[i] for i in wanted], "rtol": 2e-5, "atol": 2e-5}
+            check_op(device, op, inputs, params, [want], grad=wanted, **checks)
             continue
         reqs = ["write" if i in wanted else "null" for i in range(len(grads))]
         for optimize in (False, True):
