@@ -22,6 +22,7 @@ from .order.place import bring_home, place
 from .order.schedule import schedule
 from .plan_data import Binding, PlanData
 from .recompute.choose import choose
+from .rewrite.channels_first import channels_first_graph
 from .rewrite.eliminate import eliminate
 from .rewrite.fuse_elementwise import Fused, Fusion, fused_within
 from .rewrite.hoist import hoist
@@ -58,6 +59,8 @@ def compute_once(c: Compilation) -> None:
 def rewrite(c: Compilation) -> None:
     """Another form of the graph for the devices that it runs on."""
     if c.optimize:
+        c.heads = channels_first_graph(c.heads, c.specs)
+        infer_more(c)
         c.heads = rewrite_graph(c.heads, c.specs, train=c.train, traits_of=lambda node: c.traits(c.context_of(node)), group=c.context_of)
         infer_more(c)
 

@@ -15,6 +15,7 @@ from ...graph.rewrite.rewrite import Rewrite, Rewriting
 from ...params import Params, Shape
 from ..pooling.pooling import POOLING_PARAMS
 from ..pooling.window import Window, is_global, sees_padding_alone, window_of
+from ..shared.channels_last import is_last
 from .reorder import BlockedOp, blocked_dims, items_for
 
 __all__ = ["BlockedPooling"]
@@ -131,7 +132,7 @@ class BlockedForm(Rewriting):
 
     def rewrite(self, r: Rewrite) -> Sequence[Entry | Blocked] | None:
         p, data = r.p, r.ins[0]
-        if data.ndim != 4 or not r.is_blocked(0) or p.pool_type == "lp":
+        if data.ndim != 4 or is_last(p) or not r.is_blocked(0) or p.pool_type == "lp":
             return None
         if p.pool_type == "max" and sees_padding_alone(window_of(p, data.shape[2:]), data.shape[2:]):
             return None

@@ -10,6 +10,7 @@ from ...graph.contract.kernel_call import In, KernelCall, LowerContext, Out, Sca
 from ...graph.contract.op import Entry, Gradient, Node, Op
 from ...graph.contract.registry import find_op, register
 from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, unify_shape
+from ...graph.rewrite.channels_first import ChannelsLast, LastForm
 from ...graph.rewrite.requests import Affine, Blocked
 from ...graph.rewrite.rewrite import Rewrite, Rewriting
 from ...params import Bool, Field, Float, Int, Params, Str
@@ -35,7 +36,7 @@ _BATCH_NORM_PARAMS: dict[str, Field] = {
 
 
 @register
-class BatchNorm(Op, Rewriting, Recomputable, Estimated):
+class BatchNorm(Op, Rewriting, ChannelsLast, Recomputable, Estimated):
     r"""Batch normalisation over every dimension but `axis`.
 
     .. math:: out = \frac{data - mean}{\sqrt{var + eps}} \cdot gamma + beta
@@ -122,6 +123,11 @@ class BatchNorm(Op, Rewriting, Recomputable, Estimated):
             scale, shift = (r.apply("_pad_channels", v, block=r.block) for v in (scale, shift))
         value = r.apply("_scale_shift", r.blocked(0) if blocked else r.plain(0), scale, shift, blocked=blocked, channels=data.shape[1])
         return [Blocked(value) if blocked else value, r.node.out(1), r.node.out(2)]
+
+    def last_form(self, p: Params, ins: Sequence[TensorSpec]) -> LastForm | None:
+        ndim = ins[0].ndim
+        last = ndim > 2 and "axis" in self.params and channel_axis(p, ndim) == ndim - 1
+        return LastForm({"axis": 1}, (0,), only_after=True) if last else None
 
     def mutates(self, p: Params, train: bool) -> Sequence[int]:
         return (3, 4) if train and not p.use_global_stats else ()

@@ -12,23 +12,20 @@ from ...graph.contract.op import Entry, Gradient, Op
 from ...graph.contract.registry import register
 from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, unify_shape
 from ...params import Bool, Enum, Field, Int, Params, Shape
+from ..shared.channels_last import CHANNELS_FIRST, check_layout, in_channels_first, is_last, to_first, to_last
 from ..shared.float_types import one_float_type
 from .calls import backward_cpu, backward_gpu, forward_cpu, forward_gpu
 from .window import window_of
 
 __all__ = ["POOLING_PARAMS", "Pooling", "PoolingV1"]
 
-_LAYOUTS = {1: "NCW", 2: "NCHW", 3: "NCDHW"}
+_LAYOUTS = ("NCDHW", "NCHW", "NCW", "NDHWC", "NHWC", "NWC")
 
 
 def _check(p: Params, spatial: int) -> None:
-    layout = getattr(p, "layout", None)
-    if spatial not in _LAYOUTS:
+    if spatial not in CHANNELS_FIRST:
         raise ShapeError("data must have 3 (batch, channel, x), 4 (batch, channel, y, x) or 5 (batch, channel, d, y, x) dimensions")
-    if layout is not None and layout != _LAYOUTS[spatial]:
-        raise ShapeError(
-            f"layout {layout} is not supported for data of {spatial + 2} dimensions, only {_LAYOUTS[spatial]}; transpose the data"
-        )
+    check_layout(p, spatial, _LAYOUTS)
     if p.pool_type == "lp" and p.p_value not in (1, 2, 3):
         raise ShapeError(f"p_value={p.p_value}: pool_type='lp' needs p_value 1, 2 or 3")
 
@@ -55,7 +52,7 @@ POOLING_PARAMS: dict[str, Field] = {
     "pad": Shape((), "Padding at either side; 0 by default."),
     "p_value": Int(None, "Power of 'lp': 1, 2 or 3."),
     "count_include_pad": Bool(None, "Whether an average counts the padding (the default)."),
-    "layout": Enum(("NCDHW", "NCHW", "NCW", "NDHWC", "NHWC", "NWC"), None, "Only the channel-first ones are supported."),
+    "layout": Enum(_LAYOUTS, None, "Layout of data and output; empty: NCW, NCHW or NCDHW."),
 }
 
 
@@ -72,17 +69,18 @@ class Pooling(Op, Estimated):
     Parameters
     ----------
     data : Symbol or NDArray
-        (N, C, W), (N, C, H, W) or (N, C, D, H, W), of floating-point type.
+        (N, C, W), (N, C, H, W) or (N, C, D, H, W), of floating-point type; with `layout` NWC, NHWC or NDHWC the channels are last.
 
     Returns
     -------
     Symbol or NDArray
-        (N, C, pooled extents); (N, C, 1, ...) with ``global_pool=True``, which ignores kernel, stride and padding.
+        (N, C, pooled extents), or with the channels last; the extents are 1 with ``global_pool=True``, which ignores kernel, stride and
+        padding.
 
     Raises
     ------
     MXNetError
-        The kernel exceeds the padded input, or has another number of dimensions; the layout is not channel-first.
+        The kernel exceeds the padded input, or has another number of dimensions; the layout is for another number.
 
     Examples
     --------
@@ -104,6 +102,9 @@ class Pooling(Op, Estimated):
         return 2 if p.pool_type == "max" and p.kernel and not self.legacy and (p.layout or "NC").startswith("NC") else 1
 
     def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
+        if is_last(p):
+            data, out = _pool_shapes(p, to_first(ins[0]), to_first(outs[0]))
+            return [to_last(data)], [to_last(out)]
         data, out = _pool_shapes(p, ins[0], outs[0])
         return [data], [out]
 
@@ -117,10 +118,14 @@ class Pooling(Op, Estimated):
         return [g.apply(f"_backward_{self.name}", *reads, **dict(g.p.items()), data_shape=g.ins[0].shape)]
 
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
+        return in_channels_first(self._first_calls, p, ins, outs, ctx) if is_last(p) else self._first_calls(p, ins, outs, ctx)
+
+    def _first_calls(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
         return (forward_cpu if ctx.traits.is_cpu else forward_gpu)(self.legacy, p, ins[0], outs[0], ctx)
 
     def cost(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> tuple[int, int]:
-        return outs[0].size * math.prod(window_of(p, ins[0].shape[2:]).kernel), ins[0].nbytes + outs[0].nbytes
+        spatial = ins[0].shape[1:-1] if is_last(p) else ins[0].shape[2:]
+        return outs[0].size * math.prod(window_of(p, spatial).kernel), ins[0].nbytes + outs[0].nbytes
 
 
 _POOLING_V1_PARAMS: dict[str, Field] = {
@@ -178,10 +183,16 @@ class PoolingBackward(Op):
         return ("ograd",)
 
     def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
-        out: PartialShape = (*p.data_shape[:2], *window_of(p, p.data_shape[2:]).out)
+        if is_last(p):
+            out: PartialShape = (p.data_shape[0], *window_of(p, p.data_shape[1:-1]).out, p.data_shape[-1])
+        else:
+            out = (*p.data_shape[:2], *window_of(p, p.data_shape[2:]).out)
         return ([out] if len(ins) == 1 else [out, p.data_shape, out]), [p.data_shape]
 
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
+        return in_channels_first(self._first_calls, p, ins, outs, ctx) if is_last(p) else self._first_calls(p, ins, outs, ctx)
+
+    def _first_calls(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
         return (backward_cpu if ctx.traits.is_cpu else backward_gpu)(self.forward.legacy, p, ins, outs[0], ctx)
 
 

@@ -10,6 +10,7 @@ from ...graph.contract.kernel_call import In, KernelCall, LowerContext, Out
 from ...graph.contract.op import Entry, Gradient, Op
 from ...graph.contract.registry import register
 from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, show_shape, unify_shape
+from ...graph.rewrite.channels_first import ChannelsLast, LastForm
 from ...params import Int, Params
 from ..shared.strided import Walk, copy, row_major
 from .reshape import axis_index
@@ -42,7 +43,7 @@ def consecutive(ins: Sequence[TensorSpec], out: TensorSpec, axis: int) -> dict[i
 
 
 @register
-class Concat(Op, Assembled, Estimated):
+class Concat(Op, Assembled, ChannelsLast, Estimated):
     """Joins tensors along an axis that exists.
 
     Parameters
@@ -90,6 +91,11 @@ class Concat(Op, Assembled, Estimated):
                 raise ShapeError(f"the inputs are longer along dim={p.dim} than the output of extent {total}")
             extents[extents.index(-1)] = missing
         return [(*common[:axis], e, *common[axis + 1 :]) for e in extents], [(*common[:axis], total, *common[axis + 1 :])]
+
+    def last_form(self, p: Params, ins: Sequence[TensorSpec]) -> LastForm | None:
+        ndim = ins[0].ndim
+        last = ndim > 2 and axis_index(p.dim, ndim, "dim") == ndim - 1
+        return LastForm({"dim": 1}, tuple(range(len(ins))), only_after=True) if last else None
 
     def parts(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Mapping[int, tuple[int, int]]:
         return consecutive(ins, outs[0], axis_index(p.dim, outs[0].ndim, "dim"))

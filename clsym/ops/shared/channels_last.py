@@ -10,7 +10,9 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 
 from ...graph.contract.kernel_call import Arg, In, KernelCall, LowerContext, Out, Temp
+from ...graph.contract.registry import attach
 from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec
+from ...graph.rewrite.channels_first import ChannelsLast, LastForm
 from ...params import Params
 from .strided import Walk, copy, row_major
 
@@ -100,3 +102,16 @@ def _channels_behind(shape: Sequence[int]) -> Walk:
     """The walk through a tensor with channels last, in the order of the axes of one with channels first."""
     steps = row_major(shape).steps
     return Walk(0, (steps[0], steps[-1], *steps[1:-1]))
+
+
+class ByLayout(ChannelsLast):
+    """A layer with the parameter `layout`."""
+
+    def last_form(self, p: Params, ins: Sequence[TensorSpec]) -> LastForm | None:
+        if not is_last(p):
+            return None
+        return LastForm({"layout": None}, tuple(i for i, t in enumerate(ins) if t.ndim >= 3))
+
+
+for _name in ("Convolution", "Deconvolution", "Pooling"):
+    attach(_name, ByLayout())

@@ -147,7 +147,7 @@ def test_nan_is_kept(device):
         ({"kernel": (3, 3), "pad": (-1, 1)}, (2, 3, 7, 8), "at least 0"),
         ({"kernel": (3,)}, (2, 3, 7, 8), "spatial dimensions"),
         ({}, (2, 3, 7, 8), "kernel is required"),
-        ({"kernel": (3, 3), "layout": "NHWC"}, (2, 3, 7, 8), "layout"),
+        ({"kernel": (3, 3), "layout": "NWC"}, (2, 3, 7, 8), "layout"),
         ({"kernel": (3, 3), "pool_type": "lp"}, (2, 3, 7, 8), "p_value"),
         ({"kernel": (3, 3)}, (7, 8), "dimensions"),
     ],
