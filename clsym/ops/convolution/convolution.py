@@ -16,6 +16,7 @@ from ...graph.rewrite.rewrite import Absorbing, Rewrite
 from ...params import REQUIRED, Bool, Enum, Int, Params, Shape
 from ..shared.channels_last import CHANNELS_FIRST, check_layout, in_channels_first, is_last, to_first, to_last
 from ..shared.epilogue import Epilogue, shifted
+from ..shared.float_types import one_float_type
 from . import calls
 from .geometry import Geometry
 
@@ -115,6 +116,9 @@ class Convolution(Op, Recomputable, Absorbing, Estimated):
 
     def input_names(self, p: Params) -> tuple[str, ...]:
         return self.inputs[:2] if p.no_bias else self.inputs
+
+    def infer_type(self, p: Params, ins: list[str | None], outs: list[str | None]) -> tuple[list[str | None], list[str | None]]:
+        return one_float_type("Convolution", ins, outs)
 
     def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
         check_window(p)
@@ -258,6 +262,17 @@ differs(
     ours="[3.0, 3.0]",
     mxnet="an error: could not create a descriptor for a dilated convolution forward propagation primitive",
     why="MXNet runs them on GPUs only, Deconvolution's as well.",
+)
+differs(
+    "Convolution_v1",
+    "the data's gradient under dilation together with strides",
+    "x, g = mx.nd.ones((1, 1, 1, 5)), mx.nd.zeros((1, 1, 1, 5)); w = mx.nd.array([[[[1, 10]]]]); "
+    "e = mx.sym.Convolution_v1(mx.sym.var('x'), mx.sym.var('w'), kernel=(1, 2), stride=(1, 2), dilate=(1, 2), num_filter=1, no_bias=True)"
+    ".bind(mx.cpu(), {'x': x, 'w': w}, {'x': g}, {'x': 'write', 'w': 'null'}); _ = e.forward(is_train=True); "
+    "e.backward(mx.nd.array([[[[1, 2]]]])); print(g.asnumpy().ravel().tolist())",
+    ours="[1.0, 0.0, 12.0, 0.0, 20.0]",
+    mxnet="[1.0, 0.0, 10.0, 2.0, 20.0]",
+    why="It is not the gradient of what is computed; that of Convolution is.",
 )
 differs(
     "Convolution",

@@ -24,11 +24,12 @@ _MOST = 1024
 
 def _size(p: Params) -> tuple[int, int]:
     """Height and width of the output; as in MXNet, three and more numbers are none."""
-    if any(v < 1 for v in p.output_size):
-        raise ShapeError(f"extents of output_size must be at least 1, got {p.output_size}")
-    if len(p.output_size) == 1:
-        return p.output_size[0], p.output_size[0]
-    return (p.output_size[0], p.output_size[1]) if len(p.output_size) == 2 else (1, 1)
+    size = p.output_size or ()
+    if any(v < 1 for v in size):
+        raise ShapeError(f"extents of output_size must be at least 1, got {size}")
+    if len(size) == 1:
+        return size[0], size[0]
+    return (size[0], size[1]) if len(size) == 2 else (1, 1)
 
 
 @register
@@ -65,7 +66,7 @@ class AdaptiveAvgPooling2D(Op, Estimated):
     """
 
     name = "_contrib_AdaptiveAvgPooling2D"
-    params = {"output_size": Shape((), "Height and width of the output, or one number for both.")}
+    params = {"output_size": Shape((), "Height and width of the output, or one number for both.", none=True)}
 
     def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
         size = _size(p)

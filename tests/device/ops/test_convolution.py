@@ -166,6 +166,12 @@ def test_contradictions_are_named(params, ins, message):
         shapes([*ins, None, None][:3], **params)
 
 
+def test_integers_are_refused():
+    op = find_op("Convolution")
+    with pytest.raises(MXNetError, match="floating-point types, not int8"):
+        op.infer_type(op.parse({"num_filter": 6, "kernel": (3, 3)}), ["int8", None, None], [None])
+
+
 @pytest.mark.parametrize(("width", "units", "name"), [(4, 1, "3x3 stride 2, blocks of K"), (8, 64, "7x7 stride 2")])
 def test_register_tiles_of_other_cpus(device, monkeypatch, width, units, name):
     if not device.traits.is_cpu:
