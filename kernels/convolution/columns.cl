@@ -50,9 +50,10 @@ __kernel void col2im(const __global T *restrict columns, __global T *restrict x,
     const int taps = window.x * window.y * window.z;
     const __global T *of_plane = columns + plane * (OUTER ? 1 : taps) * pixels, *filter = weight + plane % channels * taps;
     const CT start = BIAS ? LOAD(bias, plane % channels) : (CT)0;
+    CT all[STRETCH(MOST + 64)], *sum = all;
+    const int most = (hi - lo + stride.z - 1) / stride.z;
     for (long i0 = lo; i0 < hi && i0 < lo + stride.z; i0++) {
       const int count = (hi - i0 + stride.z - 1) / stride.z;
-      CT sum[STRETCH(MOST)];
       for (int j = 0; j < count; j++) sum[j] = start;
       for (int kd = 0; kd < window.x; kd++) {
         const int td = id + pad.x - kd * dilate.x, od = td / stride.x;
@@ -71,7 +72,20 @@ __kernel void col2im(const __global T *restrict columns, __global T *restrict x,
           }
         }
       }
-      for (int j = 0; j < count; j++) STORE(x, row * in.z + i0 + (long)j * stride.z, sum[j]);
+      if (stride.z != 2)
+        for (int j = 0; j < count; j++) STORE(x, row * in.z + i0 + (long)j * stride.z, sum[j]);
+      else
+        sum += most; /* both phases are stored at once, in whole vectors */
+    }
+    if (stride.z == 2) {
+      __global T *to = x + row * in.z + lo;
+      const int pairs = (hi - lo) / 2;
+      for (int j = 0; j < pairs; j++) {
+        const CT even = all[j], odd = all[most + j];
+        STORE(to, 2 * j, even);
+        STORE(to, 2 * j + 1, odd);
+      }
+      if (2 * pairs < hi - lo) STORE(to, 2 * pairs, all[pairs]);
     }
   }
 }

@@ -1,6 +1,6 @@
-/* Bilinear upsampling: a transposed convolution of every channel with a filter of its own (K x K, stride `scale`, padding `pad`).
+/* Gradients of bilinear upsampling with large filters: of a transposed convolution of every channel with a filter of its own (K x K, stride
+ * `scale`, padding `pad`). Small ones are those of depthwise convolution.
  *
- *   upsample_bilinear         y[p, i] (req)= sum over input pixels j of x[p, j] w[c, i + pad - scale j]; p = n C + c a plane
  *   upsample_bilinear_data    d[p, j] (req)= sum over filter taps t of g[p, scale j - pad + t] w[c, t]
  *   upsample_bilinear_weight  dw[c, t] (req)= sum over images and input pixels of g[n, c, scale j - pad + t] x[n, c, j]; a work-item does
  *                             whole taps
@@ -8,25 +8,6 @@
  * x, d: planes of h x w; y, g: of H x W; w, dw: C x K x K. A work-item computes its share of FOR_EACH.
  */
 #include "common.h"
-
-kernel void upsample_bilinear(const global T *x, const global T *weight, global T *y, const long n, const int channels, const int h, const int w,
-                              const int H, const int W, const int K, const int scale, const int pad) {
-  FOR_EACH(i, n) {
-    const int ox = (int)(i % W), oy = (int)(i / W % H);
-    const long plane = i / W / H;
-    const global T *image = x + plane * h * w, *filter = weight + plane % channels * K * K;
-    CT sum = 0;
-    /* taps t = o + pad - scale j lie in [0, K) for j from o + pad, divided, downwards */
-    for (int jy = (oy + pad) / scale; jy >= 0 && oy + pad - scale * jy < K; jy--) {
-      if (jy >= h) continue;
-      for (int jx = (ox + pad) / scale; jx >= 0 && ox + pad - scale * jx < K; jx--) {
-        if (jx >= w) continue;
-        sum += LOAD(image, jy * w + jx) * LOAD(filter, (oy + pad - scale * jy) * K + ox + pad - scale * jx);
-      }
-    }
-    STORE(y, i, sum);
-  }
-}
 
 kernel void upsample_bilinear_data(const global T *g, const global T *weight, global T *d, const long n, const int channels, const int h,
                                    const int w, const int H, const int W, const int K, const int scale, const int pad) {

@@ -6,6 +6,7 @@ from ...graph.contract.kernel_call import Arg, KernelCall, defines_for
 from ...graph.contract.traits import DeviceTraits
 from ..shared.epilogue import Epilogue
 from . import calls_cpu, calls_gpu
+from .column_calls import Columns, col2im
 from .geometry import Geometry, ints
 
 __all__ = ["bias_gradient", "data_gradient", "forward", "weight_gradient"]
@@ -23,6 +24,8 @@ def data_gradient(
     g: Geometry, head: Arg, weight: Arg, out: Arg, dtype: str, req: str, traits: DeviceTraits, bias: Arg | None = None
 ) -> list[KernelCall]:
     """The gradient of the data, from that of the output; with a `bias`, the transposed convolution."""
+    if g.channels == g.filters == 1 and not g.depthwise:  # no product: every column is a pixel times the window
+        return [col2im(Columns.under(g), head, out, bias, dtype, req, traits, weight)]
     form = calls_cpu.data_gradient if traits.is_cpu else calls_gpu.data_gradient
     return form(g, head, weight, out, bias, dtype, req, traits)
 

@@ -146,8 +146,7 @@ def _by_product(
 ) -> list[KernelCall]:  # fmt: skip
     """The data gradient as a plain matrix product, where there is one output pixel, or as one whose result is added up behind it.
 
-    The latter where a group of the data has too few channels for a register tile; no product is needed where it has one channel, and one
-    filter. Empty: as neither.
+    The latter where a group of the data has too few channels for a register tile. Empty: as neither.
     """
     assert not isinstance(head, Local | Rng | Scalar)
     assert not isinstance(weight, Local | Rng | Scalar)
@@ -156,8 +155,6 @@ def _by_product(
     if g.output == (1, 1, 1) and g.input == g.kernel and g.pad == (0, 0, 0) and g.groups == 1 and bias is None:
         a, b, c = Matrix(head, g.filters, 1), Matrix(weight, depth, 1), Matrix(out, depth, 1)
         return product(g.images, depth, g.filters, a, b, c, dtype, req, traits)
-    if g.channels == g.filters == 1:
-        return [col2im(Columns.under(g), head, out, bias, dtype, req, traits, weight)]
     columns = Temp(COLUMNS, g.images * g.groups * depth * g.pixels * tile_for(dtype, traits).itemsize)
     if g.channels >= FEW_CHANNELS or g.taps == 1 or columns.nbytes > COLUMN_BYTES:
         return []

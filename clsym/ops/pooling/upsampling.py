@@ -6,9 +6,12 @@ from collections.abc import Sequence
 
 from ...graph.contract.kernel_call import Arg, In, KernelCall, LowerContext, Out, Scalar, defines_for, grid
 from ...graph.contract.op import Entry, Gradient, Op
-from ...graph.contract.registry import register
+from ...graph.contract.registry import find_op, register
 from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, show_shape, unify_shape
 from ...params import Enum, Int, Params
+from ..convolution import calls
+from ..convolution.geometry import Geometry
+from ..shared.epilogue import Epilogue
 from ..shared.strided import Walk, copy, row_major
 
 __all__ = ["UpSampling"]
@@ -17,6 +20,14 @@ __all__ = ["UpSampling"]
 def _window(scale: int) -> tuple[int, int]:
     """Extent and padding of the bilinear filter."""
     return 2 * scale - scale % 2, scale // 2
+
+
+def _transposed(scale: int, small: Sequence[int]) -> Geometry:
+    """The convolution, of each channel by itself, whose data gradient enlarges images of shape `small`."""
+    extent, pad = _window(scale)
+    n, c, h, w = small
+    given = {"kernel": (extent, extent), "stride": (scale, scale), "pad": (pad, pad), "num_filter": c, "num_group": c}
+    return Geometry.of(find_op("Convolution").parse(given), (n, c, scale * h, scale * w), (n, c, h, w))
 
 
 @register
@@ -103,9 +114,10 @@ class UpSampling(Op):
 
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
         if p.sample_type == "bilinear":
-            return [_bilinear("upsample_bilinear", (In(0), In(1)), p.scale, ins[0].shape, outs[0], ctx)]
+            g = _transposed(p.scale, ins[0].shape)
+            return calls.data_gradient(g, In(0), In(1), Out(0), outs[0].dtype, ctx.reqs[0], ctx.traits)
         n, channels, height, width = outs[0].shape
-        calls: list[KernelCall] = []
+        copies: list[KernelCall] = []
         at = 0
         req = ctx.reqs[0]
         for i, t in enumerate(ins):
@@ -115,12 +127,12 @@ class UpSampling(Op):
             source = row_major(t.shape).steps
             steps = (source[0], source[1], source[2], 0, 1, 0)
             whole = (channels * height * width, height * width, scale * width, width, scale, 1)
-            calls += copy(In(i), Out(0), extents, Walk(0, steps), Walk(at * height * width, whole), t.dtype, ctx, req)
+            copies += copy(In(i), Out(0), extents, Walk(0, steps), Walk(at * height * width, whole), t.dtype, ctx, req)
             if p.multi_input_mode == "sum":
                 req = "add"
             else:
                 at += c
-        return calls
+        return copies
 
     def gradient(self, g: Gradient) -> Sequence[Entry | None]:
         if g.p.sample_type == "bilinear":
@@ -148,7 +160,7 @@ class UpSampling(Op):
 def _bilinear(
     entry: str, inputs: tuple[In, In], scale: int, small: Sequence[int], out: TensorSpec, ctx: LowerContext, *more: Scalar
 ) -> KernelCall:
-    """A launch of one of the three kernels; `small` is the shape before enlarging."""
+    """A launch of one of the kernels for large windows; `small` is the shape before enlarging."""
     extent, pad = _window(scale)
     _, c, h, w = small
     numbers = (c, h, w, h * scale, w * scale, extent, scale, pad)
@@ -179,6 +191,9 @@ class BackwardUpSamplingData(_BackwardBilinear):
         return ins, [(n, c, h // p.scale, w // p.scale)]
 
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
+        g = _transposed(p.scale, outs[0].shape)
+        if g.depthwise:
+            return calls.forward(g, In(0), In(1), Out(0), Epilogue(), outs[0].dtype, ctx.reqs[0], ctx.traits)
         return [_bilinear("upsample_bilinear_data", (In(0), In(1)), p.scale, outs[0].shape, outs[0], ctx)]
 
 
@@ -196,5 +211,8 @@ class BackwardUpSamplingWeight(_BackwardBilinear):
         return ins, [(ins[1][1], 1, extent, extent)]
 
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
+        g = _transposed(p.scale, ins[1].shape)
+        if g.depthwise:
+            return calls.weight_gradient(g, In(1), In(0), Out(0), outs[0].dtype, ctx.reqs[0], ctx.traits)
         images = Scalar("int", ins[1].shape[0])
         return [_bilinear("upsample_bilinear_weight", (In(0), In(1)), p.scale, ins[1].shape, outs[0], ctx, images)]
