@@ -6,7 +6,8 @@ It is the data gradient of a blocked convolution, whose parameters its nodes hol
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ...base import MXNetError
 from ...graph.contract.facets import Estimated, Prepares, Recomputable
@@ -23,6 +24,7 @@ from ..shared.channels_last import is_last
 from ..shared.epilogue import Epilogue
 from . import direct, gradient, winograd
 from .convolution import PACKED, PACKED_LIMIT, SHAPE_PARAMS, geometry_of, trainable
+from .depthwise import MOST_TAPS
 from .geometry import BlockedGeometry
 from .reorder import BlockedOp
 
@@ -142,6 +144,8 @@ class BlockedForm(Rewriting):
         if not r.block or data.dtype != "float32" or len(p.kernel) != 2 or is_last(p) or 0 in data.shape:
             return None
         channels, groups = data.shape[1], p.num_group
+        if groups == channels == p.num_filter > 1:
+            return _depthwise(r, as_convolution(p, channels, data.shape[2:])) if p.no_bias else None
         spare = -p.num_filter % r.block
         if channels < r.block or math.prod(data.shape[2:]) == 1 or (spare > p.num_filter // SPARE and not r.is_blocked(0)):
             return None
@@ -164,4 +168,29 @@ class BlockedForm(Rewriting):
         return [Blocked(r.apply("_blocked_deconvolution", r.blocked(0), weight, *bias, **given, packed=hoisted, no_bias=p.no_bias))]
 
 
+class BlockedUpSampling(Rewriting):
+    """The blocked form of bilinear `UpSampling`, which is such a layer."""
+
+    def rewrite(self, r: Rewrite) -> Sequence[Entry | Blocked] | None:
+        p, data = r.p, r.ins[0]
+        if p.sample_type != "bilinear" or not r.block or data.dtype != "float32" or 0 in data.shape:
+            return None
+        extent, pad = 2 * p.scale - p.scale % 2, p.scale // 2
+        one, window = (1, 1), {"kernel": (extent, extent), "stride": (p.scale, p.scale), "pad": (pad, pad)}
+        return _depthwise(r, {**window, "dilate": one})
+
+
+def _depthwise(r: Rewrite, convolution: Mapping[str, Any]) -> Sequence[Entry | Blocked] | None:
+    """One window a channel; lanes without a channel cost less than another layout, if they are no more than half."""
+    n, channels, height, width = r.outs[0].shape
+    if math.prod(convolution["kernel"]) > MOST_TAPS or (-channels % r.block > channels and not r.is_blocked(0)):
+        return None
+    given = {name: convolution[name] for name in ("kernel", "stride", "dilate", "pad")}
+    shape = (n, -(-channels // r.block), height, width, r.block)
+    weight = r.plain(1) if r.train else r.apply("_pack_depthwise", r.plain(1), block=r.block)
+    more = {"channels": channels, "shape": shape, "packed": not r.train}
+    return [Blocked(r.apply("_blocked_depthwise_deconvolution", r.blocked(0), weight, **given, **more))]
+
+
 attach("Deconvolution", BlockedForm())
+attach("UpSampling", BlockedUpSampling())

@@ -19,7 +19,7 @@ from . import depthwise_calls as calls
 from .geometry import BlockedGeometry
 from .reorder import BLOCKS, BlockedOp, blocked_dims
 
-__all__ = ["MOST_TAPS", "BlockedDepthwise", "PackDepthwise"]
+__all__ = ["MOST_TAPS", "BlockedDepthwise", "BlockedDepthwiseDeconvolution", "PackDepthwise"]
 
 MOST_TAPS = 128
 """Positions of the largest window that the kernels, which unroll it, take."""
@@ -201,6 +201,24 @@ class DepthwiseData(_DepthwiseGradient):
         g = _geometry(p, outs[0].shape, ins[0].shape)
         first, weight = _packed(p, g, In(1), ctx)
         return [*first, calls.backward_data(g, In(0), weight, Out(0), ctx.reqs[0], ctx.traits)]
+
+
+@register
+class BlockedDepthwiseDeconvolution(DepthwiseData):
+    """Transposed depthwise convolution, to a blocked shape that is given: that gradient, as a layer."""
+
+    name = "_blocked_depthwise_deconvolution"
+    inputs = ("data", "weight")
+
+    def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
+        _check(p)
+        return super().infer_shape(p, ins, outs)
+
+    def gradient(self, g: Gradient) -> Sequence[Entry | None]:
+        assert not g.p.packed
+        head, window = g.ograd(), {name: getattr(g.p, name) for name in _WINDOW}
+        data = g.apply("_blocked_depthwise", head, g.input(1), **window, no_bias=True) if g.needed[0] else None
+        return [data, g.apply("_backward_blocked_depthwise_weight", g.input(0), head, **window) if g.needed[1] else None]
 
 
 @register
