@@ -24,7 +24,7 @@ _MOST = 1024
 
 def _size(p: Params) -> tuple[int, int]:
     """Height and width of the output; as in MXNet, three and more numbers are none."""
-    size = p.output_size or ()
+    size: tuple[int, ...] = p.output_size or ()
     if any(v < 1 for v in size):
         raise ShapeError(f"extents of output_size must be at least 1, got {size}")
     if len(size) == 1:
