@@ -107,6 +107,22 @@ def _convolution(net: str, batch: int) -> Iterator[Case]:
         yield Case(f"conv-{net}", name, "Convolution", shapes, params, 0 if g == c > 1 else flops, moved)
 
 
+# (batch, channels, extent of the square input, filters, window, stride, padding, groups)
+_DECONVOLUTIONS: tuple[tuple[int, int, int, int, int, int, int, int], ...] = (
+    (1, 64, 64, 32, 4, 2, 1, 1), (8, 64, 64, 32, 4, 2, 1, 1), (1, 256, 16, 128, 4, 2, 1, 1), (1, 512, 8, 256, 4, 2, 1, 1),
+    (16, 100, 1, 512, 4, 1, 0, 1), (1, 64, 32, 3, 4, 2, 1, 1), (1, 256, 28, 256, 2, 2, 0, 1), (1, 21, 16, 21, 4, 2, 1, 1),
+    (1, 21, 64, 21, 4, 2, 1, 21), (1, 256, 28, 256, 4, 2, 1, 256), (1, 21, 32, 21, 16, 8, 4, 21),
+)  # fmt: skip
+
+
+def _deconvolution() -> Iterator[Case]:
+    for n, c, x, o, k, s, p, g in _DECONVOLUTIONS:
+        params = {"kernel": (k, k), "stride": (s, s), "pad": (p, p), "num_filter": o, "num_group": g}
+        flops = 2 * n * c * x * x * (o // g) * k * k
+        name = f"N{n} {c}x{x}x{x} -> {o}, {k}x{k}/{s}{' a channel' if g > 1 else ''}"
+        yield Case("deconvolution", name, "Deconvolution", [(n, c, x, x), (c, o // g, k, k)], params, flops)
+
+
 def _moving(group: str, name: str, op: str, shapes: list[tuple[int, ...]], out: int, **params: Any) -> Case:
     return Case(group, name, op, shapes, params, 0, 4 * (sum(math.prod(s) for s in shapes) + out))
 
@@ -160,6 +176,7 @@ def _planes() -> Iterator[Case]:
 GROUPS = (
     "gemm",
     *(f"conv-{net}" for net in _CONVOLUTIONS),
+    "deconvolution",
     "elementwise",
     "softmax",
     "reduce",
@@ -174,4 +191,6 @@ GROUPS = (
 def cases(batches: list[int]) -> list[Case]:
     """All of them; convolutions at each batch."""
     convolutions = [case for net in _CONVOLUTIONS for batch in batches for case in _convolution(net, batch)]
-    return [*_gemm(), *convolutions, *_elementwise(), *_rows(), *_planes(), *ordering_cases(Case), *linalg_cases(Case)]
+    return [
+        *_gemm(), *convolutions, *_deconvolution(), *_elementwise(), *_rows(), *_planes(), *ordering_cases(Case), *linalg_cases(Case),
+    ]  # fmt: skip

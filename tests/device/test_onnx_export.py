@@ -117,6 +117,17 @@ CASES: list[Case] = [
     ("Convolution", [f(2, 4, 9, 8), f(3, 4, 3, 3)], {"kernel": (3, 3), "num_filter": 3, "dilate": (2, 2), "no_bias": True}),
     ("Convolution", [f(2, 3, 9), f(4, 3, 3), f(4)], {"kernel": (3,), "num_filter": 4}),
     ("Convolution", [f(1, 2, 4, 5, 6), f(3, 2, 2, 3, 3), f(3)], {"kernel": (2, 3, 3), "num_filter": 3}),
+    ("Convolution", [f(2, 7, 8, 4), f(6, 3, 2, 2), f(6)],
+     {"kernel": (3, 2), "num_filter": 6, "num_group": 2, "stride": (2, 1), "layout": "NHWC"}),
+    ("Deconvolution", [f(2, 4, 5, 6), f(4, 3, 3, 2), f(6)],
+     {"kernel": (3, 2), "num_filter": 6, "num_group": 2, "stride": (2, 3), "pad": (1, 0), "adj": (1, 2), "no_bias": False}),
+    ("Deconvolution", [f(1, 2, 4), f(2, 3, 4)], {"kernel": (4,), "num_filter": 3, "stride": (2,), "target_shape": (7,)}),
+    ("Deconvolution", [f(1, 4, 5, 2), f(2, 3, 3, 3)], {"kernel": (3, 3), "num_filter": 3, "layout": "NHWC"}),
+    ("Pooling", [f(2, 7, 8, 3)], {"kernel": (3, 2), "stride": (2, 2), "pool_type": "avg", "pooling_convention": "full", "layout": "NHWC"}),
+    ("_contrib_BatchNormWithReLU", [f(2, 3, 4, 5), f(3), f(3), f(3), pos(3)], {"fix_gamma": False}),
+    *(("_contrib_AdaptiveAvgPooling2D", [f(2, 3, 6, 8)], {"output_size": s}) for s in ((1,), (2, 4))),
+    *(("_contrib_BilinearResize2D", [f(1, 2, 5, 6)], {"height": h, "width": w, "align_corners": a})
+      for h, w in ((9, 4), (1, 12)) for a in (True, False)),
     ("FullyConnected", [f(2, 3, 4), f(5, 12), f(5)], {"num_hidden": 5}),
     ("FullyConnected", [f(2, 3), f(5, 3)], {"num_hidden": 5, "no_bias": True}),
     ("FullyConnected", [f(2, 3, 4), f(5, 4), f(5)], {"num_hidden": 5, "flatten": False}),
@@ -229,7 +240,7 @@ def test_operator(case: int, tmp_path: Path) -> None:
     function = getattr(mx.sym, name, None) or getattr(mx.sym._internal, name)
     net = function(*(mx.sym.var(f"x{i}") for i in range(len(arrays))), name="node", **params)
     values = {f"x{i}": a for i, a in enumerate(arrays)}
-    check(net[0] if params.get("act_type") == "rrelu" else net, values, ["x0"] if name == "BatchNorm" else list(values), tmp_path)
+    check(net[0] if params.get("act_type") == "rrelu" else net, values, ["x0"] if "BatchNorm" in name else list(values), tmp_path)
 
 
 @pytest.mark.parametrize("case", range(len(POOLS)), ids=str)

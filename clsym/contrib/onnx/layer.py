@@ -10,7 +10,9 @@ import numpy as np
 
 from ...base import MXNetError
 from ...graph.contract.op import Node
-from ...graph.contract.spec import PartialShape, Shape, known, show_shape
+from ...graph.contract.registry import facet
+from ...graph.contract.spec import PartialShape, Shape, TensorSpec, known, show_shape
+from ...graph.rewrite.channels_first import ChannelsLast, LastForm
 from ...params import Params
 from .model import TYPES, Model
 
@@ -192,5 +194,31 @@ def convert(layer: Layer) -> list[str]:
         for dtype in dtypes:
             if dtype not in TYPES:
                 layer.fail(f"an {what} has element type {dtype}", "cast it to float32")
+    rule = facet(layer.op, ChannelsLast)
+    form = (
+        None if rule is None else rule.last_form(layer.p, [TensorSpec(s, t) for s, t in zip(layer.in_shapes, layer.in_dtypes, strict=True)])
+    )
+    if form is not None and not form.only_after:
+        made = function(_channels_first(layer, form))
+        first, *others = [made] if isinstance(made, str) else made
+        return [layer.transpose(first, (0, *range(2, layer.rank), 1)), *others]
     made = function(layer)
     return [made] if isinstance(made, str) else made
+
+
+def _channels_first(layer: Layer, form: LastForm) -> Layer:
+    """The layer with its channels behind the images, as ONNX has them; its inputs are transposed."""
+
+    def moved(shape: Shape) -> Shape:
+        return (shape[0], shape[-1], *shape[1:-1])
+
+    node = layer.node
+    assert node.op is not None
+    fresh = node.become(node.op, node.op.parse({**dict(node.params.items()), **form.params}), node.inputs)
+    ins, specs = [], []
+    for i, (name, shape, dtype) in enumerate(zip(layer.ins, layer.in_shapes, layer.in_dtypes, strict=True)):
+        here = i in form.moved
+        ins.append(layer.transpose(name, (0, len(shape) - 1, *range(1, len(shape) - 1))) if here else name)
+        specs.append((moved(shape) if here else shape, dtype))
+    outs = list(zip((moved(layer.out_shapes[0]), *layer.out_shapes[1:]), layer.out_dtypes, strict=True))
+    return Layer(layer.model, fresh, ins, specs, outs)

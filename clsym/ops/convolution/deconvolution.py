@@ -18,7 +18,7 @@ from . import calls
 from .convolution import LAYOUTS, check_window, window_along
 from .geometry import Geometry
 
-__all__ = ["Deconvolution", "as_convolution"]
+__all__ = ["Deconvolution", "as_convolution", "cut"]
 
 _PARAMS: dict[str, Field] = {
     "kernel": Shape(REQUIRED, "Window of the convolution that this transposes: (w,), (h, w) or (d, h, w)."),
@@ -52,7 +52,7 @@ def _targeted(p: Params) -> bool:
     return any(p.target_shape)
 
 
-def _cut(p: Params, i: int, size: int) -> tuple[int, int]:
+def cut(p: Params, i: int, size: int) -> tuple[int, int]:
     """What is cut from either end of dimension `i` of `size` inputs, and what is added behind.
 
     Raises
@@ -80,7 +80,7 @@ def as_convolution(p: Params, channels: int, spatial: Sequence[int]) -> dict[str
         "kernel": p.kernel,
         "stride": p.stride or (1,) * nd,
         "dilate": p.dilate or (1,) * nd,
-        "pad": tuple(_cut(p, i, x)[0] for i, x in enumerate(spatial)),
+        "pad": tuple(cut(p, i, x)[0] for i, x in enumerate(spatial)),
         "num_filter": channels,
         "num_group": p.num_group,
         "no_bias": True,
@@ -178,7 +178,7 @@ class Deconvolution(Op, Recomputable, Estimated):
         if _targeted(p) and not p.target_shape[i]:
             raise ShapeError(f"target_shape {p.target_shape} must be positive in every dimension")
         window, stride, _ = window_along(p, i)
-        pad, adj = _cut(p, i, size)
+        pad, adj = cut(p, i, size)
         extent = stride * (size - 1) + window - 2 * pad + adj
         if extent < 1:
             raise ShapeError(f"pad {p.pad} leaves nothing of the output in spatial dimension {i}: {extent + 2 * pad} - 2 * {pad}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ....ops.convolution.deconvolution import cut
 from ..layer import Layer, converter
 
 
@@ -13,6 +14,20 @@ def _convolution(layer: Layer) -> str:
     return layer.emit(
         "Conv", *layer.ins, kernel_shape=list(p.kernel), strides=list(p.stride or (1,) * n), dilations=list(p.dilate or (1,) * n),
         pads=[*pad, *pad], group=p.num_group,
+    )  # fmt: skip
+
+
+@converter("Deconvolution")
+def _deconvolution(layer: Layer) -> str:
+    p = layer.p
+    n = len(p.kernel)
+    pad, adj = p.pad or (0,) * n, p.adj or (0,) * n
+    if any(p.target_shape):
+        cuts = [cut(p, i, layer.extent(0, 2 + i)) for i in range(n)]
+        pad, adj = ([c[k] for c in cuts] for k in range(2))
+    return layer.emit(
+        "ConvTranspose", *layer.ins, kernel_shape=list(p.kernel), strides=list(p.stride or (1,) * n), dilations=list(p.dilate or (1,) * n),
+        pads=[*pad, *pad], output_padding=list(adj), group=p.num_group,
     )  # fmt: skip
 
 

@@ -26,6 +26,13 @@ def _batch_norm(layer: Layer) -> str:
     return layer.transpose(made, back)
 
 
+@converter("_contrib_BatchNormWithReLU")
+def _batch_norm_relu(layer: Layer) -> str:
+    made = _batch_norm(layer)
+    assert isinstance(made, str)
+    return layer.emit("Relu", made)
+
+
 @converter("LayerNorm")
 def _layer_norm(layer: Layer) -> str:
     order, back = _moved(layer, layer.axis(layer.p.axis), layer.rank - 1)

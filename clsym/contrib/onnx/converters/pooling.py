@@ -68,6 +68,24 @@ def _pooling(layer: Layer) -> str:
     return _average(layer, pad, ends, attrs)
 
 
+@converter("_contrib_AdaptiveAvgPooling2D")
+def _adaptive(layer: Layer) -> str:
+    extents, size = (layer.extent(0, 2), layer.extent(0, 3)), layer.out_shapes[0][2:]
+    if size == (1, 1):
+        return layer.emit("GlobalAveragePool", layer.x)
+    if any(x % y for x, y in zip(extents, size, strict=True)):
+        layer.fail(f"output_size={layer.p.output_size} does not divide {extents}", "use Pooling, or a size that does")
+    window = [x // y for x, y in zip(extents, size, strict=True)]
+    return layer.emit("AveragePool", layer.x, kernel_shape=window, strides=window)
+
+
+@converter("_contrib_BilinearResize2D")
+def _resize(layer: Layer) -> str:
+    size = layer.ints(*layer.shape(layer.out_shapes[0]))
+    mode = "align_corners" if layer.p.align_corners else "pytorch_half_pixel"
+    return layer.emit("Resize", layer.x, "", "", size, mode="linear", coordinate_transformation_mode=mode)
+
+
 def _average(layer: Layer, pad: list[int], ends: list[int], attrs: dict[str, list[int]]) -> str:
     """The padding is counted or not, what a last window reaches beyond it never is."""
     if layer.p.count_include_pad is False:
