@@ -44,11 +44,11 @@ static inline long length_of(const global TI *length, const long n, const long s
 #endif
 
 kernel void sequence_mask(const global T *x, const global TI *length, global T *y, const long steps, const long batch, const long inner,
-                          const CT value) {
+                          const CT value, const long x_at, const long y_at) {
   FOR_STRETCHES(row, lo, hi, steps * batch, inner, PIECE) {
     const int inside = STEP_OF(row) < length_of(length, ENTRY_OF(row), steps);
-    const global T *p = x + row * inner;
-    global T *q = y + row * inner;
+    const global T *p = x + x_at + row * inner;
+    global T *q = y + y_at + row * inner;
     if (inside)
       for (long j = lo; j < hi; j++) STORE(q, j, LOAD(p, j));
     else

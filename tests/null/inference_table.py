@@ -121,6 +121,11 @@ TABLE: dict[str, list[tuple[dict[str, Any], Shapes]]] = {
     "SequenceMask": [({"use_sequence_length": True}, [(4, 3, 2), (3,)]), ({"axis": 1}, [(3, 4)])],
     "SequenceLast": [({"use_sequence_length": True, "axis": 1}, [(3, 4, 2), (3,)]), ({}, [(4, 3)])],
     "SequenceReverse": [({"use_sequence_length": True}, [(4, 3, 2), (3,)]), ({}, [(4, 3)])],
+    "RNN": [
+        ({"mode": "lstm", "state_size": 5, "num_layers": 2, "state_outputs": True}, [(4, 3, 2), (420,), (2, 3, 5), (2, 3, 5)]),
+        ({"mode": "gru", "state_size": 5, "num_layers": 1, "use_sequence_length": True}, [(4, 3, 2), (135,), (1, 3, 5), (3,)]),
+        ({"mode": "rnn_tanh", "state_size": 1, "num_layers": 1, "bidirectional": True, "p": 0.5}, [(2, 1, 1), (8,), (2, 1, 1)]),
+    ],
     "reverse": [({"axis": (0, 2)}, [(2, 3, 4)])],
     "depth_to_space": [({"block_size": 2}, [(1, 8, 2, 3)])],
     "space_to_depth": [({"block_size": 2}, [(1, 2, 4, 6)])],

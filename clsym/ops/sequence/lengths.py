@@ -35,6 +35,7 @@ def sequence_call(
     *,
     batch_outer: bool = False,
     value: float | None = None,
+    at: tuple[int, int] = (0, 0),
 ) -> KernelCall:
     """The launch of a kernel of ``kernels/sequence/lengths.cl``.
 
@@ -46,6 +47,8 @@ def sequence_call(
         Of the data and of the lengths.
     batch_outer : bool
         Whether the data are (batch, steps, ...) rather than (steps, batch, ...).
+    at : (int, int)
+        Where `x` and `y` begin in their buffers; for masks.
     """
     dtype, length_type = types
     steps, batch, inner = extents
@@ -55,7 +58,7 @@ def sequence_call(
     )
     args: list[Arg] = [x, length if length is not None else x, y, *(Scalar("long", v) for v in (steps, batch, inner))]
     if value is not None:
-        args.append(value_scalar(value, dtype))
+        args += [value_scalar(value, dtype), *(Scalar("long", v) for v in at)]
     return KernelCall("sequence/lengths.cl", entry, tuple(args), defines, *stretch_grid(rows, inner, ctx.traits))
 
 
