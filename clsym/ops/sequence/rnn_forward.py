@@ -35,6 +35,7 @@ class _Forward(Pass):
         self.sums = None if self.fused else self.temp(e.batch * e.rows)
         self.unprojected = self.temp(e.batch * e.state) if not self.save and e.projection else None
         self.spare = [self.temp(each * e.steps * e.fed) for _ in range(2)] if not self.save else []
+        self._packed: Spot | None = None
         self.passed = self.temp(each * e.steps * e.fed) if not self.save and kept.own_input and e.layers > 1 else None
 
     def kept_at(self, what: str, layer: int, otherwise: Spot | None) -> Spot:
@@ -87,16 +88,41 @@ class _Forward(Pass):
         row_share, unit_share = _share(e, units, vw)
         count = e.steps if unit_share >= e.state else 1
         items = e.directions * -(-e.batch // row_share) * -(-e.state // unit_share)
-        rows = min(4 if vw >= 16 else 2, 1 << (min(row_share, 4) - 1).bit_length())
-        defines = self.defines(VW=vw, ROWS=rows, LINES=min(vw // rows, 8), SAVE=int(self.save))
+        weight, weight_step = params.plus(e.state_weight(layer, 0)), e.weights(layer)
+        packed = e.steps * (row_share + 3) >= 96 and vw >= 8  # else the copy takes longer than the steps gain
+        few = 1 << (min(row_share, 8) - 1).bit_length()
+        if packed:
+            weight, weight_step = self.packed(layer, vw), -(-e.state // vw) * vw * e.gates * e.state
+            registers = 32 if self.ctx.traits.vector_width >= 16 else 16
+            shape = {"ROWS": min(few, 8 if e.gates == 1 else 4 if 5 * e.gates < registers else 2), "PACKED": 1}
+        else:
+            rows = min(few, 4 if vw >= 16 else 2)
+            shape = {"ROWS": rows, "LINES": min(vw // rows, 8), "PACKED": 0}
+        defines = self.defines(VW=vw, SAVE=int(self.save), **shape)
         for first in range(0, e.steps, count):
             args = (
-                gates.arg, params.arg, h0.arg, y.arg, c0.arg, cells.arg, parts.arg, self.length_arg(params.arg),
+                gates.arg, params.arg, weight.arg, h0.arg, y.arg, c0.arg, cells.arg, parts.arg, self.length_arg(params.arg),
                 *longs(e.steps, e.batch, e.state, e.directions, first, count, row_share, unit_share),
-                *longs(params.at + e.state_weight(layer, 0), e.weights(layer), params.at + e.bias(layer, 0), h0.at, c0.at, gates.at, y.at),
+                *longs(weight.at, weight_step, params.at + e.bias(layer, 0), h0.at, c0.at, gates.at, y.at),
                 *longs(cells.at, parts.at), *self.limits,
             )  # fmt: skip
             self.calls.append(KernelCall("sequence/rnn_steps_cpu.cl", "rnn_steps", args, defines, (items,), (1,)))
+
+    def packed(self, layer: int, vw: int) -> Spot:
+        """The state's weight of all directions, as the kernel of the steps reads it: [vw units][sum][gate][unit]."""
+        e, weight = self.e, self.input(1)
+        if self._packed is None:
+            self._packed = self.temp(e.directions * -(-e.state // vw) * vw * e.gates * e.state)
+        for direction in range(e.directions):
+            source = weight.plus(e.state_weight(layer, direction))
+            at = direction * -(-e.state // vw) * vw * e.gates * e.state
+            for first, units in ((0, e.state // vw * vw), (e.state // vw * vw, e.state % vw)):
+                width = min(units, vw)
+                extents = (max(units // vw, 1), e.state, e.gates, width)
+                walk = Walk(source.at + first * e.state, (vw * e.state, 1, e.state * e.state, e.state))
+                place = Walk(at + first * e.gates * e.state, (vw * e.gates * e.state, e.gates * vw, vw, 1))
+                self.calls += copy(source.arg, self._packed.arg, extents, walk, place, self.wide, self.ctx)
+        return self._packed
 
     def steps_one_by_one(self, layer: int, direction: int, gates: Spot, y: Spot) -> None:
         """A product and the gates for each step of a direction."""
