@@ -98,7 +98,7 @@ class _Forward(Pass):
         else:
             rows = min(few, 4 if vw >= 16 else 2)
             shape = {"ROWS": rows, "LINES": min(vw // rows, 8), "PACKED": 0}
-        defines = self.defines(VW=vw, SAVE=int(self.save), **shape)
+        defines = self.defines("write", VW=vw, SAVE=int(self.save), **shape)
         for first in range(0, e.steps, count):
             args = (
                 gates.arg, params.arg, weight.arg, h0.arg, y.arg, c0.arg, cells.arg, parts.arg, self.length_arg(params.arg),
