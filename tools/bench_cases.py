@@ -9,6 +9,7 @@ from typing import Any
 
 from bench_linalg_cases import linalg_cases
 from bench_ordering_cases import ordering_cases
+from bench_recurrent_cases import recurrent_cases
 
 __all__ = ["GROUPS", "Case", "Onnx", "cases"]
 
@@ -185,6 +186,7 @@ GROUPS = (
     "ordering",
     "detection",
     "linalg",
+    "rnn",
 )
 
 
@@ -193,4 +195,5 @@ def cases(batches: list[int]) -> list[Case]:
     convolutions = [case for net in _CONVOLUTIONS for batch in batches for case in _convolution(net, batch)]
     return [
         *_gemm(), *convolutions, *_deconvolution(), *_elementwise(), *_rows(), *_planes(), *ordering_cases(Case), *linalg_cases(Case),
+        *recurrent_cases(Case),
     ]  # fmt: skip

@@ -3,7 +3,7 @@
     python tools/bench_op.py                                 everything; matrix products, the convolutions of four nets, ...
     python tools/bench_op.py --filter 'gemm|conv-resnet'     what matches, in "group name"
     python tools/bench_op.py --filter conv --batch 1,16 --json figures.json
-    python tools/bench_op.py --filter 'ordering|detection' --against onnxruntime,mxnet --mxnet-python /path/to/mxnet/bin/python
+    python tools/bench_op.py --filter 'ordering|detection|rnn' --against onnxruntime,mxnet --mxnet-python /path/to/mxnet/bin/python
 
 The peak is that of a kernel of independent multiply-adds in registers, of the widest vectors that the runtime compiles well; the bandwidth
 that of a copy between arrays of 64 MiB, counting reads and writes (both in kernels/selftest.cl). They are measured before and after each
@@ -12,7 +12,7 @@ and move at least 96 MiB.
 
 ``ms`` is the operator's own step: its launches enqueued back to back, median of rounds. ``forward ms`` is a whole forward pass of a graph
 of this operator alone, with what it needs around it (layouts changed at the borders of the graph). A share above 100% of the peak is
-Winograd's: the multiply-adds counted are those of the definition. With ``--against`` cases of the groups ordering and detection run in
+Winograd's: the multiply-adds counted are those of the definition. With ``--against`` cases of the groups ordering, detection and rnn run in
 turns with other libraries; ``ratio`` is the time here over that of the fastest of them.
 """
 
@@ -35,6 +35,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from bench_cases import GROUPS, Case, cases
 from bench_op_rivals import against
 from bench_ordering_cases import inputs
+from bench_recurrent_cases import recurrent_inputs
 from bench_report import conditions, geometric_mean, table, write_json
 
 TURN = 0.02  # seconds of launches that one measurement times together
@@ -72,7 +73,7 @@ def measure(case: Case, ctx: Any, device: Any, rounds: int, pythons: Mapping[str
     rng = np.random.RandomState(0)
     for array in (*ex.arg_dict.values(), *ex.aux_dict.values()):
         array[:] = rng.uniform(0.1, 1, array.shape).astype(np.float32)
-    given = inputs(case, rng)
+    given = inputs(case, rng) or recurrent_inputs(case, rng)
     for array, values in zip(ex.arg_dict.values(), given or (), strict=False):
         array[:] = values
     for name, value in zip(shapes, case.inputs(rng) if case.inputs else (), strict=False):

@@ -11,6 +11,7 @@ from typing import Any
 
 from bench_cases import Case
 from bench_ordering_cases import onnx_model
+from bench_recurrent_cases import recurrent_model
 from bench_rivals import Rival, RivalError
 
 __all__ = ["against"]
@@ -35,7 +36,7 @@ def _save(case: Case, net: Any, arrays: Sequence[Any], kind: str, folder: Path, 
     if kind == "onnxruntime":
         import onnx
 
-        model = onnx_model(case)
+        model = recurrent_model(case, arrays) or onnx_model(case)
         if model is None:
             raise RivalError("ONNX has no such operator")
         config["onnx"] = str(folder / "case.onnx")
