@@ -236,7 +236,7 @@ def _share(e: RnnExtents, cores: int, vw: int) -> tuple[int, int]:
     """How many sequences and units a work-item has: all units, and so all steps in one launch, where that keeps all cores busy."""
     rows = max(1, min(-(-e.batch * e.directions // cores), e.batch))
     if e.directions >= cores or rows >= 8 or e.state * e.rows * rows <= 1 << 15:
-        return -(-rows // 2) if rows >= 16 else rows, e.state  # two items a core, if that is not its own alone
+        return -(-rows // 2) if rows >= 16 else rows, e.state  # two items a core, which others may use as well
     blocks = -(-2 * cores // e.directions)
     return e.batch, -(-e.state // (blocks * vw)) * vw
 

@@ -65,8 +65,7 @@ def test_types(device):
     x, label = RNG.uniform(-1, 1, (6, 2, 5)).astype(np.float32), np.array([[1, 2], [3, 0]], np.float32)
     want = np.array([reference(x[:, 0], [1, 2]), reference(x[:, 1], [3])])
     check_op(device, "CTCLoss", [x, label], {}, [want], grad=[0], dtypes=("float16",), keep_dtype=[1])
-    for dtype in ("int32", "uint8"):
-        np.testing.assert_allclose(run_op(device, "CTCLoss", [x, label.astype(dtype)])[0], want, rtol=1e-5)
+    np.testing.assert_allclose(run_op(device, "CTCLoss", [x, label.astype(np.int32)])[0], want, rtol=1e-5)
 
 
 def test_names_and_errors():

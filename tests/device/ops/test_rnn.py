@@ -85,7 +85,6 @@ CASES = [
     ("gru", 2, 2, 0, None, [3, 9, 0.9]),
     ("lstm", 2, 2, 3, None, [2, 4, 1]),
     ("lstm", 1, 1, 0, (-0.3, 0.2), None),
-    ("rnn_tanh", 1, 2, 0, None, [1, 2, 5]),
 ]
 
 
@@ -110,14 +109,23 @@ def test_half(device):
     check_op(device, "RNN", arrays, params, reference("gru", arrays, 4), dtypes=("float16",))
 
 
-@pytest.mark.parametrize(("mode", "batch", "units"), [("lstm", 1, 83), ("gru", 37, 70), ("rnn_relu", 3, 131)])
-def test_shares_of_the_work(device, mode, batch, units):
-    """Enough units for several work-items a step, or for chunks of sequences."""
-    arrays = inputs(mode, 3, batch, 9, units)
+@pytest.mark.parametrize(
+    ("mode", "steps", "batch", "units"),
+    [("lstm", 3, 1, 83), ("lstm", 25, 1, 83), ("gru", 3, 37, 70), ("gru", 9, 69, 70), ("rnn_relu", 3, 3, 131), ("rnn_tanh", 33, 3, 131)],
+)
+def test_shares_of_the_work(device, mode, steps, batch, units):
+    """Enough units for several work-items a step, or for chunks of sequences; weights in place, and copied for many steps."""
+    arrays = inputs(mode, steps, batch, 9, units)
     arrays[1] /= 4
     params = {"mode": mode, "state_size": units, "num_layers": 1, "state_outputs": True}
     for got, want in zip(run_op(device, "RNN", arrays, params), reference(mode, arrays, units), strict=False):
         np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5)
+
+
+def test_many_steps(device):
+    arrays = inputs("lstm", 27, 2, 3, 19, directions=2)
+    params = {"mode": "lstm", "state_size": 19, "num_layers": 1, "bidirectional": True, "state_outputs": True}
+    check_op(device, "RNN", arrays, params, reference("lstm", arrays, 19, directions=2))
 
 
 def test_dropout(device):
