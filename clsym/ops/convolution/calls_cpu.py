@@ -148,9 +148,9 @@ def _by_product(
 
     The latter where a group of the data has too few channels for a register tile. Empty: as neither.
     """
-    assert not isinstance(head, Local | Rng | Scalar)
-    assert not isinstance(weight, Local | Rng | Scalar)
-    assert not isinstance(out, Local | Rng | Scalar)
+    assert not isinstance(head, Local | Refusal | Rng | Scalar)
+    assert not isinstance(weight, Local | Refusal | Rng | Scalar)
+    assert not isinstance(out, Local | Refusal | Rng | Scalar)
     depth = g.channels * g.taps
     if g.output == (1, 1, 1) and g.input == g.kernel and g.pad == (0, 0, 0) and g.groups == 1 and bias is None:
         a, b, c = Matrix(head, g.filters, 1), Matrix(weight, depth, 1), Matrix(out, depth, 1)
