@@ -94,6 +94,7 @@ class Executor(NamedArrays):
         self._arena: Arena = shared_exec._arena if shared_exec is not None else Arena()
         self._positions = {n.serial: i for i, n in enumerate(topological(self._heads))}
         self._plans: dict[tuple[bool, bool], BoundPlan] = {}
+        self._states: dict[Any, Any] = {}  # what steps on the host keep
         if memory_limit is not None:
             self._compile(self._differentiable)  # refuses here rather than at the first forward
         self._output_pool = list(output_pool)  # arrays whose first part an output may be, as long as it fits
@@ -140,7 +141,8 @@ class Executor(NamedArrays):
         found = self._plans.get(which)
         if found is None:
             plan = self._compile(*which)
-            found = self._plans[which] = BoundPlan(plan, [resolve(c) for c in plan.contexts], self._externals(plan), self._arena)
+            devices = [resolve(c) for c in plan.contexts]
+            found = self._plans[which] = BoundPlan(plan, devices, self._externals(plan), self._arena, self._states)
         return found
 
     def _externals(self, plan: Plan) -> dict[str, NDArray]:

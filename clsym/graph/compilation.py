@@ -86,6 +86,8 @@ class Compilation:
         The same with what is computed again, and their memory.
     plannings : dict of Lowered to Planning
         Of every form that was looked at.
+    bodies : dict
+        Plans of graphs inside nodes, by graph, device, specs and store modes: every form of the graph holds the same.
     """
 
     heads: list[Entry]
@@ -112,6 +114,7 @@ class Compilation:
     lowered: Lowered = field(init=False)
     chosen: Recomputed = field(init=False)
     plannings: dict[Lowered, Planning] = field(default_factory=dict)
+    bodies: dict[tuple[Any, ...], Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         order = topological(self.heads)

@@ -51,6 +51,8 @@ class Step:
         What it does on the host, instead of calls.
     verdict : Verdict or None
         What its kernels tell of their data.
+    number : int
+        Of the node of the user's graph that it stands for.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Step:
     in_names: tuple[str, ...] = ()
     host: HostCall | None = None
     verdict: Verdict | None = None
+    number: int = 0
 
 
 @dataclass(eq=False)
@@ -111,6 +114,7 @@ def lower_steps(
     given: Mapping[int, str],
     wanted: Mapping[Key, tuple[str, str]],
     stream: Callable[[int, Node], int],
+    number: Callable[[Node], int],
     traits: Sequence[DeviceTraits],
     train: bool,
     bodies: Sequence[Body],
@@ -127,6 +131,8 @@ def lower_steps(
         Entry to the key of the caller's array that receives it, and the store mode.
     stream : callable
         Number of a step and its node to the number that random draws depend on.
+    number : callable
+        Node to the number of the node of the user's graph that it stands for.
     traits : list of DeviceTraits
         Of each lane.
     bodies : list of callable
@@ -139,14 +145,15 @@ def lower_steps(
     used: set[Key] = {(e.node.serial, e.index) for node in order for e in node.inputs}
     for s, node in enumerate(schedule.steps):
         lane = schedule.lanes[s]
-        step, use = _lower_step(result, node, lane, specs, used, wanted, stream(s, node), traits, train, bodies[lane])
+        own = stream(s, node), number(node)
+        step, use = _lower_step(result, node, lane, specs, used, wanted, own, traits, train, bodies[lane])
         result.steps.append(step)
         result.uses.append(use)
     return result
 
 
-Body = Callable[[Any, Sequence[TensorSpec]], Any]
-"""From a graph that a node holds and the specs of its inputs to a plan."""
+Body = Callable[..., Any]
+"""From a graph that a node holds, the specs of its inputs and the store modes of their gradients to a plan."""
 _PLAINLY = Recomputable()
 
 
@@ -180,7 +187,7 @@ def lower_again(
                     if (node.serial, i) in result.number:
                         scratch.number[k] = result.number[(node.serial, i)]
                         wanted.add(k)
-                step, use = _lower_step(scratch, fresh, step.lane, ChainMap(more, all_specs), wanted, {}, 0, traits, True)
+                step, use = _lower_step(scratch, fresh, step.lane, ChainMap(more, all_specs), wanted, {}, (0, 0), traits, True)
         found.append((step, use) if fresh is not None and written.isdisjoint(step.ins) and not step.mutates else None)
     return found
 
@@ -192,7 +199,7 @@ def _lower_step(
     specs: Mapping[Key, TensorSpec],
     used: set[Key],
     wanted: Mapping[Key, tuple[str, str]],
-    stream: int,
+    numbers: tuple[int, int],
     traits: Sequence[DeviceTraits],
     train: bool,
     body: Body | None = None,
@@ -219,7 +226,7 @@ def _lower_step(
             result.external[number] = target[0]
         outs.append(number)
         reqs.append("null" if spec.size == 0 else target[1] if target is not None else "write")
-    ctx = LowerContext(traits[lane], tuple(reqs), train, stream, body)
+    ctx = LowerContext(traits[lane], tuple(reqs), train, numbers[0], body, numbers[1])
     try:
         part = _operator_part(op, node.params, tuple([result.specs[e] for e in ins]), tuple(out_specs), ctx)
     except MXNetError as exc:
@@ -229,7 +236,7 @@ def _lower_step(
     use = StepUse(node.name, lane, read, to, part.inplace, part.views, part.parts, part.accumulates, frozenset(part.mutated), part.temps)
     copy = op is CROSS_COPY
     return Step(
-        node.name, part.title, lane, read, to, ctx.reqs, part.calls, copy, part.mutated, part.in_names, part.host, part.verdict
+        node.name, part.title, lane, read, to, ctx.reqs, part.calls, copy, part.mutated, part.in_names, part.host, part.verdict, numbers[1]
     ), use
 
 
@@ -269,8 +276,8 @@ def _operator_part(op: Op, p: Params, ins: tuple[TensorSpec, ...], outs: tuple[T
             host = on_host.host(p, ins, outs, ctx)
         else:
             calls = tuple(op.lower(p, ins, outs, ctx))
-    temps: dict[int, int] = {}
-    uses_rng = False
+    temps: dict[int, int] = {} if host is None else host.temps
+    uses_rng = host is not None and host.uses_rng
     for arg in (a for call in calls for a in call.args):
         if isinstance(arg, Temp):
             temps[arg.index] = max(temps.get(arg.index, 0), arg.nbytes)

@@ -174,19 +174,26 @@ def lowered(c: Compilation, form: Fused) -> Lowered:
         return assigned.get(node.origin.serial, s) if s < forward else len(nodes) + s
 
     c.specs |= {(v.serial, 0): s for v, s in zip(c.binding.variables, c.binding.specs, strict=True)}
-    return lower_steps(nodes, form.schedule, c.specs, c.given(), c.wanted(form), stream, c.lane_traits, c.train, bodies)
+    return lower_steps(nodes, form.schedule, c.specs, c.given(), c.wanted(form), stream, c.number, c.lane_traits, c.train, bodies)
 
 
-def compile_body(c: Compilation, ctx: Context, graph: Subgraph, specs: Sequence[TensorSpec]) -> PlanData:
-    """The plan of a graph inside a node, for the device that the node runs on: forward only, its inputs and outputs lie there."""
-    inputs = graph.inputs
-    binding = Binding(inputs, specs, [ctx] * len(inputs), ["null"] * len(inputs))
-    part = Compilation(
-        list(graph.heads), binding, c.train, ctx, {}, c.traits, c.reuse, memory_limit=None, optimize=c.optimize, numbers=None, specs={}
-    )
-    for run in PASSES:
-        run(part)
-    return PlanData(**part.result())
+def compile_body(c: Compilation, ctx: Context, graph: Subgraph, specs: Sequence[TensorSpec], reqs: Sequence[str] = ()) -> PlanData:
+    """The plan of a graph inside a node, for the device that the node runs on: its inputs and outputs lie there.
+
+    With `reqs`, the store mode of the gradient of each input, it has a backward part.
+    """
+    key = (graph, ctx, *specs, *reqs)
+    found = c.bodies.get(key)
+    if found is None:
+        inputs = graph.inputs
+        binding = Binding(inputs, specs, [ctx] * len(inputs), reqs or ["null"] * len(inputs))
+        part = Compilation(
+            list(graph.heads), binding, c.train, ctx, {}, c.traits, c.reuse, memory_limit=None, optimize=c.optimize, numbers=None, specs={}
+        )
+        for run in PASSES:
+            run(part)
+        found = c.bodies[key] = PlanData(**part.result())
+    return found
 
 
 def fuse_and_lower(c: Compilation) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pyopencl as cl
 
+from ..graph.contract.host import Memory
 from .buffer import allocate
 from .device import Device
 
-__all__ = ["Arena"]
+__all__ = ["Arena", "ArenaPart"]
 
 
 class Arena:
@@ -41,7 +44,37 @@ class Arena:
         """The buffer of a chunk."""
         return self.buffers[(device.selector, chunk)]
 
+    def start(self, chunk: int) -> int:
+        """Where in its buffer a chunk begins."""
+        return 0
+
     @property
     def nbytes(self) -> int:
         """Bytes held."""
         return sum(int(b.size) for b in self.buffers.values())
+
+
+class ArenaPart(Arena):
+    """The arena of a body: stretches of the workspace of the step that runs it.
+
+    Parameters
+    ----------
+    place : callable
+        Number of a chunk to its memory.
+    """
+
+    def __init__(self, place: Callable[[int], Memory]) -> None:
+        super().__init__()
+        self._place = place
+
+    def need(self, device: Device, chunk: int, nbytes: int, what: str) -> None:
+        """The memory is there: it was planned."""
+
+    def chunk(self, device: Device, chunk: int) -> cl.Buffer:
+        """The buffer that holds the workspace."""
+        root: cl.Buffer = self._place(chunk).root
+        return root
+
+    def start(self, chunk: int) -> int:
+        """Where in it the chunk begins."""
+        return self._place(chunk).offset

@@ -9,15 +9,18 @@ import numpy as np
 import pyopencl as cl
 
 from ..base import MXNetError
+from ..graph.contract.host import Memory
 from ..graph.contract.kernel_call import In, Out, Refusal, Rng, Temp
+from ..graph.contract.spec import TensorSpec
 from ..graph.lower import Step
 from ..graph.plan_data import PlanData
 from .arena import Arena
+from .body import BoundBody
 from .buffer import allocate, sub_buffer
 from .custody import Custody
 from .device import Device, check_fork, resolve
 from .first_run import counting_kernels
-from .host_step import HostArray, HostStep
+from .host_step import HostStep
 from .launch import Launch
 from .program import build_programs
 from .progress import visible
@@ -71,29 +74,6 @@ class Preparation:
         BoundPlan(self._plan, self._devices, {**self._given, **outs}, Arena()).run(False)
 
 
-class _Body:
-    """A graph inside a node, with arrays and an arena of its own, bound when it first runs."""
-
-    def __init__(self, device: Device, plan: PlanData) -> None:
-        if plan.uses_rng:
-            raise MXNetError("random operators inside a loop or a branch are not supported; draw outside and pass the numbers in")
-        self._device, self._plan = device, plan
-        self._arrays: dict[str, HostArray] = {}
-        self._bound: BoundPlan | None = None
-
-    def __call__(self, values: Sequence[np.ndarray[Any, Any]]) -> list[np.ndarray[Any, Any]]:
-        if self._bound is None:
-            for key, e in self._plan.externals.items():
-                spec = self._plan.specs[e]
-                self._arrays[key] = HostArray(self._device, allocate(self._device, spec.nbytes, f"{self._plan.names[e]!r} of a body"), spec)
-            self._bound = BoundPlan(self._plan, [self._device] * len(self._plan.contexts), self._arrays, Arena())
-        for i, value in enumerate(values):
-            if f"var:{i}" in self._arrays:
-                self._arrays[f"var:{i}"].set(value)
-        self._bound.run(False)
-        return [self._arrays[f"out:{k}"].get() for k in range(sum(k.startswith("out:") for k in self._arrays))]
-
-
 class BoundPlan:
     """A plan with memory and kernels.
 
@@ -106,9 +86,18 @@ class BoundPlan:
         The caller's arrays by key.
     arena : Arena
         Where intermediates go; may be shared with plans that never run at the same time.
+    states : dict, optional
+        What steps on the host keep from run to run; plans of one executor share it.
     """
 
-    def __init__(self, plan: PlanData, devices: Sequence[Device], externals: Mapping[str, External], arena: Arena) -> None:
+    def __init__(
+        self,
+        plan: PlanData,
+        devices: Sequence[Device],
+        externals: Mapping[str, External],
+        arena: Arena,
+        states: dict[Any, Any] | None = None,
+    ) -> None:
         self.plan = plan
         self.devices = list(devices)
         self.externals = dict(externals)
@@ -116,7 +105,9 @@ class BoundPlan:
         self._subs: dict[tuple[int, int, int], Any] = {}
         self._staging: dict[str, tuple[cl.Buffer, External]] = {}
         self._launches: list[list[Launch]] | None = None
-        self._on_host = {s: self.host_step(step) for s, step in enumerate(plan.steps) if step.host is not None}
+        self._states = {} if states is None else states
+        self._words = np.zeros(4, np.uint32)
+        self._on_host = {s: self.host_step(step, self.placer(s, step)) for s, step in enumerate(plan.steps) if step.host is not None}
         self._judging = any(step.verdict is not None for step in plan.steps)
         self._version = -1
         self._rng: dict[int, cl.Buffer] = {}
@@ -177,7 +168,7 @@ class BoundPlan:
         if st.external is not None:
             root, offset = self.external(st.external)
             return root, offset + place[1], nbytes
-        return self.arena.chunk(self.devices[st.lane], st.chunk), st.offset + place[1], nbytes
+        return self.arena.chunk(self.devices[st.lane], st.chunk), self.arena.start(st.chunk) + st.offset + place[1], nbytes
 
     def staging_bytes(self) -> int:
         """Bytes of the aligned copies that the caller's unaligned arrays need."""
@@ -213,8 +204,14 @@ class BoundPlan:
 
     def temp_of(self, s: int, index: int) -> Any:
         """What a kernel takes for a workspace."""
+        memory = self.workspace(s, index)
+        return self._sub(memory.root, memory.offset, memory.spec.nbytes)
+
+    def workspace(self, s: int, index: int) -> Memory:
+        """Where a workspace of a step lies."""
         st = self.plan.memory.storages[self.plan.memory.temps[(s, index)]]
-        return self._sub(self.arena.chunk(self.devices[st.lane], st.chunk), st.offset, st.nbytes)
+        spec = TensorSpec((st.nbytes,), "uint8")
+        return Memory(self.arena.chunk(self.devices[st.lane], st.chunk), self.arena.start(st.chunk) + st.offset, spec)
 
     def rng_of(self, lane: int) -> cl.Buffer:
         """The random state of a lane."""
@@ -243,6 +240,20 @@ class BoundPlan:
 
         return find
 
+    def placer(self, s: int, step: Step) -> Callable[[Any], Memory | None]:
+        """The function from an argument of a step on the host to where it lies; None for an output that nobody wants."""
+
+        def place(arg: Any) -> Memory | None:
+            if isinstance(arg, Temp):
+                return self.workspace(s, arg.index)
+            e = step.ins[arg.index] if isinstance(arg, In) else step.outs[arg.index]
+            if e < 0 or (isinstance(arg, Out) and step.reqs[arg.index] == "null"):
+                return None
+            root, offset, _ = self.location(e)
+            return Memory(root, offset, self.plan.specs[e])
+
+        return place
+
     def _bind(self) -> None:
         if self._launches is None:
             kept = [step for s, step in enumerate(self.plan.steps) if s not in self.plan.memory.aliased]
@@ -256,8 +267,11 @@ class BoundPlan:
         self._subs.clear()
         for s, (step, launches) in enumerate(zip(self.plan.steps, self._launches, strict=True)):
             find = self.finder(s, step)
-            for launch in (*launches, *([self._on_host[s]] if s in self._on_host else ())):
+            for launch in launches:
                 launch.set_buffers(find)
+            if s in self._on_host:
+                for e in (*step.ins, *(e for e in step.outs if e >= 0)):
+                    self.location(e)  # makes the aligned copies that it will need
         self._loops.clear()
         self._version = self.arena.version
 
@@ -269,11 +283,20 @@ class BoundPlan:
         assert self._launches is not None
         return self._launches
 
-    def host_step(self, step: Step) -> HostStep:
-        """A step on the host, its bodies bound to the step's device; buffers are yet to be set."""
+    def host_step(self, step: Step, place: Callable[[Any], Memory | None]) -> HostStep:
+        """A step on the host, its bodies bound to the step's device."""
         device = self.devices[step.lane]
         assert step.host is not None
-        return HostStep(device, step, self.plan.specs, [_Body(device, plan) for plan in step.host.bodies])
+
+        def outside() -> tuple[int, int, np.ndarray[Any, Any], dict[Any, Any]]:
+            return self.arena.version, step.number, self._words, self._states
+
+        def ours(arg: Any) -> bool:
+            home = self.plan.memory.entry[step.ins[arg.index]] if isinstance(arg, In) else None
+            return home is not None and self.plan.memory.storages[home[0]].external is not None
+
+        bodies = [BoundBody(device, body, place, i, outside, ours, BoundPlan) for i, body in enumerate(step.host.bodies)]
+        return HostStep(device, self.plan.contexts[step.lane], step, self.plan.specs, place, bodies, self._states)
 
     # ------------------------------------------------------------------------------------------------------------------- running
 
@@ -292,6 +315,7 @@ class BoundPlan:
 
     def write_rng(self, words: np.ndarray[Any, Any]) -> None:
         """Give the random operators of the next run their state; the words are taken at the call, and nobody waits."""
+        self._words = words
         for lane in {step.lane for step in self.plan.steps}:
             upload(self.devices[lane], self.rng_of(lane), 0, words, room=16)
 

@@ -8,7 +8,9 @@ import numpy as np
 import pyopencl as cl
 
 from ..base import MXNetError
+from ..graph.contract.host import Memory
 from ..graph.contract.kernel_call import In, Out, Temp
+from ..graph.contract.spec import TensorSpec
 from ..graph.lower import Step
 from .bound import BoundPlan
 from .buffer import allocate
@@ -37,7 +39,8 @@ def _poison(bound: BoundPlan, storage: int) -> None:
     st = bound.plan.memory.storages[storage]
     device = bound.devices[st.lane]
     if st.external is None and st.nbytes:
-        cl.enqueue_fill_buffer(device.queue, bound.arena.chunk(device, st.chunk), _POISON, st.offset, st.nbytes)
+        start = bound.arena.start(st.chunk) + st.offset
+        cl.enqueue_fill_buffer(device.queue, bound.arena.chunk(device, st.chunk), _POISON, start, st.nbytes)
 
 
 def _apart(bound: BoundPlan, s: int, step: Step) -> dict[int, np.ndarray[Any, Any]]:
@@ -59,7 +62,7 @@ def _apart(bound: BoundPlan, s: int, step: Step) -> dict[int, np.ndarray[Any, An
         own[In(i)] = allocate(device, nbytes, f"check of input {i} of {step.name}")
         cl.enqueue_copy(queue, own[In(i)], root, byte_count=nbytes, src_offset=offset, dst_offset=0)
     usual = bound.finder(s, step)
-    for index, nbytes in temp_sizes(step.calls).items():
+    for index, nbytes in (temp_sizes(step.calls) if step.host is None else step.host.temps).items():
         own[index] = allocate(device, nbytes, f"check of workspace {index} of {step.name}")
 
     def find(arg: Any) -> Any:
@@ -70,9 +73,17 @@ def _apart(bound: BoundPlan, s: int, step: Step) -> dict[int, np.ndarray[Any, An
         launch.set_buffers(find)
         launch.enqueue(queue)
     if step.host is not None:
-        apart = bound.host_step(step)
-        apart.set_buffers(find)
-        apart.run()
+        planned = bound.placer(s, step)
+
+        def place(arg: Any) -> Memory | None:
+            buffer = own.get(arg.index if isinstance(arg, Temp) else arg)
+            if buffer is None:
+                return planned(arg)
+            if isinstance(arg, Temp):
+                return Memory(buffer, 0, TensorSpec((arg.nbytes,), "uint8"))
+            return Memory(buffer, 0, bound.plan.specs[step.ins[arg.index] if isinstance(arg, In) else step.outs[arg.index]])
+
+        bound.host_step(step, place).run()
     results = {}
     for k, e in enumerate(step.outs):
         if Out(k) in own:
@@ -105,7 +116,8 @@ def check_run(bound: BoundPlan, backward: bool) -> None:
         for lane, heights in memory.arenas.items():
             for chunk, height in enumerate(heights):
                 if height:
-                    cl.enqueue_fill_buffer(bound.devices[lane].queue, bound.arena.chunk(bound.devices[lane], chunk), _POISON, 0, height)
+                    device = bound.devices[lane]
+                    cl.enqueue_fill_buffer(device.queue, bound.arena.chunk(device, chunk), _POISON, bound.arena.start(chunk), height)
 
     def prepare(s: int, step: Step) -> None:
         expected.clear()

@@ -1,7 +1,8 @@
-"""A step on the host, bound to its buffers."""
+"""A step on the host, bound to its memory."""
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,17 +10,25 @@ import numpy as np
 import pyopencl as cl
 
 from ..base import MXNetError
-from ..graph.contract.host import HostCall
+from ..context import Context
+from ..graph.contract.host import HostCall, Memory
 from ..graph.contract.kernel_call import In, Out
 from ..graph.contract.spec import TensorSpec
 from ..graph.lower import Step
+from .body import BoundBody
 from .device import Device
-from .versions import Span, touch
+from .transfer import copy_bytes, download, fill, upload
 
-__all__ = ["HostArray", "HostStep"]
+__all__ = ["HostStep", "failed"]
 
 Array = np.ndarray[Any, Any]
-Body = Callable[[Sequence[Array]], list[Array]]
+_ZERO = np.zeros(1, np.uint8)
+
+
+def failed(who: str, exc: Exception) -> MXNetError:
+    """The error of a function on the host: who it was, and where in the user's code."""
+    last = traceback.extract_tb(exc.__traceback__)[-1]
+    return MXNetError(f"{who} failed on the host: {type(exc).__name__}: {exc} (in {last.name}, {last.filename}:{last.lineno})")
 
 
 class HostStep:
@@ -28,26 +37,33 @@ class HostStep:
     Parameters
     ----------
     device : Device
+    context : Context
     step : Step
     specs : list of TensorSpec
         Of the plan's entries.
-    bodies : list of callable
-        The step's bodies, bound.
+    place : callable
+        Where an input, output or workspace of the step lies at the moment.
+    bodies : list of BoundBody
+    states : dict
+        What the steps of an executor keep from run to run.
     """
 
-    def __init__(self, device: Device, step: Step, specs: Sequence[TensorSpec], bodies: Sequence[Body]) -> None:
+    def __init__(
+        self,
+        device: Device,
+        context: Context,
+        step: Step,
+        specs: Sequence[TensorSpec],
+        place: Callable[[Any], Memory | None],
+        bodies: Sequence[BoundBody],
+        states: dict[Any, Any],
+    ) -> None:
         assert step.host is not None
+        self.device, self.context, self.states = device, context, states
         self._call: HostCall = step.host
-        self._device, self._step, self._bodies = device, step, bodies
-        self._ins = [specs[e] for e in step.ins]
+        self._step, self._bodies = step, list(bodies)
         self._outs = [specs[e] if e >= 0 else None for e in step.outs]
-        self._buffers: dict[In | Out, Any] = {}
-
-    def set_buffers(self, find: Callable[[Any], Any]) -> None:
-        """Set every buffer to what `find(arg)` returns."""
-        ins: list[In | Out] = [In(i) for i in range(len(self._ins))]
-        outs = [Out(i) for i, e in enumerate(self._step.outs) if e >= 0 and self._step.reqs[i] != "null"]
-        self._buffers = {arg: find(arg) for arg in (*ins, *outs)}
+        self._place = place
 
     def run(self, wait_for: Sequence[cl.Event] | None = None) -> cl.Event:
         """Run it; the event stands for its end.
@@ -55,65 +71,71 @@ class HostStep:
         Raises
         ------
         MXNetError
-            The function raised; the message has the node, the cause its traceback.
+            The function raised; the message has the node and the line, the cause its traceback.
         """
         if wait_for:
             cl.wait_for_events(list(wait_for))
+        for body in self._bodies:
+            body.begin()
         try:
             self._call.function(self)
         except Exception as exc:
-            raise MXNetError(f"node {self._step.name!r} ({self._step.op}) failed on the host: {type(exc).__name__}: {exc}") from exc
-        return cl.enqueue_marker(self._device.queue)
+            raise failed(f"node {self._step.name!r} ({self._step.op})", exc) from exc
+        return cl.enqueue_marker(self.device.queue)
+
+    def memory(self, arg: In | Out) -> Memory | None:
+        """Where an input or output lies."""
+        return self._place(arg)
+
+    def value(self, memory: Memory) -> Array:
+        """What lies there."""
+        value = np.empty(memory.spec.shape, memory.spec.dtype)
+        download(self.device, memory.root, memory.offset, value)
+        return value
+
+    def copy(self, source: Memory, target: Memory) -> None:
+        """Enqueue a copy."""
+        if (source.root, source.offset) != (target.root, target.offset):
+            copy_bytes(source.root, source.offset, self.device, target.root, target.offset, self.device, target.spec.nbytes)
+
+    def zero(self, target: Memory) -> None:
+        """Enqueue zeros."""
+        fill(self.device, target.root, target.offset, target.spec.nbytes, _ZERO)
+
+    def body(self, number: int) -> BoundBody:
+        """One of the bodies."""
+        return self._bodies[number]
 
     def read(self, index: int) -> Array:
         """The value of an input."""
-        spec = self._ins[index]
-        value = np.empty(spec.shape, spec.dtype)
-        if value.nbytes:
-            cl.enqueue_copy(self._device.queue, value, self._buffers[In(index)])
-        return value
+        found = self._place(In(index))
+        assert found is not None
+        return self.value(found)
 
     def write(self, index: int, value: Array) -> None:
         """Store an output."""
-        spec, buffer = self._outs[index], self._buffers.get(Out(index))
-        if spec is None or buffer is None:
+        spec, target = self._outs[index], self._place(Out(index))
+        if spec is None or target is None:
             return
         value = np.asarray(value)
         if value.shape != spec.shape:
             raise ValueError(f"output {index} has shape {value.shape}, expected {spec.shape}")
         value = np.ascontiguousarray(value, spec.dtype).reshape(spec.shape)
         if self._step.reqs[index] == "add":
-            before = np.empty_like(value)
-            cl.enqueue_copy(self._device.queue, before, buffer)
-            value = before + value
-        if value.nbytes:
-            cl.enqueue_copy(self._device.queue, buffer, value)
+            value = self.value(target) + value
+        upload(self.device, target.root, target.offset, value)
 
     def run_body(self, number: int, values: Sequence[Array]) -> list[Array]:
-        """Run a body."""
-        return self._bodies[number](values)
-
-
-class HostArray:
-    """An array of a body's, in a buffer of its own."""
-
-    def __init__(self, device: Device, root: Any, spec: TensorSpec) -> None:
-        self._device, self._root, self._offset, self.nbytes, self._spec = device, root, 0, spec.nbytes, spec
-
-    def set(self, value: Array) -> None:
-        """Copy from the host."""
-        if np.shape(value) != self._spec.shape:
-            raise ValueError(f"an input of a body has shape {np.shape(value)}, expected {self._spec.shape}")
-        if self.nbytes:
-            touch(self._root)
-            cl.enqueue_copy(self._device.queue, self._root, np.ascontiguousarray(value, self._spec.dtype))
-
-    def get(self) -> Array:
-        """Copy to the host."""
-        value = np.empty(self._spec.shape, self._spec.dtype)
-        if self.nbytes:
-            cl.enqueue_copy(self._device.queue, value, self._root)
-        return value
-
-
-_: type[Span] = HostArray
+        """Run a body on values."""
+        body = self._bodies[number]
+        for i, value in enumerate(values):
+            target = body.array(f"var:{i}")
+            if target is not None:
+                if np.shape(value) != target.spec.shape:
+                    raise ValueError(f"an input of a body has shape {np.shape(value)}, expected {target.spec.shape}")
+                upload(self.device, target.root, target.offset, np.ascontiguousarray(value, target.spec.dtype))
+        body.run()
+        results = []
+        while (out := body.array(f"out:{len(results)}")) is not None:
+            results.append(self.value(out))
+        return results

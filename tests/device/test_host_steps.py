@@ -15,7 +15,7 @@ import pytest
 import clsym as mx
 from clsym.base import MXNetError
 from clsym.graph.contract import registry
-from clsym.graph.contract.host import HostCall, HostRun, Measured, OnHost
+from clsym.graph.contract.host import Body, HostCall, HostRun, Measured, OnHost
 from clsym.graph.contract.kernel_call import LowerContext
 from clsym.graph.contract.op import Entry, Gradient, Op
 from clsym.graph.contract.spec import PartialShape, TensorSpec
@@ -77,7 +77,7 @@ class Repeat(Op, OnHost):
                 (value,) = run.run_body(0, [value])
             run.write(0, value)
 
-        return HostCall(function, (plan,))
+        return HostCall(function, (Body(plan),))
 
 
 class Positive(Op, OnHost, Measured):

@@ -131,14 +131,18 @@ class LowerContext:
     stream : int
         A number unique to this node within its graph, for random draws.
     body : callable or None
-        From a subgraph of the node and the specs of its inputs to a plan that runs where the node does (`clsym.graph.contract.host`).
+        From a subgraph of the node, the specs of its inputs and, for a body with a backward part, the store mode of the gradient of each,
+        to a plan that runs where the node does (`clsym.graph.contract.host`).
+    number : int
+        The number of the node of the user's graph that this one stands for: a node and what computes its gradient have the same.
     """
 
     traits: DeviceTraits
     reqs: tuple[str, ...] = ("write",)
     train: bool = False
     stream: int = 0
-    body: Callable[[Any, Sequence[Any]], Any] | None = None
+    body: Callable[..., Any] | None = None
+    number: int = 0
 
 
 _CTYPES = {
