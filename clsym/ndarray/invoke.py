@@ -49,6 +49,8 @@ def _value_key(value: Any) -> Any:
 
 def parse(op: Op, given: Mapping[str, Any]) -> Params:
     """The typed parameters of a call, remembered by what was given."""
+    if op.own_params:
+        return op.parse(given)
     try:
         key = (op.name, *[(k, _value_key(v)) for k, v in given.items()])
         p = _parsed.find(key)

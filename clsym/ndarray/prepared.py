@@ -8,7 +8,7 @@ from typing import Any
 
 from ..base import MXNetError
 from ..graph.contract.contradiction import Contradiction, of_shapes, of_types, unify_type
-from ..graph.contract.host import Judging, Measured, OnHost
+from ..graph.contract.host import HostCall, Judging, Measured, OnHost
 from ..graph.contract.kernel_call import KernelCall, Local, LowerContext, Out, Refusal, Rng, Scalar, Temp
 from ..graph.contract.op import Op
 from ..graph.contract.registry import facet
@@ -23,6 +23,7 @@ from ..runtime.topology import on_fork_clear
 from ..runtime.transfer import DeviceFailure, copy_bytes, failure, upload
 from ..runtime.verdict import raise_verdict
 from ..runtime.versions import touch
+from .host_run import run_on_host
 from .lru import LRU
 from .storage import ArrayBase
 
@@ -62,13 +63,15 @@ class Prepared:
     plan : list of Enqueue
     temps : dict of int to int
         Bytes of each workspace.
+    host : HostCall or None
+        What it does on the host, instead of launches.
     views : dict
         Outputs that are a stretch of an input: copied here, since an operator's result is an array of its own.
     """
 
     __slots__ = (
-        "device", "inplace", "measures", "mutates", "name", "outs", "params", "plain", "plan", "refusals", "temps", "verdict", "views",
-        "visible",
+        "device", "host", "inplace", "measures", "mutates", "name", "outs", "params", "plain", "plan", "refusals", "temps", "verdict",
+        "views", "visible",
     )  # fmt: skip
 
     def __init__(self, op: Op, p: Params, ins: list[TensorSpec], outs: list[TensorSpec], device: Device, train: bool) -> None:
@@ -82,10 +85,13 @@ class Prepared:
         self.views = dict(op.view(p, ins, outs)) if any(o.size for o in outs) else {}
         self.plan: list[Enqueue] = []
         self.temps: dict[int, int] = {}
+        self.host: HostCall | None = None
         if not outs or any(o.size and k not in self.views for k, o in enumerate(outs)):
-            if facet(op, OnHost) is not None:
-                raise MXNetError(f"operator {op.name} runs on the host, which imperative calls cannot; use it in a Symbol and bind it")
-            calls = op.lower(p, ins, outs, LowerContext(device.traits, ("write",) * len(outs), train))
+            ctx = LowerContext(device.traits, ("write",) * len(outs), train)
+            on_host = facet(op, OnHost)
+            if on_host is not None:
+                self.host = on_host.host(p, ins, outs, ctx)
+            calls = op.lower(p, ins, outs, ctx) if on_host is None else []
             self.temps = temp_sizes(calls)
             self.plan = [Enqueue(device, call) for call in calls]
         self.refusals = [box_of(device, arg) for step in self.plan for arg in step.refusals]
@@ -98,6 +104,9 @@ class Prepared:
     def run(self, inputs: Sequence[ArrayBase], outputs: Sequence[ArrayBase]) -> None:
         """Enqueue it: results go to `outputs`, all of them, hidden ones included."""
         device = self.device
+        if self.host is not None:
+            self._run_on_host(self.host, inputs, outputs)
+            return
         ins = [a._root if a._offset == 0 else self._staged(a) for a in inputs]
         outs = [a._root if a._offset == 0 else a._buffer() for a in outputs]
         for a in outputs:
@@ -129,6 +138,20 @@ class Prepared:
         for i in self.mutates:
             if inputs[i]._offset and inputs[i]._buffer() is None:
                 self._copy(ins[i], 0, inputs[i]._root, inputs[i]._offset, inputs[i].nbytes)
+
+    def _run_on_host(self, call: HostCall, inputs: Sequence[ArrayBase], outputs: Sequence[ArrayBase]) -> None:
+        """Results go through memory of their own where they would overwrite an input."""
+        places = [(a._root, a._offset) for a in outputs]
+        for k, out in enumerate(outputs):
+            if self._clashes(k, out, inputs):
+                places[k] = allocate_pooled(self.device, self.outs[k].nbytes, f"output {k} of {self.name}"), 0
+        for a in (*outputs, *(inputs[i] for i in self.mutates)):
+            touch(a._root, a._offset, a.nbytes)
+        context = (*inputs, *outputs)[0]._ctx
+        run_on_host(self.name, call, self.device, context, inputs, [(*at, spec) for at, spec in zip(places, self.outs, strict=True)])
+        for (buffer, start), spec, out in zip(places, self.outs, outputs, strict=True):
+            if buffer is not out._root:
+                self._copy(buffer, start, out._root, out._offset, spec.nbytes)
 
     def _enqueue(self, pools: list[Any]) -> None:
         queue = self.device.queue

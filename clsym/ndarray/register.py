@@ -41,6 +41,14 @@ def _complete(call: Call) -> list[ArrayBase]:
         if sorted(call.named) != sorted(f"arg{i}" for i in range(len(call.named))):
             raise MXNetError(f"operator {op.name}: inputs given by name must be arg0=, arg1=, ...; got {', '.join(call.named)}")
         return inputs or [call.named[f"arg{i}"] for i in range(len(call.named))]
+    if op.many:
+        names = op.input_names(op.parse({k: v for k, v in call.params.items() if k != "ctx"}))
+        by_name = dict(zip(names, inputs, strict=False)) | call.named
+        wrong = [n for n in call.named if n not in names or n in names[: len(inputs)]]
+        if wrong or len(inputs) > len(names) or len(by_name) < len(names):
+            given = ", ".join([*(f"argument {i}" for i in range(len(inputs))), *call.named])
+            raise MXNetError(f"Operator {op.name} expects {len(names)} inputs ({', '.join(names)}), but got {given or 'none'} instead.")
+        return [by_name[n] for n in names]
     if call.named:
         raise MXNetError(f"operator {op.name} has no input {', '.join(map(repr, call.named))}; its inputs are {', '.join(op.inputs)}")
     last = max((i for i, a in enumerate(call.inputs) if a is not None), default=-1)

@@ -135,7 +135,7 @@ class HostStep:
                     raise ValueError(f"an input of a body has shape {np.shape(value)}, expected {target.spec.shape}")
                 upload(self.device, target.root, target.offset, np.ascontiguousarray(value, target.spec.dtype))
         body.run()
-        results = []
+        results: list[Array] = []
         while (out := body.array(f"out:{len(results)}")) is not None:
             results.append(self.value(out))
         return results

@@ -190,9 +190,12 @@ def test_an_output_is_as_long_as_its_data_say(ctx):
         mx.sym.relu(net, name="act").simple_bind(ctx, x=(4, 2))
 
 
-def test_imperative_calls_say_what_they_cannot(ctx):
+def test_imperative_calls_run_on_the_host_too(ctx):
     from clsym.ndarray.invoke import invoke
 
-    op = registry.find_op("_test_cube")
-    with pytest.raises(MXNetError, match="_test_cube runs on the host, which imperative calls cannot"):
-        invoke(op, [mx.nd.ones((2,), ctx=ctx)], {}, None, ctx)
+    x = mx.nd.array([1, 2, 3], ctx=ctx)
+    np.testing.assert_array_equal(invoke("_test_cube", [x]).asnumpy(), [1, 8, 27])
+    invoke("_test_cube", [x], out=x)
+    np.testing.assert_array_equal(x.asnumpy(), [1, 8, 27])
+    with pytest.raises(MXNetError, match=r"operator _test_fails failed on the host: KeyError: 'no such thing' .*test_host_steps.py:"):
+        invoke("_test_fails", [x])

@@ -42,6 +42,7 @@ def test_public_names() -> None:
         "np_shape",
         "num_gpus",
         "onnx",
+        "operator",
         "random",
         "rnd",
         "runtime",

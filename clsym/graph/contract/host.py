@@ -90,12 +90,17 @@ class BodyRun(Protocol):
 class HostRun(Protocol):
     """What the function of a `HostCall` works with, once a run."""
 
-    context: Any
-    """Where the step runs (`clsym.context.Context`)."""
-    device: Any
-    """The same as the runtime knows it."""
-    states: dict[Any, Any] | None
-    """What outlives a run: one dictionary for all steps of an executor; None for an imperative call."""
+    @property
+    def context(self) -> Any:
+        """Where the step runs (`clsym.context.Context`)."""
+
+    @property
+    def device(self) -> Any:
+        """The same as the runtime knows it."""
+
+    @property
+    def states(self) -> dict[Any, Any] | None:
+        """What outlives a run: one dictionary for all steps of an executor; None for an imperative call."""
 
     def read(self, index: int) -> Array:
         """The value of input `index`; waits for what computes it."""

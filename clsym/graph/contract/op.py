@@ -165,6 +165,8 @@ class Op:
         The parameter that counts the inputs (``'num_args'``), filled in from the call; the inputs are arg0, arg1, ...
     many : bool
         Whether its inputs, as many as `input_names` says, are given as those of a variadic operator, though no parameter is filled in.
+    own_params : bool
+        Whether every call has parameters of its own, however equal the values, since they hold more than was given.
     subgraphs : int
         How many graphs a node of it holds (``p.subgraphs``, a tuple of `Subgraph`): bodies of loops, branches.
     random : bool
@@ -189,6 +191,7 @@ class Op:
     outputs: tuple[str, ...] = ("output",)
     variadic: str = ""
     many: bool = False
+    own_params: bool = False
     subgraphs: int = 0
     random: bool = False
     is_loss: bool = False
