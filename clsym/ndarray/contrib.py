@@ -6,6 +6,7 @@ import math
 
 from ..base import MXNetError
 from ..context import Context, current_context
+from .control_flow import cond, foreach, while_loop
 from .functions import logical_and
 from .ndarray import NDArray
 from .optimizer_updates import (
@@ -21,8 +22,8 @@ from .register import array_namespace as _array_namespace
 from .register import operator
 
 __all__ = [
-    "adamw_update", "isfinite", "isinf", "isnan", "mp_adamw_update", "multi_adamw_update", "multi_lamb_update", "multi_mp_adamw_update",
-    "multi_mp_lamb_update", "rand_zipfian",
+    "adamw_update", "cond", "foreach", "isfinite", "isinf", "isnan", "mp_adamw_update",
+    "multi_adamw_update", "multi_lamb_update", "multi_mp_adamw_update", "multi_mp_lamb_update", "rand_zipfian", "while_loop",
 ]  # fmt: skip
 
 __getattr__, __dir__ = _array_namespace("contrib", __name__)

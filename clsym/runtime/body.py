@@ -20,11 +20,11 @@ Words = np.ndarray[Any, np.dtype[np.uint32]]
 _MASK = (1 << 64) - 1
 
 
-def turned(words: Words, number: int, turn: int) -> Words:
-    """The random state of one turn of a loop: another key for each loop of a graph (by its number) and each turn, the same counter."""
+def turned(words: Words, *where: int) -> Words:
+    """The random state of one turn of a loop: another key for each node that loops, each of its graphs and each turn; the same counter."""
     key = int(words[0]) | int(words[1]) << 32
-    for value in (number + 1, turn + 1):  # SplitMix64's finaliser
-        key = (key + value * 0x9E3779B97F4A7C15) & _MASK
+    for value in where:  # SplitMix64's finaliser
+        key = (key + (value + 1) * 0x9E3779B97F4A7C15) & _MASK
         key = ((key ^ key >> 30) * 0xBF58476D1CE4E5B9) & _MASK
         key = ((key ^ key >> 27) * 0x94D049BB133111EB) & _MASK
         key ^= key >> 31
@@ -113,5 +113,5 @@ class BoundBody:
         """Enqueue it, or its backward part."""
         if self._body.plan.uses_rng:
             _, number, words, _ = self._outside()
-            self._bound.write_rng(turned(words, number, turn))
+            self._bound.write_rng(turned(words, number, self._workspace.index, turn))
         self._bound.run(backward)

@@ -9,6 +9,7 @@ from ..base import MXNetError, _Null
 from ..graph.build import HIDDEN_KEYS, check_aux, fill_inputs, input_names, is_hidden
 from ..graph.contract.ir import topological
 from ..graph.contract.op import Entry, Node, Op
+from ..graph.contract.subgraph import Subgraph
 from ..naming import AttrScope, NameManager
 from ..params import to_text
 
@@ -45,6 +46,7 @@ def create_node(
     params: Mapping[str, Any],
     name: str | None,
     attr: Mapping[str, str] | None,
+    subgraphs: Sequence[Subgraph] = (),
 ) -> Node:
     """A new node; inputs that are not given become variables.
 
@@ -62,6 +64,8 @@ def create_node(
         None for an automatic one.
     attr
         Attributes of the node.
+    subgraphs
+        The graphs that it holds.
 
     Raises
     ------
@@ -73,6 +77,8 @@ def create_node(
     if op.variadic and op.variadic not in attrs:
         attrs[op.variadic] = str(len(inputs) + len(named))
     typed = op.parse({k: v for k, v in attrs.items() if k in op.params or not is_hidden(k)}, name or "")
+    if subgraphs:
+        typed = typed.replace(subgraphs=tuple(subgraphs))
     names = input_names(op, typed, f"operator {op.name}")
     if op.variadic or op.many:
         by_name: dict[str, Entry] = {}

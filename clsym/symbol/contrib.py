@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from .control_flow import cond, foreach, while_loop
 from .random import uniform
 from .register import operator
 from .register import symbol_namespace as _symbol_namespace
 from .symbol import Symbol
 
-__all__ = ["adamw_update", "mp_adamw_update", "rand_zipfian"]
+__all__ = ["adamw_update", "cond", "foreach", "mp_adamw_update", "rand_zipfian", "while_loop"]
 
 __getattr__, __dir__ = _symbol_namespace("contrib", __name__)
 

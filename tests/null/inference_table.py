@@ -269,10 +269,10 @@ def _default(name: str, inputs: tuple[str, ...]) -> list[tuple[dict[str, Any], S
 
 
 def cases() -> list[tuple[str, dict[str, Any], Shapes]]:
-    """(operator, parameters, shapes of the inputs) for every user's operator that has inputs."""
+    """(operator, parameters, shapes of the inputs) for every user's operator that has inputs and holds no graphs."""
     found = []
     for name, op in all_ops().items():
-        if op.hidden or not (op.inputs or op.variadic or op.many):
+        if op.hidden or op.subgraphs or op.own_params or not (op.inputs or op.variadic or op.many):
             continue
         for params, shapes in TABLE.get(name) or _default(name, op.inputs):
             found.append((name, params, shapes))

@@ -8,40 +8,8 @@ import pytest
 
 import clsym as mx
 from clsym.base import MXNetError
-from clsym.graph.contract import registry
-from clsym.graph.contract.op import Op
-from clsym.graph.contract.spec import PartialShape
-from clsym.params import Int, Params, Str
 
 FILE = Path(__file__).parents[1] / "reference" / "symbol" / "foreach.json"
-
-
-class Foreach(Op):
-    """As much of a loop as files and shapes need: the body's outputs are those of the node, one more dimension in front of the first."""
-
-    name = "_foreach"
-    variadic = "num_args"
-    subgraphs = 1
-    params = {name: Str("[]") for name in ("in_data_locs", "in_state_locs", "remain_locs")} | {
-        name: Int(1) for name in ("num_args", "num_outputs", "num_out_data")
-    }
-
-    def input_names(self, p: Params) -> tuple[str, ...]:
-        return tuple(n.name for n in p.subgraphs[0].inputs)
-
-    def output_names(self, p: Params) -> tuple[str, ...]:
-        return tuple(f"output{i}" for i in range(len(p.subgraphs[0].heads)))
-
-    def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
-        return ins, [ins[0], ins[1]]
-
-
-@pytest.fixture(autouse=True)
-def operator(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "_REGISTRY", dict(registry._REGISTRY))
-    monkeypatch.setattr(registry, "_NAMES", dict(registry._NAMES))
-    if not registry.has_op(Foreach.name):
-        registry.register(Foreach)
 
 
 def test_a_body_is_read_and_written_as_in_mxnet() -> None:
