@@ -17,7 +17,7 @@ from .naming import AttrScope
 from .util import is_np_array, is_np_shape, np_array, np_shape, set_np_shape, use_np, use_np_array, use_np_shape
 
 from . import ndarray  # isort: skip
-from . import contrib, dlpack, executor, model, operator, random, symbol, test_utils
+from . import contrib, dlpack, executor, extension, library, model, operator, random, symbol, test_utils
 from . import ndarray as nd
 from . import random as rnd
 from . import symbol as sym
@@ -44,11 +44,13 @@ __all__ = [
     "engine",
     "error",
     "executor",
+    "extension",
     "gpu",
     "gpu_memory_info",
     "is_np_array",
     "is_np_shape",
     "libinfo",
+    "library",
     "log",
     "model",
     "name",

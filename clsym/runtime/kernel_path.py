@@ -15,7 +15,7 @@ from typing import Any
 
 from clsym.base import MXNetError, env
 
-__all__ = ["kernel_folders", "kernel_source"]
+__all__ = ["is_users", "kernel_file", "kernel_folders", "kernel_source"]
 
 Traversable = Any  # a folder; importlib.resources.abc, which has the type, came with Python 3.11
 _NAME = re.compile(r"[\w-]+(/[\w-]+)*\.(cl|h)")
@@ -44,6 +44,42 @@ def kernel_source(name: str) -> str:
     return _inlined(name, env("CLSYM_KERNEL_PATH"))
 
 
+_users: set[str] = set()
+_PLAIN = re.compile(r"[\w.-]+")
+
+
+def kernel_file(beside: str, name: str) -> str:
+    """A file of kernels of the user's, as the `source` of a `KernelCall`.
+
+    ``#include`` finds headers in its folder, then clsym's own. It is read once a process.
+
+    Parameters
+    ----------
+    beside : str
+        A file in the folder that `name` starts from: ``__file__``; or the folder itself.
+    name : str
+        The file, such as ``'swish.cl'``.
+
+    Raises
+    ------
+    MXNetError
+        There is no such file.
+    """
+    start = Path(beside).resolve()
+    path = ((start if start.is_dir() else start.parent) / name).resolve()
+    if path.suffix != ".cl" or not path.is_file():
+        raise MXNetError(
+            f"kernel_file({beside!r}, {name!r}): there is no .cl file {path}; the second is a path seen from the folder of the first"
+        )
+    _users.add(str(path))
+    return str(path)
+
+
+def is_users(source: str) -> bool:
+    """Whether a source was named by `kernel_file`."""
+    return source in _users
+
+
 def kernel_folders() -> list[Traversable]:
     """Where kernels are looked for, in order; only folders that exist."""
     return list(_folders(env("CLSYM_KERNEL_PATH")))
@@ -58,14 +94,24 @@ def _expand(name: str, override: str, seen: set[str]) -> str:
     seen.add(name)
     text = _read(name, override)
     _refuse_conditional_includes(name, text)
-    parts, end = [f'#line 1 "{name}"\n'], 0
+    label = name if name not in _users else Path(name).name if _PLAIN.fullmatch(Path(name).name) else "kernel.cl"
+    parts, end = [f'#line 1 "{label}"\n'], 0
     for match in _INCLUDE.finditer(text):
         parts.append(text[end : match.start()])
-        if match[1] not in seen:
+        wanted = _beside(name, match[1])
+        if wanted not in seen:
             line = text.count("\n", 0, match.end()) + 2  # of what follows the directive
-            parts.append(_expand(match[1], override, seen) + f'\n#line {line} "{name}"')
+            parts.append(_expand(wanted, override, seen) + f'\n#line {line} "{label}"')
         end = match.end()
     return "".join([*parts, text[end:]])
+
+
+def _beside(name: str, wanted: str) -> str:
+    """A header that a file includes: of a file of the user's, one in its folder before one of ours."""
+    if name in _users and (path := (Path(name).parent / wanted).resolve()).is_file():
+        _users.add(str(path))
+        return str(path)
+    return wanted
 
 
 def _refuse_conditional_includes(name: str, text: str) -> None:
@@ -84,6 +130,8 @@ def _refuse_conditional_includes(name: str, text: str) -> None:
 
 
 def _read(name: str, override: str) -> str:
+    if name in _users:
+        return Path(name).read_text(encoding="utf-8")
     if not _NAME.fullmatch(name):
         raise MXNetError(f"{name!r} is not the name of a kernel file, such as 'norm/lrn.cl'")
     folders = _folders(override)

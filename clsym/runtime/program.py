@@ -24,10 +24,10 @@ from ..graph.contract.kernel_call import KernelCall, Scalar
 from .chatter import build_options, collected, say, verbose
 from .device import Device
 from .kernel_object import kernel_object
-from .kernel_path import kernel_source
+from .kernel_path import is_users, kernel_source
 from .progress import counted
 
-__all__ = ["build_programs", "new_kernel", "pack_scalar", "program_count", "value_setter"]
+__all__ = ["build_programs", "kernel_of", "new_kernel", "pack_scalar", "program_count", "value_setter"]
 
 _Key = tuple[object, ...]
 
@@ -120,10 +120,12 @@ def _build(device: Device, call: KernelCall) -> cl.Program:
     try:
         built: cl.Program = program.build(options=build_options(), devices=[device.cl_device], cache_dir=None)
     except cl.Error as exc:
-        raise _BuildError(
-            f"kernel file {call.source} does not build on {device.name} with {dict(call.defines)}: {exc}\n"
-            "This is a defect of clsym or of the device's compiler; `clsym doctor` shows the versions to report."
-        ) from exc
+        advice = (
+            "Correct the file; beside its own headers it can include those of clsym's kernels/include."
+            if is_users(call.source)
+            else "This is a defect of clsym or of the device's compiler; `clsym doctor` shows the versions to report."
+        )
+        raise _BuildError(f"kernel file {call.source} does not build on {device.name} with {dict(call.defines)}: {exc}\n{advice}") from exc
     if verbose():
         untyped: Any = built
         log = str(untyped.get_build_info(device.cl_device, cl.program_build_info.LOG)).strip()
@@ -170,9 +172,28 @@ def value_setter(kernel: cl.Kernel) -> Callable[[int, Any], None]:
     return setter
 
 
+def kernel_of(device: Device, call: KernelCall) -> cl.Kernel:
+    """A kernel object of a call's program.
+
+    Raises
+    ------
+    MXNetError
+        A file of the user's has no such kernel, or it takes another number of arguments than the call gives.
+    """
+    program = get_program(device, call)
+    users = is_users(call.source)
+    names = str(program.get_info(cl.program_info.KERNEL_NAMES)).split(";") if users else []
+    if users and call.entry not in names:
+        raise MXNetError(f"kernel file {call.source} has no kernel {call.entry!r}; it has {', '.join(names) or 'none'}")
+    kernel = kernel_object(program, call.entry)
+    if users and kernel.num_args != len(call.args):
+        raise MXNetError(f"kernel {call.entry} of {call.source} takes {kernel.num_args} arguments, but its operator gives {len(call.args)}")
+    return kernel
+
+
 def new_kernel(device: Device, call: KernelCall) -> cl.Kernel:
     """A kernel object of its own (arguments are state of the object), with scalar and local arguments set."""
-    kernel = kernel_object(get_program(device, call), call.entry)
+    kernel = kernel_of(device, call)
     set_value = value_setter(kernel)
     for i, arg in enumerate(call.args):
         if isinstance(arg, Scalar):

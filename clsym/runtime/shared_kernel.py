@@ -15,8 +15,7 @@ import pyopencl as cl
 from ..base import MXNetError
 from ..graph.contract.kernel_call import KernelCall, Local, Scalar
 from .device import Device
-from .kernel_object import kernel_object
-from .program import get_program, pack_scalar, value_setter
+from .program import kernel_of, pack_scalar, value_setter
 from .topology import on_fork_clear
 
 __all__ = ["SharedKernel", "constants", "enqueue", "shared_kernel", "work_group"]
@@ -43,7 +42,7 @@ class SharedKernel:
     __slots__ = ("kernel", "limit", "lock", "set_buffer", "set_value")
 
     def __init__(self, device: Device, call: KernelCall) -> None:
-        self.kernel = kernel_object(get_program(device, call), call.entry)
+        self.kernel = kernel_of(device, call)
         self.lock = threading.Lock()
         self.set_buffer = self.kernel.set_arg
         self.set_value = value_setter(self.kernel)

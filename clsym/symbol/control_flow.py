@@ -332,7 +332,7 @@ def cond(pred: Any, then_func: Callable[[], Any], else_func: Callable[[], Any], 
     >>> import clsym as mx
     >>> a, b = mx.sym.var('a'), mx.sym.var('b')
     >>> net = mx.sym.contrib.cond(a * b < 5, lambda: a + b, lambda: a - b)
-    >>> [net.eval(a=mx.nd.array([v]), b=mx.nd.array([2]))[0].asscalar() for v in (1.0, 3.0)]
+    >>> [float(net.eval(a=mx.nd.array([v]), b=mx.nd.array([2]))[0].asscalar()) for v in (1.0, 3.0)]
     [3.0, 1.0]
     """
     formats: list[Format] = []

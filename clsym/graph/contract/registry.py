@@ -54,7 +54,7 @@ def find_op(name: str, where: str = "") -> Op:
         hint = f" Close names: {', '.join(close)}." if close else ""
         raise MXNetError(
             f"Operator {name} is not registered{where}.{hint} clsym does not implement it (yet): "
-            "replace the node, or register one with clsym.graph.contract.registry.register."
+            "replace the node, or write one with clsym.extension or clsym.operator."
         )
     return op
 

@@ -129,7 +129,7 @@ class BadProp(mx.operator.CustomOpProp):
 
 @pytest.fixture(autouse=True)
 def registered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("clsym.operator.BEHAVIOURS", kept := dict(BEHAVIOURS))
+    monkeypatch.setattr("clsym.operator.custom.BEHAVIOURS", kept := dict(BEHAVIOURS))
     monkeypatch.setattr("clsym.ops.control.custom.BEHAVIOURS", kept)
     for name, prop in {"softmax": SoftmaxProp, "scale": ScaleProp, "bad": BadProp}.items():
         mx.operator.register(name)(prop)
@@ -274,3 +274,41 @@ def test_looking_operators_up():
     assert mx.operator.get_operator_arguments("Custom") == (2, ["data", "op_type"], ["NDArray-or-Symbol[]", "string, required"])
     with pytest.raises(MXNetError, match="Operator nope is not registered"):
         mx.operator.get_operator_arguments("nope")
+
+
+def test_the_older_forms(ctx):
+    class Cube(mx.operator.NumpyOp):
+        def list_arguments(self):
+            return ["base"]
+
+        def forward(self, in_data, out_data):
+            out_data[0][:] = in_data[0] ** 3
+
+        def backward(self, out_grad, in_data, out_data, in_grad):
+            in_grad[0][:] = 3 * in_data[0] ** 2 * out_grad[0]
+
+    class Identity(mx.operator.NDArrayOp):
+        pass
+
+    net = Identity(need_top_grad=False)(Cube()(mx.sym.Variable("x"), name="cube") * 2, name="same")
+    assert net.list_outputs() == ["same_output"] and Cube()(name="c").list_arguments() == ["c_base"]
+    ex = net.simple_bind(ctx, x=(3,), grad_req="add")
+    ex.arg_dict["x"][:] = [1, 2, 3]
+    ex.grad_dict["x"][:] = 1
+    assert ex.forward(is_train=True)[0].asnumpy().tolist() == [2, 16, 54]
+    ex.backward()
+    assert ex.grad_dict["x"].asnumpy().tolist() == [7, 25, 55]
+
+
+def test_libraries_of_mxnet_are_refused(tmp_path, monkeypatch):
+    library = tmp_path / "mine.so"
+    with pytest.raises(MXNetError, match=r"mine\.so does not exist"):
+        mx.library.load(str(library))
+    library.write_bytes(b"")
+    with pytest.raises(MXNetError, match=r"cannot be loaded.*clsym.extension"):
+        mx.library.load(str(library))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(MXNetError, match="is not an absolute path"):
+        mx.library.load("mine.so")
+    with pytest.raises(MXNetError, match="is NOT a library file"):
+        mx.library.load(str(tmp_path))

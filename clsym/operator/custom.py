@@ -1,44 +1,24 @@
-"""``mx.operator``: operators written in Python, inside graphs and called on arrays.
-
-A subclass of `CustomOpProp`, registered under a name, says what the operator's inputs are and how shapes follow; it makes a `CustomOp`,
-whose `forward` and `backward` compute with NDArrays. ``mx.sym.Custom(data, op_type=name)`` and ``mx.nd.Custom`` then run it.
-
->>> import clsym as mx
->>> class Twice(mx.operator.CustomOp):
-...     def forward(self, is_train, req, in_data, out_data, aux):
-...         self.assign(out_data[0], req[0], in_data[0] * 2)
-...     def backward(self, req, out_grad, in_data, out_data, in_grad, aux):
-...         self.assign(in_grad[0], req[0], out_grad[0] * 2)
->>> @mx.operator.register('docs_twice')
-... class TwiceProp(mx.operator.CustomOpProp):
-...     def create_operator(self, ctx, in_shapes, in_dtypes):
-...         return Twice()
->>> mx.nd.Custom(mx.nd.array([1, 2]), op_type='docs_twice').asnumpy().tolist()
-[2.0, 4.0]
-
-For operators whose kernels are OpenCL C, see `clsym.extension`.
-"""
+"""What users subclass, and what the compiler asks of them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
-from .base import DTYPE_FLAGS, MXNetError, dtype_name
-from .context import Context
-from .graph.contract.host import HostRun, Memory
-from .graph.contract.kernel_call import In, Out
-from .graph.contract.registry import all_names, find_op
-from .graph.contract.spec import PartialShape, ShapeError, TensorSpec, known
-from .ndarray import NDArray
-from .ndarray.invoke import set_training
-from .ops.control.custom import BEHAVIOURS
-from .util import partial_shape, user_shape
+from ..base import DTYPE_FLAGS, MXNetError, dtype_name
+from ..context import Context
+from ..graph.contract.host import HostRun, Memory
+from ..graph.contract.kernel_call import In, Out
+from ..graph.contract.spec import PartialShape, ShapeError, TensorSpec, known
+from ..ndarray import NDArray
+from ..ndarray.invoke import set_training
+from ..ops.control.custom import BEHAVIOURS
+from ..util import partial_shape, user_shape
 
-__all__ = ["CustomOp", "CustomOpProp", "OperatorArguments", "get_all_registered_operators", "get_operator_arguments", "register"]
+__all__ = ["CustomOp", "CustomOpProp", "register"]
 
 P = TypeVar("P", bound=type)
 Specs = tuple[Sequence[TensorSpec], Sequence[TensorSpec]]
@@ -311,42 +291,3 @@ class _Behaviour:
 
 
 register("custom_op")(CustomOpProp)
-
-
-class OperatorArguments(NamedTuple):
-    """What an operator takes: how many inputs and parameters, their names, and what they are."""
-
-    narg: int
-    names: list[str]
-    types: list[str]
-
-
-def get_all_registered_operators() -> list[str]:
-    """The names of all operators, aliases included.
-
-    >>> import clsym as mx
-    >>> 'Convolution' in mx.operator.get_all_registered_operators()
-    True
-    """
-    return sorted(name for name, op in all_names().items() if not op.hidden)
-
-
-def get_operator_arguments(op_name: str) -> OperatorArguments:
-    """The inputs and parameters of an operator.
-
-    Raises
-    ------
-    MXNetError
-        There is no such operator.
-
-    Examples
-    --------
-    >>> import clsym as mx
-    >>> mx.operator.get_operator_arguments('Flatten')
-    OperatorArguments(narg=1, names=['data'], types=['NDArray-or-Symbol'])
-    """
-    op = find_op(op_name)
-    many = bool(op.variadic or op.open)
-    inputs = {"data": "NDArray-or-Symbol[]"} if many else dict.fromkeys(op.inputs, "NDArray-or-Symbol")
-    found = inputs | {name: field.describe() for name, field in op.params.items()}
-    return OperatorArguments(len(found), list(found), list(found.values()))
