@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
+from ...context import Context
 from ..plan_data import PlanData
 from .reasons import Refusal, find_refusals
 
@@ -62,6 +64,20 @@ class Tensor:
 _KINDS = {"var": "argument", "out": "output", "grad": "gradient", "head": "head gradient", "prep": "prepared"}
 
 
+def _of_bodies(plan: PlanData) -> Iterator[tuple[Context, int, int]]:
+    """Of every graph inside a step, those inside its own steps too: where it runs, and bytes of prepared parameters and random state.
+
+    All else that it needs is the workspace of the step.
+    """
+    for step in plan.steps:
+        for body in step.host.bodies if step.host is not None else ():
+            inner: PlanData = body.plan
+            prepared = sum(max(inner.specs[e].nbytes, 1) for k, e in inner.externals.items() if k.startswith("prep:"))
+            yield plan.contexts[step.lane], prepared, RNG_BYTES if inner.uses_rng else 0
+            for _, more, random in _of_bodies(inner):
+                yield plan.contexts[step.lane], more, random
+
+
 class MemoryFigures:
     """What a report says, as numbers and lists; the attributes are described in `MemoryReport`."""
 
@@ -76,15 +92,19 @@ class MemoryFigures:
         self.order_certificate = plan.certificate
         self.packing_certificate = "optimal" if memory.arena_bytes <= memory.bound_bytes else "best found"
         self.recomputed, self.extra_work = plan.recomputed, plan.extra_work
+        within = list(_of_bodies(plan))
+        self._within = {str(ctx): sum(p + r for c, p, r in within if c == ctx) for ctx, _, _ in within}
         self.random_bytes = RNG_BYTES * len({step.lane for step in plan.steps}) if plan.uses_rng else 0
+        self.random_bytes += sum(r for _, _, r in within)
         sizes = self._array_sizes()
         self.argument_bytes = sum(n for k, n in sizes.items() if k.startswith("var:") and k not in plan.states)
         self.aux_bytes = sum(n for k, n in sizes.items() if k in plan.states)
         self.gradient_bytes = sum(n for k, n in sizes.items() if k.startswith("grad:"))
         self.output_bytes = sum(n for k, n in sizes.items() if k.startswith("out:"))
         self.head_gradient_bytes = sum(n for k, n in sizes.items() if k.startswith("head:"))
-        self.prepared_bytes = sum(n for k, n in sizes.items() if k.startswith("prep:"))
-        self.total_bytes = self.arena_bytes + sum(sizes.values()) + self.random_bytes + staging
+        apart = sum(p for _, p, _ in within)
+        self.prepared_bytes = sum(n for k, n in sizes.items() if k.startswith("prep:")) + apart
+        self.total_bytes = self.arena_bytes + sum(sizes.values()) + apart + self.random_bytes + staging
         self._sizes = sizes
         self.in_place = [
             InPlace(s, plan.steps[s].name, plan.names[plan.steps[s].outs[o]], plan.names[plan.steps[s].ins[i]])
@@ -110,6 +130,8 @@ class MemoryFigures:
             found[name] = found.get(name, 0) + sum(heights)
         for key, nbytes in self._sizes.items():
             name = str(self.plan.homes[key])
+            found[name] = found.get(name, 0) + nbytes
+        for name, nbytes in self._within.items():
             found[name] = found.get(name, 0) + nbytes
         return found
 

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from ...base import MXNetError
-from ...graph.contract.ir import aux_variables, topological
+from ...graph.contract.ir import aux_variables, key, topological
 from ...graph.contract.kernel_call import In, LowerContext, Out
-from ...graph.contract.op import Op
+from ...graph.contract.op import Node, Op
 from ...graph.contract.spec import PartialShape, TensorSpec, unify_shape
 from ...graph.contract.subgraph import Subgraph
 from ...graph.infer import infer_shapes, infer_types
 from ...params import Params
 
 __all__ = ["Holding", "Wiring", "over", "wire"]
+
+T = TypeVar("T")
+_ANSWERS_KEPT = 64
 
 
 class Holding(Op):
@@ -71,6 +74,7 @@ class Wiring:
         self.inputs = [place[n.serial] for n in variables]
         self.states = {i for i, n in enumerate(variables) if n.serial in written}
         self._variables = variables
+        self._told: dict[tuple[Any, ...], tuple[list[Any], list[Any]]] = {}
         self._at = {n.serial: i for i, n in enumerate(variables)}
 
     def at(self, listed: int) -> int:
@@ -79,19 +83,31 @@ class Wiring:
 
     def shapes(self, variables: Sequence[PartialShape], heads: Sequence[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
         """Shapes of the variables (as `inputs`) and heads, from what is known of them."""
-        known: dict[tuple[int, int], PartialShape] = {(n.serial, 0): s for n, s in zip(self._variables, variables, strict=True)}
-        for e, shape in zip(self.graph.heads, heads, strict=True):
-            known[e.node.serial, e.index] = unify_shape(known.get((e.node.serial, e.index)), shape)
-        infer_shapes(self._order, known)
-        return [known.get((n.serial, 0)) for n in self._variables], [known.get((e.node.serial, e.index)) for e in self.graph.heads]
+        return self._through(infer_shapes, unify_shape, variables, heads)
 
     def types(self, variables: Sequence[str | None], heads: Sequence[str | None]) -> tuple[list[str | None], list[str | None]]:
         """The same for element types."""
-        known: dict[tuple[int, int], str | None] = {(n.serial, 0): t for n, t in zip(self._variables, variables, strict=True)}
-        for e, kind in zip(self.graph.heads, heads, strict=True):
-            known[e.node.serial, e.index] = known.get((e.node.serial, e.index)) or kind
-        infer_types(self._order, known)
-        return [known.get((n.serial, 0)) for n in self._variables], [known.get((e.node.serial, e.index)) for e in self.graph.heads]
+        return self._through(infer_types, lambda a, b: a or b, variables, heads)
+
+    def _through(
+        self,
+        infer: Callable[[Sequence[Node], dict[tuple[int, int], T | None]], object],
+        unify: Callable[[T | None, T | None], T | None],
+        variables: Sequence[T | None],
+        heads: Sequence[T | None],
+    ) -> tuple[list[T | None], list[T | None]]:
+        """Remembered: a loop in a loop in a loop would else be asked more and more often."""
+        asked = (infer, *variables, None, *heads)
+        told = self._told.get(asked)
+        if told is None:
+            known = {(n.serial, 0): v for n, v in zip(self._variables, variables, strict=True)}
+            for e, value in zip(self.graph.heads, heads, strict=True):
+                known[key(e)] = unify(known.get(key(e)), value)
+            infer(self._order, known)
+            if len(self._told) >= _ANSWERS_KEPT:
+                self._told.clear()
+            told = self._told[asked] = [known.get((n.serial, 0)) for n in self._variables], [known.get(key(e)) for e in self.graph.heads]
+        return list(told[0]), list(told[1])
 
     def compile(self, specs: Sequence[TensorSpec], ctx: LowerContext, reqs: Mapping[int, str] | None = None) -> Any:
         """The plan; with `reqs`, the store modes of the gradients that are wanted by the place of the variable, it has a backward part."""

@@ -154,22 +154,30 @@ def test_the_checked_run_and_the_graph_as_written_agree(ctx, name, monkeypatch):
         np.testing.assert_allclose(a, c, rtol=1e-5, atol=1e-6)
 
 
-def test_memory_of_bodies_is_the_plans_and_nothing_waits(ctx, monkeypatch):
+@pytest.mark.parametrize("train", [True, False])
+def test_memory_of_bodies_is_the_plans_and_nothing_waits(ctx, train, monkeypatch):
     from clsym.runtime.buffer import live_bytes
     from clsym.runtime.device import resolve
 
-    net, shapes = record.graphs(mx)["recurrent"]
+    data, weight = mx.sym.Variable("x"), mx.sym.Variable("w")
+    inner = lambda d, t: (mx.sym.FullyConnected(d, weight, num_hidden=40, no_bias=True) + t, mx.sym.Dropout(t) + 1)  # noqa: E731
+    outs, _ = mx.sym.contrib.foreach(lambda d, t: mx.sym.contrib.foreach(inner, d, t), data, mx.sym.Variable("s"))
     gc.collect()
     before = live_bytes(resolve(ctx))
-    ex = net.simple_bind(ctx, **{n: shapes[n] for n in net.list_arguments()})
-    ex.forward(is_train=True)
-    ex.backward([mx.nd.ones(o.shape, ctx=ctx) for o in ex.outputs])
-    report = ex.memory_report()
+    ex = outs.simple_bind(ctx, x=(2, 3, 16, 50), s=(16, 40), grad_req="write" if train else "null")
+    heads = [mx.nd.ones(o.shape, ctx=ctx) for o in ex.outputs]
+
+    def step():
+        ex.forward(is_train=train)
+        if train:
+            ex.backward(heads)
+
+    step()
+    report = ex.memory_report(is_train=train)
     assert report.workspace_bytes > 0
-    assert live_bytes(resolve(ctx)) - before == report.total_bytes
+    assert live_bytes(resolve(ctx)) - before == report.total_bytes == sum(report.by_device.values())
     monkeypatch.setattr("clsym.runtime.host_step.download", lambda *a: pytest.fail("a loop of fixed length waits for the device"))
-    ex.forward(is_train=True)
-    ex.backward([mx.nd.ones(o.shape, ctx=ctx) for o in ex.outputs])
+    step()
 
 
 def test_cut_weights_are_prepared_again_when_they_change(ctx):
