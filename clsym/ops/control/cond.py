@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ...base import MXNetError
+from ...differences import differs
 from ...graph.contract.host import Body, HostCall, HostRun, OnHost
 from ...graph.contract.kernel_call import In, LowerContext, Out
 from ...graph.contract.op import Entry, Gradient
@@ -158,3 +159,14 @@ class CondBackward(ForeachBackward):
 
 COND = register(Cond())
 register(CondBackward)
+
+differs(
+    "_cond",
+    "an input that only the other branch reads has a gradient of zero",
+    "a, b = mx.sym.var('a'), mx.sym.var('b'); y = mx.sym.contrib.cond(a > 0, lambda: a * 2, lambda: a * b); g = mx.nd.array([7]); "
+    "e = y.bind(mx.cpu(), {'a': mx.nd.ones(1), 'b': mx.nd.ones(1)}, {'b': g}); _ = e.forward(is_train=True); "
+    "e.backward([mx.nd.ones(1)]); print(g.asscalar())",
+    ours="0.0",
+    mxnet="7.0",
+    why="MXNet leaves what was in the array, or in memory.",
+)
