@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
@@ -27,13 +27,15 @@ class _Run:
 
     states = None
 
-    def __init__(self, name: str, device: Device, context: Context, ins: list[Memory], outs: list[Memory]) -> None:
+    def __init__(
+        self, name: str, device: Device, context: Context, ins: list[Memory], outs: list[Memory | None], added: Collection[int]
+    ) -> None:
         self.device, self.context = device, context
-        self._name, self._ins, self._outs = name, ins, outs
+        self._name, self._ins, self._outs, self._added = name, ins, outs, added
 
-    def memory(self, arg: In | Out) -> Memory:
-        """Where an input or output lies."""
-        return (self._ins if isinstance(arg, In) else self._outs)[arg.index]
+    def memory(self, arg: In | Out) -> Memory | None:
+        """Where an input or output lies; None for an output that nobody wants."""
+        return self._ins[arg.index] if isinstance(arg, In) else self._outs[arg.index]
 
     def value(self, memory: Memory) -> Array:
         """What lies there."""
@@ -56,9 +58,13 @@ class _Run:
     def write(self, index: int, value: Array) -> None:
         """Store an output."""
         target = self._outs[index]
+        if target is None:
+            return
         value = np.asarray(value)
         if value.shape != target.spec.shape:
             raise ValueError(f"output {index} has shape {value.shape}, expected {target.spec.shape}")
+        if index in self._added:
+            value = self.value(target) + value
         upload(self.device, target.root, target.offset, np.ascontiguousarray(value, target.spec.dtype))
 
     def body(self, number: int) -> NoReturn:
@@ -71,9 +77,17 @@ class _Run:
 
 
 def run_on_host(
-    name: str, call: HostCall, device: Device, context: Context, ins: Sequence[ArrayBase], outs: Sequence[tuple[Any, int, TensorSpec]]
+    name: str,
+    call: HostCall,
+    device: Device,
+    context: Context,
+    ins: Sequence[ArrayBase],
+    outs: Sequence[tuple[Any, int, TensorSpec] | None],
+    added: Collection[int] = (),
 ) -> None:
-    """Run the function of a `HostCall` over arrays, and results given as (buffer, offset, spec).
+    """Run the function of a `HostCall` over arrays, and results given as (buffer, offset, spec); None for those that nobody wants.
+
+    Those of `added` are added to what is there.
 
     Raises
     ------
@@ -81,7 +95,7 @@ def run_on_host(
         It raised; the cause has its traceback.
     """
     inputs = [Memory(a._root, a._offset, TensorSpec(a._shape, a._dtype)) for a in ins]
-    run: HostRun = _Run(name, device, context, inputs, [Memory(*out) for out in outs])
+    run: HostRun = _Run(name, device, context, inputs, [None if out is None else Memory(*out) for out in outs], added)
     try:
         call.function(run)
     except Exception as exc:
