@@ -303,3 +303,18 @@ def test_on_arrays(ctx):
     ):
         with pytest.raises(ValueError, match=message):
             mx.nd.contrib.while_loop(lambda i: i < 3, function, [i], max_iterations=4)
+
+
+@pytest.mark.skipif(not hasattr(mx, "autograd"), reason="needs mx.autograd")
+def test_recorded_loops(ctx):
+    x, s = mx.nd.array([[1, 2], [3, 4], [5, 6]], ctx=ctx), mx.nd.array([1, 1], ctx=ctx)
+    x.attach_grad()
+    s.attach_grad()
+    with mx.autograd.record():
+        outs, last = mx.nd.contrib.foreach(lambda d, t: (d * t, t + d), x, s)
+        more, (_, end) = mx.nd.contrib.while_loop(
+            lambda i, a: i < 3, lambda i, a: (a * 2, [i + 1, a * last]), [mx.nd.array([1], ctx=ctx), last], max_iterations=4
+        )
+        loss = outs.sum() + more.sum() + end.sum()
+    loss.backward()
+    assert x.grad.asnumpy().tolist() == [[351, 572], [349, 570], [347, 568]] and s.grad.asnumpy().tolist() == [351, 573]

@@ -312,3 +312,18 @@ def test_libraries_of_mxnet_are_refused(tmp_path, monkeypatch):
         mx.library.load("mine.so")
     with pytest.raises(MXNetError, match="is NOT a library file"):
         mx.library.load(str(tmp_path))
+
+
+@pytest.mark.skipif(not hasattr(mx, "autograd"), reason="needs mx.autograd")
+def test_recorded_calls(ctx):
+    """One call is one operator of the tape: what it does within is not recorded, and forward and backward are the same object's."""
+    x, other, count = (mx.nd.array(v, ctx=ctx) for v in (np.arange(8).reshape(4, 2), np.ones((4, 2)), [0]))
+    x.attach_grad()
+    with mx.autograd.record():
+        a, b = mx.nd.Custom(x, other, count, op_type="scale", k=2)
+        loss = (a + b * 0).sum()
+    loss.backward()
+    want = np.full((4, 2), 2.0)
+    want[1:3] += x.asnumpy()[1:3]
+    np.testing.assert_allclose(x.grad.asnumpy(), want)
+    assert [s[0] for s in SEEN] == ["forward", "backward"] and SEEN[0][1] is True and SEEN[1][1] == ["write", "null"]
