@@ -27,6 +27,8 @@ from .rewrite.eliminate import eliminate
 from .rewrite.fuse_elementwise import Fused, Fusion, fused_within
 from .rewrite.hoist import hoist
 from .rewrite.rewrite import rewrite_graph
+from .rewrite.unroll import ROOM as UNROLL_ROOM
+from .rewrite.unroll import unroll
 
 __all__ = ["PASSES"]
 
@@ -47,6 +49,18 @@ def assign(c: Compilation) -> None:
         pinned = attribute(node, "ctx_group") in c.group2ctx
         c.where.setdefault(node.serial, chosen[node.serial] if node.serial in chosen and not pinned else c.context_of(node))
     c.out_contexts = [c.default if h.node.is_variable else c.where[h.node.serial] for h in c.heads]
+
+
+def unroll_loops(c: Compilation) -> None:
+    """Loops of few turns become part of the graph, those within them too."""
+    room = UNROLL_ROOM if c.optimize and c.memory_limit is None else 0
+    while room:
+        c.heads, known, left = unroll(c.heads, c.specs, room)
+        if left == room:
+            return
+        room = left
+        c.specs |= known
+        infer_more(c)
 
 
 def compute_once(c: Compilation) -> None:
@@ -225,6 +239,7 @@ def _mirrored() -> bool:
 PASSES: tuple[Callable[[Compilation], None], ...] = (
     infer,
     assign,
+    unroll_loops,
     compute_once,
     rewrite,
     prepare_ahead,

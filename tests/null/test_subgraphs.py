@@ -30,4 +30,4 @@ def test_wrong_bodies_are_refused() -> None:
         mx.sym.load_json(text.replace('"subgraphs"', '"ignored"'))
     plain = mx.sym.relu(mx.sym.Variable("x"), name="act").tojson()
     with pytest.raises(MXNetError, match="holds 1 subgraphs, but the operator takes none"):
-        mx.sym.load_json(plain.replace('"inputs": [[0, 0, 0]]', '"inputs": [[0, 0, 0]], "subgraphs": [{}]'))
+        mx.sym.load_json(plain.replace('"inputs": [[0, 0, 0]]', f'"inputs": [[0, 0, 0]], "subgraphs": [{plain}]'))

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from ...params import Params
 from .expression import Expression
 from .op import Entry, Node
 from .spec import TensorSpec
 
-__all__ = ["Accumulating", "Assembled", "Estimated", "Facet", "Fusible", "Pointwise", "Prepares", "Recomputable"]
+__all__ = ["Accumulating", "Assembled", "Estimated", "Facet", "Fusible", "Pointwise", "Prepares", "Recomputable", "Unrollable", "Unrolled"]
 
 
 class Facet(ABC):  # noqa: B024
@@ -82,6 +82,29 @@ class Recomputable(Facet):
         """
         assert node.op is not None
         return None if node.op.mutates(node.params, train) else node
+
+
+class Unrolled(NamedTuple):
+    """A loop as plain nodes.
+
+    Attributes
+    ----------
+    entries : list of Entry
+        What stands for its visible outputs.
+    nodes : int
+        How many nodes were made.
+    """
+
+    entries: list[Entry]
+    nodes: int
+
+
+class Unrollable(Facet):
+    """A loop whose turns can be written out."""
+
+    @abstractmethod
+    def unrolled(self, node: Node, inputs: Sequence[Entry], ins: Sequence[TensorSpec], room: int) -> Unrolled | None:
+        """Nodes that compute the same of `inputs`; None where they would be more than `room`, or would not compute the same."""
 
 
 class Prepares(Facet):

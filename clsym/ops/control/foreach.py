@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from ...base import MXNetError
 from ...differences import differs
+from ...graph.contract.facets import Unrollable, Unrolled
 from ...graph.contract.host import HostCall, HostRun, OnHost
+from ...graph.contract.ir import topological
 from ...graph.contract.kernel_call import LowerContext
-from ...graph.contract.op import Entry, Gradient
-from ...graph.contract.registry import register
+from ...graph.contract.op import Entry, Gradient, Node
+from ...graph.contract.registry import facet, find_op, register
 from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, unify_shape
 from ...params import Int, Params, Shape
 from .body import Holding, over, wire
@@ -19,7 +22,7 @@ from .loop import Loop, refuse_added, row_shape
 __all__ = ["Foreach"]
 
 
-class Foreach(Holding, OnHost):
+class Foreach(Holding, OnHost, Unrollable):
     """A graph run for each row of some inputs, with states that pass from one turn to the next; made by `clsym.sym.contrib.foreach`.
 
     ``out[t], state[t + 1] = body(data[t], state[t])``
@@ -108,6 +111,40 @@ class Foreach(Holding, OnHost):
             heads[loop.stacked + j] = told[i] = told[i] or heads[loop.stacked + j]
         return over(ins, dict(zip(loop.wiring.inputs, told, strict=True))), [*heads, *(told[i] for i in loop.carried)]
 
+    def unrolled(self, node: Node, inputs: Sequence[Entry], ins: Sequence[TensorSpec], room: int) -> Unrolled | None:
+        """Not bodies that draw random numbers, write states or run on the host: these must know the turn, or do things only once."""
+        loop, turns, p = self.loop(node.params), ins[0].shape[0], node.params
+        graph = p.subgraphs[0]
+        body = [n for n in topological(graph.heads) if n.op is not None]
+        count = turns * len(body) + len(loop.rows) + loop.stacked
+        if not turns or count > room or not all(map(_plain, body)):
+            return None
+        made = partial(_made, node)
+        place = dict(zip((n.serial for n in graph.inputs), loop.wiring.inputs, strict=True))
+        now = {serial: inputs[i] for serial, i in place.items()}
+        variables = graph.inputs
+        rows = {
+            i: made("SliceChannel", "rows", [inputs[loop.wiring.inputs[i]]], num_outputs=turns, axis=0, squeeze_axis=len(s.shape) > 1)
+            for i in loop.rows
+            for s in (ins[loop.wiring.inputs[i]],)
+        }
+        stacks: list[list[Entry]] = [[] for _ in range(loop.stacked)]
+        for t in range(turns):
+            now.update((variables[i].serial, rows[i].out(t)) for i in loop.rows)
+            inner: dict[int, Node] = {}
+
+            def entry(e: Entry, inner: dict[int, Node] = inner) -> Entry:
+                return now[e.node.serial] if e.node.is_variable else inner[e.node.serial].out(e.index)
+
+            for n in body:
+                inner[n.serial] = Node(n.op, f"{node.name}_{t}_{n.name}", n.params, {}, [entry(e) for e in n.inputs], node.origin)
+            heads = [entry(h) for h in graph.heads]
+            for k, out in enumerate(heads[: loop.stacked]):
+                stacks[k].append(out)
+            now.update((variables[i].serial, heads[loop.stacked + j]) for j, i in enumerate(loop.carried))
+        stacked = [made("stack", f"output{k}", parts, num_args=turns, axis=0).out() for k, parts in enumerate(stacks)]
+        return Unrolled([*stacked, *(now[variables[i].serial] for i in loop.carried)], count)
+
     def gradient(self, g: Gradient) -> Sequence[Entry | None]:
         return self.loop(g.p).gradients(g, "_backward_foreach", ())
 
@@ -123,6 +160,22 @@ class Foreach(Holding, OnHost):
             loop.finish(run, body)
 
         return HostCall(function, (loop.forward_body(ins, ctx),))
+
+
+def _made(loop: Node, name: str, stem: str, inputs: Sequence[Entry], **params: Any) -> Node:
+    op = find_op(name)
+    return Node(op, f"{loop.name}_{stem}", op.parse(params), {}, inputs, loop.origin)
+
+
+def _plain(node: Node) -> bool:
+    """Whether it is the same however often and wherever it runs."""
+    op, p = node.op, node.params
+    assert op is not None
+    if op.random or op.is_loss or node.aux_positions() or op.mutates(p, True) or op.mutates(p, False):
+        return False
+    if facet(op, OnHost) is None:
+        return True
+    return facet(op, Unrollable) is not None and all(_plain(n) for s in p.subgraphs for n in topological(s.heads) if n.op is not None)
 
 
 class ForeachBackward(Holding, OnHost):

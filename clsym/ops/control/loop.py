@@ -1,9 +1,8 @@
 """A body run again and again: how its variables are fed, turn by turn, forward and backward. Nobody waits for the device.
 
-Unrolling the body into the graph would let the planner see every turn, but costs the time to plan it (about a millisecond for each node
-and turn) and keeps every intermediate of every turn for the backward. The body is compiled once instead: a turn is a loop of enqueues
-and the copies of its rows and states, and all that is kept for the backward is the states at the start of each turn, from which the
-body's forward runs again.
+The body is compiled once: a turn is a loop of enqueues and the copies of its rows and states, and all that is kept for the backward is the
+states at the start of each turn, from which the body's forward runs again. Short loops become part of the graph instead
+(`clsym.graph.rewrite.unroll`).
 """
 
 from __future__ import annotations
