@@ -71,7 +71,7 @@ def get_operator_arguments(op_name: str) -> OperatorArguments:
     OperatorArguments(narg=1, names=['data'], types=['NDArray-or-Symbol'])
     """
     op = find_op(op_name)
-    many = bool(op.variadic or op.open)
+    many = bool(op.variadic or op.many)
     inputs = {"data": "NDArray-or-Symbol[]"} if many else dict.fromkeys(op.inputs, "NDArray-or-Symbol")
     found = inputs | {name: _told(field) for name, field in op.params.items()}
     return OperatorArguments(len(found), list(found), list(found.values()))
