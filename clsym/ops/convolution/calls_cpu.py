@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from ...base import MXNetError
-from ...graph.contract.kernel_call import Arg, KernelCall, Local, Rng, Scalar, Temp, defines_for
+from ...graph.contract.kernel_call import Arg, KernelCall, Local, Refusal, Rng, Scalar, Temp, defines_for
 from ...graph.contract.traits import DeviceTraits
 from ..matrix.gemm import Matrix, product
 from ..matrix.gemm_cpu import ladder, stored_as_computed
