@@ -17,7 +17,7 @@ from .naming import AttrScope
 from .util import is_np_array, is_np_shape, np_array, np_shape, set_np_shape, use_np, use_np_array, use_np_shape
 
 from . import ndarray  # isort: skip
-from . import contrib, dlpack, executor, extension, library, model, operator, random, symbol, test_utils
+from . import autograd, contrib, dlpack, executor, extension, library, model, operator, random, symbol, test_utils
 from . import ndarray as nd
 from . import random as rnd
 from . import symbol as sym
@@ -33,6 +33,7 @@ __all__ = [
     "OutOfDeviceMemoryError",
     "__version__",
     "attribute",
+    "autograd",
     "base",
     "cl",
     "context",

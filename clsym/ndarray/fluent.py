@@ -8,6 +8,7 @@ from typing import Any
 from ..base import MXNetError
 from .register import operator
 from .storage import ArrayBase, as_shape
+from .tape import record_view
 
 __all__ = ["FLUENT", "Fluent"]
 
@@ -36,7 +37,7 @@ class Fluent(ArrayBase):
 
     def flatten(self, inplace: bool = False, **kwargs: Any) -> Any:
         """``mx.nd.flatten`` of this array; with `inplace` a view."""
-        return self._view(0, self._flat_shape()) if inplace else operator("flatten")(self, **kwargs)
+        return self._reshaped(self._flat_shape()) if inplace else operator("flatten")(self, **kwargs)
 
     def expand_dims(self, axis: int, inplace: bool = False, **kwargs: Any) -> Any:
         """``mx.nd.expand_dims`` of this array; with `inplace` a view."""
@@ -45,7 +46,7 @@ class Fluent(ArrayBase):
         at = axis if axis >= 0 else axis + len(self._shape) + 1
         if not 0 <= at <= len(self._shape):
             raise MXNetError(f"expand_dims: axis {axis} is out of range for an array of {len(self._shape)} dimensions")
-        return self._view(0, (*self._shape[:at], 1, *self._shape[at:]))
+        return self._reshaped((*self._shape[:at], 1, *self._shape[at:]))
 
     def broadcast_to(self, shape: Any, **kwargs: Any) -> Any:
         """``mx.nd.broadcast_to`` of this array, which may have fewer dimensions: they count from the right."""
@@ -62,18 +63,25 @@ class Fluent(ArrayBase):
     def _with_dims(self, ndim: int) -> ArrayBase:
         """A view with as many dimensions at least, extents of 1 in front."""
         missing = ndim - len(self._shape)
-        return self._view(0, (1,) * missing + self._shape) if missing > 0 else self
+        return self._reshaped((1,) * missing + self._shape) if missing > 0 else self
 
     def squeeze(self, axis: Any = None, inplace: bool = False, **kwargs: Any) -> Any:
         """``mx.nd.squeeze`` of this array; with `inplace` a view."""
         result = operator("squeeze")(self, axis=axis, **kwargs)
-        return self._view(0, result._shape) if inplace else result
+        return self._reshaped(result._shape) if inplace else result
 
     def split_v2(self, indices_or_sections: Any, axis: int = 0, squeeze_axis: bool = False) -> Any:
         """``mx.nd.split_v2`` of this array."""
         if isinstance(indices_or_sections, int):
             return operator("_split_v2")(self, (), axis, squeeze_axis, indices_or_sections)
         return operator("_split_v2")(self, (0, *indices_or_sections), axis, squeeze_axis, 0)
+
+    def _reshaped(self, shape: tuple[int, ...]) -> Any:
+        """A view of another shape of the same size."""
+        view = self._view(0, shape)
+        exact = not shape or 0 in shape  # where Reshape would see codes
+        record_view("_backward_reshape" if exact else "Reshape", {"shape": shape}, self, view)
+        return view
 
     def _flat_shape(self) -> tuple[int, ...]:
         rest = 1

@@ -35,6 +35,8 @@ class Selection:
         Element offsets of the items along dimension `table_dim` of `dims`.
     lead : tuple of int
         The shape that dimension `table_dim` stands for.
+    ranges : tuple of (int, int, int)
+        Without a table: begin, number of items and step along each axis of the array.
     """
 
     start: int
@@ -43,6 +45,7 @@ class Selection:
     table: np.ndarray[Any, Any] | None = None
     table_dim: int = -1
     lead: tuple[int, ...] = ()
+    ranges: tuple[tuple[int, int, int], ...] = ()
 
     @property
     def contiguous(self) -> bool:
@@ -75,6 +78,7 @@ def select(shape: tuple[int, ...], key: Any) -> Selection:
     strides = row_major(shape)
     start = 0
     dims: list[tuple[int, int]] = []
+    ranges: list[tuple[int, int, int]] = []
     arrays: list[tuple[np.ndarray[Any, Any], int]] = []
     places: list[int] = []
     spots: list[int] = []
@@ -89,8 +93,11 @@ def select(shape: tuple[int, ...], key: Any) -> Selection:
             count = len(range(begin, stop, step))
             start += begin * stride if count else 0
             dims.append((count, step * stride))
+            ranges.append((begin, count, step))
         elif kind == "int" and not advanced:
-            start += _bounded(value, extent, axis) * stride
+            at = _bounded(value, extent, axis)
+            start += at * stride
+            ranges.append((at, 1, 1))
         else:
             index = np.asarray(value)
             _check_bounds(index, extent, axis)
@@ -99,7 +106,7 @@ def select(shape: tuple[int, ...], key: Any) -> Selection:
             spots.append(len(dims))
         axis += 1
     if not advanced:
-        return Selection(start, dims, tuple(d for d, _ in dims))
+        return Selection(start, dims, tuple(d for d, _ in dims), ranges=tuple(ranges))
     try:
         lead = np.broadcast_shapes(*(a.shape for a, _ in arrays))
     except ValueError as exc:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,60 +9,14 @@ from ..base import MXNetError
 from ..context import Context, current_context
 from ..graph.contract.op import Op
 from ..graph.contract.registry import find_op
-from ..params import Params
 from ..runtime.device import resolve
-from .lru import LRU
+from .modes import modes
+from .parsing import parse
 from .prepared import prepare
 from .storage import ArrayBase, same_device
+from .tape import check_outputs, record
 
-__all__ = ["invoke", "is_training", "set_training"]
-
-_training = threading.local()
-
-
-def is_training() -> bool:
-    """Whether operators called now behave as in training (Dropout drops, BatchNorm updates its statistics)."""
-    return getattr(_training, "value", False)
-
-
-def set_training(value: bool) -> bool:
-    """Set what `is_training` answers in this thread; returns what it answered before."""
-    before = is_training()
-    _training.value = bool(value)
-    return before
-
-
-_parsed: LRU[Params] = LRU()
-_by_text: LRU[Params] = LRU()
-
-
-def _value_key(value: Any) -> Any:
-    """A key under which only values that parse alike are equal: 1, 1.0 and True differ, 0.0 and -0.0 do, a list is not hashable."""
-    kind = type(value)
-    if kind is float:
-        return repr(value)
-    if kind is list or kind is tuple:
-        return kind, *map(_value_key, value)
-    return kind, value
-
-
-def parse(op: Op, given: Mapping[str, Any]) -> Params:
-    """The typed parameters of a call, remembered by what was given."""
-    if op.own_params:
-        return op.parse(given)
-    try:
-        key = (op.name, *[(k, _value_key(v)) for k, v in given.items()])
-        p = _parsed.find(key)
-    except TypeError:  # not hashable
-        return _interned(op, given)
-    return p if p is not None else _parsed.keep(key, _interned(op, given))
-
-
-def _interned(op: Op, given: Mapping[str, Any]) -> Params:
-    """One object for all spellings of the same values, so that identity tells them apart: 0.0 and -0.0 are equal, but not the same."""
-    p = op.parse(given)
-    key = (op.name, repr(p))
-    return _by_text.find(key) or _by_text.keep(key, p)
+__all__ = ["invoke"]
 
 
 def invoke(
@@ -103,7 +56,7 @@ def invoke(
     if op.variadic and op.variadic not in given:
         given = {**given, op.variadic: len(inputs)}
     p = parse(op, given)
-    train = is_training()
+    train, recording = modes.training, modes.recording
     ins = [(a._shape, a._dtype) for a in inputs]
     if inputs:
         device = inputs[0]._device
@@ -120,13 +73,17 @@ def invoke(
         prepared = prepare(op, p, ins, None, device, train)
         outputs = [ArrayBase.array_type._new(o.shape, o.dtype, context, device) for o in prepared.outs]
         prepared.run(inputs, outputs)
-        for k, count in prepared.measures.items():
+        if recording:
+            record(prepared, inputs, outputs)
+        for k, count in prepared.measures.items():  # the cut is recorded, too: gradients come back whole
             outputs[k] = outputs[k][: int(outputs[count].asnumpy()[0])]
         return outputs[0] if prepared.visible == 1 else outputs[: prepared.visible]
     targets = list(out) if isinstance(out, (list, tuple)) else [out]
     for target in targets:
         if not isinstance(target, ArrayBase):
             raise MXNetError(f"operator {op.name}: out= must be an NDArray or a list of them, got {type(target).__name__}")
+    if recording:
+        check_outputs(inputs, targets)
     prepared = prepare(op, p, ins, [(a._shape, a._dtype) for a in targets], device, train)
     if len(targets) not in (prepared.visible, len(prepared.outs)):
         raise MXNetError(f"operator {op.name} has {prepared.visible} outputs, out= gives {len(targets)} arrays")
@@ -135,9 +92,12 @@ def invoke(
         local = k < len(targets) and targets[k]._device is device
         outputs.append(targets[k] if local else ArrayBase.array_type._new(spec.shape, spec.dtype, context, device))
     prepared.run(inputs, outputs)
+    if recording:
+        record(prepared, inputs, outputs)
     for target, result in zip(targets, outputs, strict=False):
         if target is not result:
             target._copy_from(result)
+            target._entry = result._entry
     return out
 
 

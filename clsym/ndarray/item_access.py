@@ -7,8 +7,11 @@ from typing import Any
 import numpy as np
 
 from .indexing import Selection, select
+from .invoke import invoke
+from .modes import modes
 from .storage import ITEMSIZE, ArrayBase
 from .strided import Walk, convert, move, row_major
+from .tape import check_assignment, may_record, record_view
 
 __all__ = ["get_items", "set_items", "to_array"]
 
@@ -17,6 +20,12 @@ def get_items(array: ArrayBase, key: Any) -> Any:
     """``array[key]``: a view where the items lie together, else a new array."""
     chosen = select(array._shape, key)
     shape = chosen.shape or (1,)
+    if may_record(array):
+        return _recorded(array, chosen, shape)
+    return _taken(array, chosen, shape)
+
+
+def _taken(array: ArrayBase, chosen: Selection, shape: tuple[int, ...]) -> Any:
     if chosen.contiguous:
         return array._view(chosen.start * ITEMSIZE[array._dtype], shape)
     result = type(array)._empty(shape, array._dtype, array._ctx)
@@ -25,12 +34,32 @@ def get_items(array: ArrayBase, key: Any) -> Any:
     return result
 
 
+def _recorded(array: Any, chosen: Selection, shape: tuple[int, ...]) -> Any:
+    """The same by operators, whose gradients the tape knows."""
+    if chosen.table is None:
+        cut = tuple(count for _, count, _ in chosen.ranges)
+        part = _taken(array, chosen, cut)
+        ends = [b + n * s for b, n, s in chosen.ranges]
+        given = {"begin": tuple(b for b, _, _ in chosen.ranges), "end": tuple(e if e >= 0 else None for e in ends)}
+        steps = tuple(s for _, _, s in chosen.ranges)
+        record_view("slice", given if set(steps) <= {1} else {**given, "step": steps}, array, part)
+        return part if cut == shape else part._reshaped(shape)
+    positions = np.full((), chosen.start, np.int64)
+    for k, (extent, stride) in enumerate(chosen.dims):
+        along = chosen.table if k == chosen.table_dim else np.arange(extent, dtype=np.int64) * stride
+        positions = positions[..., None] + along
+    flat = array._reshaped((array.size,))
+    return invoke("take", (flat, _on_device(positions.reshape(-1), array)), {"axis": 0, "mode": "clip"})._reshaped(shape)
+
+
 def set_items(array: ArrayBase, key: Any, value: Any) -> None:
     """``array[key] = value``, with the value broadcast and converted."""
     if isinstance(key, slice) and key == slice(None):
         chosen = Selection(0, list(zip(array._shape, row_major(array._shape), strict=True)), array._shape)
     else:
         chosen = select(array._shape, key)
+    if modes.recording and _assign_recorded(array, chosen, value):
+        return
     if isinstance(value, (int, float, np.generic)) and chosen.contiguous:
         size = 1
         for d in chosen.shape:
@@ -59,6 +88,29 @@ def set_items(array: ArrayBase, key: Any, value: Any) -> None:
             convert(source, target)
         return
     _scatter(array, chosen, source, shape)
+
+
+def _assign_recorded(array: Any, chosen: Selection, value: Any) -> bool:
+    """Assign while calls are recorded, if the tape can tell: an array on the tape to a whole one that is not. Whether that was done.
+
+    Raises
+    ------
+    MXNetError
+        The array is on the tape, or the value is and goes to a part of the array.
+    """
+    whole = chosen.contiguous and chosen.shape == array._shape
+    if whole and isinstance(value, (np.ndarray, list, tuple)):
+        return False  # the values come from outside, which MXNet lets pass
+    check_assignment(array, *(() if whole else (value,)))
+    if not may_record(value):
+        return False
+    source = value
+    while len(source._shape) > len(array._shape) and source._shape[0] == 1:
+        source = source._reshaped(source._shape[1:])
+    if source._shape != array._shape:
+        source = source.broadcast_to(array._shape)
+    source.copyto(array)
+    return True
 
 
 def _scatter(array: ArrayBase, chosen: Selection, source: ArrayBase, shape: tuple[int, ...]) -> None:

@@ -17,10 +17,13 @@ from .dlpack_abi import CPU
 from .dlpack_export import to_capsule
 from .fluent import Fluent
 from .item_access import get_items, set_items
+from .modes import modes
 from .printing import format_array
 from .reshaping import infer_reshape
 from .storage import ITEMSIZE, ArrayBase, type_name
 from .strided import convert
+from .sweep import differentiate
+from .tape import Leaf, check_assignment, mark, may_record, record_function, record_view
 
 __all__ = ["NDArray"]
 
@@ -69,7 +72,8 @@ class NDArray(Arithmetic, Fluent):
                 raise IndexError(f"index {key} is out of bounds for axis 0 with size {extent}")
             shape = self._shape[1:] or (1,)
             step = math.prod(shape) * ITEMSIZE[self._dtype]
-            return self._view((key + extent if key < 0 else key) * step, shape)
+            if not modes.recording:
+                return self._view((key + extent if key < 0 else key) * step, shape)
         if isinstance(key, tuple) and not key:
             return self
         return get_items(self, key)
@@ -210,14 +214,15 @@ class NDArray(Arithmetic, Fluent):
         source: ArrayBase = self
         if source._root is other._root and source._offset != other._offset and _overlap(source, other):
             source = self.copy()
+        if modes.recording:
+            check_assignment(other)
         if other._dtype == self._dtype:
             other._copy_from(source)
-            return other
-        if source._device is not other._device:  # convert where the values are, then carry them
-            source = self.astype(other._dtype)
-            other._copy_from(source)
-            return other
-        convert(source, other)
+        elif source._device is not other._device:  # convert where the values are, then carry them
+            other._copy_from(self.astype(other._dtype))
+        else:
+            convert(source, other)
+        self._record_copy(other)
         return other
 
     def copy(self) -> NDArray:
@@ -227,7 +232,20 @@ class NDArray(Arithmetic, Fluent):
     def _copy_to(self, ctx: Context) -> NDArray:
         result: NDArray = type(self)._empty(self._shape, self._dtype, ctx)
         result._copy_from(self)
+        self._record_copy(result)
         return result
+
+    def _record_copy(self, result: NDArray) -> None:
+        """Note on the tape that `result` holds these values, perhaps in another type or on another device."""
+        if not may_record(self):
+            return
+        if result._device is not self._device:
+            dtype, ctx = self._dtype, self._ctx
+            record_function(lambda heads: [heads[0].astype(dtype, copy=False).as_in_context(ctx)], (self,), (result,))
+        elif result._dtype != self._dtype:
+            record_view("Cast", {"dtype": result._dtype}, self, result)
+        else:
+            record_view("_copy", {}, self, result)
 
     def as_in_context(self, context: Context) -> NDArray:
         """This array if it lives on `context`, else a copy there."""
@@ -262,6 +280,7 @@ class NDArray(Arithmetic, Fluent):
             result._copy_from(self)
         else:
             convert(self, result)
+        self._record_copy(result)
         return result
 
     def as_nd_ndarray(self) -> NDArray:
@@ -271,10 +290,6 @@ class NDArray(Arithmetic, Fluent):
     def as_np_ndarray(self) -> NoReturn:
         """Not there: see the error."""
         raise MXNetError("there are no numpy arrays (mx.np) on devices here; use the classic operators of mx.nd")
-
-    def detach(self) -> NDArray:
-        """A view of the whole array."""
-        return self._view(0, self._shape)
 
     def tostype(self, stype: str) -> NDArray:
         """A copy in the given storage; 'default' (dense) is the only one.
@@ -325,27 +340,85 @@ class NDArray(Arithmetic, Fluent):
             shape = tuple(given) if isinstance(given, (tuple, list)) else (given,)
         if unknown := [k for k in kwargs if k not in ("shape", "reverse")]:
             raise TypeError(f"Got unknown keywords in reshape: {', '.join(unknown)}. Accepted keyword arguments are 'shape' and 'reverse'.")
-        return self._view(0, infer_reshape(self._shape, shape, bool(kwargs.get("reverse", False))))
+        return self._reshaped(infer_reshape(self._shape, shape, bool(kwargs.get("reverse", False))))
 
     @property
     def T(self) -> NDArray:
         """The transpose, as a copy; the array itself below two dimensions."""
         return self if len(self._shape) < 2 else self.transpose()
 
-    # ------------------------------------------------------------------ what is not there
+    # ------------------------------------------------------------------ autograd
+
+    def attach_grad(self, grad_req: str = "write", stype: str | None = None) -> None:
+        """Make this array a variable: `backward` stores its gradient in `grad`, which is zero until then.
+
+        Parameters
+        ----------
+        grad_req : {'write', 'add', 'null'}
+            Whether each `backward` overwrites the gradient or adds to it.
+        stype : {'default'}, optional
+
+        Raises
+        ------
+        KeyError
+            Another `grad_req`.
+
+        Examples
+        --------
+        >>> import clsym as mx
+        >>> x = mx.nd.array([1, 2])
+        >>> x.attach_grad()
+        >>> with mx.autograd.record():
+        ...     y = x * x
+        >>> y.backward()
+        >>> x.grad.asnumpy().tolist()
+        [2.0, 4.0]
+        """
+        if stype not in (None, "default"):
+            raise MXNetError(f"storage type {stype!r} is not supported; arrays are dense, 'default'")
+        grad: NDArray = type(self)._new(self._shape, self._dtype, self._ctx, self._device)
+        grad._fill(0)
+        mark(self, grad, grad_req)
 
     @property
-    def grad(self) -> None:
-        """The gradient that autograd would have attached: none."""
-        return None
+    def grad(self) -> NDArray | None:
+        """The array that `backward` stores the gradient in; None if `attach_grad` was not called."""
+        leaf = self._entry[0] if self._entry is not None else None
+        return leaf.grad if isinstance(leaf, Leaf) else None
 
-    def attach_grad(self, grad_req: str = "write", stype: str | None = None) -> NoReturn:
-        """Not there: see the error."""
-        raise MXNetError("autograd is not supported; get gradients through Symbol: sym.simple_bind(...).backward()")
+    @property
+    def _fresh_grad(self) -> int:
+        """Whether `backward` wrote the gradient since this was set to False."""
+        leaf = self._entry[0] if self._entry is not None else None
+        return int(isinstance(leaf, Leaf) and leaf.fresh)
 
-    def backward(self, out_grad: Any = None, retain_graph: bool = False, train_mode: bool = True) -> NoReturn:
-        """Not there: see the error."""
-        raise MXNetError("autograd is not supported; get gradients through Symbol: sym.simple_bind(...).backward()")
+    @_fresh_grad.setter
+    def _fresh_grad(self, state: bool) -> None:
+        if self._entry is not None and isinstance(self._entry[0], Leaf):
+            self._entry[0].fresh = bool(state)
+
+    def backward(self, out_grad: NDArray | None = None, retain_graph: bool = False, train_mode: bool = True) -> None:
+        """Compute the gradients of the variables that this array was computed from, while `mx.autograd.record` was on.
+
+        Parameters
+        ----------
+        out_grad : NDArray, optional
+            The gradient with respect to this array; ones by default.
+        retain_graph : bool
+            Keep what was recorded, for another `backward`.
+        train_mode : bool
+            Whether the gradients are those of training.
+
+        Raises
+        ------
+        MXNetError
+            The array was not recorded, or differentiated before; or no variable wants a gradient.
+        """
+        differentiate([self], [out_grad], None, retain_graph, False, train_mode)
+
+    def detach(self) -> NDArray:
+        """The same memory as another array, which is not on the tape: no gradient passes through it."""
+        return self._view(0, self._shape)
 
     @property
     def writable(self) -> bool:

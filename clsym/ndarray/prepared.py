@@ -67,27 +67,46 @@ class Prepared:
         What it does on the host, instead of launches.
     views : dict
         Outputs that are a stretch of an input: copied here, since an operator's result is an array of its own.
+    written : tuple of int
+        The outputs that are wanted.
+    added : frozenset of int
+        Those of them that are added to what their arrays hold.
+    slope : object or None
+        Room for what the tape knows of the operator's gradient.
     """
 
     __slots__ = (
-        "device", "host", "inplace", "measures", "mutates", "name", "outs", "params", "plain", "plan", "refusals", "temps", "verdict",
-        "views", "visible",
+        "added", "device", "host", "inplace", "ins", "measures", "mutates", "name", "op", "outs", "params", "plain", "plan", "refusals",
+        "slope", "temps", "train", "verdict", "views", "visible", "written",
     )  # fmt: skip
 
-    def __init__(self, op: Op, p: Params, ins: list[TensorSpec], outs: list[TensorSpec], device: Device, train: bool) -> None:
+    def __init__(
+        self,
+        op: Op,
+        p: Params,
+        ins: list[TensorSpec],
+        outs: list[TensorSpec],
+        device: Device,
+        train: bool,
+        reqs: tuple[str, ...] | None = None,
+    ) -> None:
+        self.op, self.params, self.device, self.train = op, p, device, train
         self.name = op.name
-        self.params = p
-        self.device = device
-        self.outs = outs
+        self.ins, self.outs = ins, outs
+        self.slope: Any = None
         self.visible = op.num_visible(p)
+        reqs = reqs if reqs is not None else ("write",) * len(outs)
+        self.written = tuple(k for k, r in enumerate(reqs) if r != "null")
+        self.added = frozenset(k for k, r in enumerate(reqs) if r == "add")
         self.inplace = frozenset(op.inplace(p, ins, outs))
         self.mutates = tuple(op.mutates(p, train))
-        self.views = dict(op.view(p, ins, outs)) if any(o.size for o in outs) else {}
+        self.views = {k: v for k, v in op.view(p, ins, outs).items() if reqs[k] == "write"} if any(o.size for o in outs) else {}
         self.plan: list[Enqueue] = []
         self.temps: dict[int, int] = {}
         self.host: HostCall | None = None
-        if not outs or any(o.size and k not in self.views for k, o in enumerate(outs)):
-            ctx = LowerContext(device.traits, ("write",) * len(outs), train)
+        if not outs or any(outs[k].size and k not in self.views for k in self.written):
+            stores = tuple("null" if o.size == 0 else r for o, r in zip(outs, reqs, strict=True))
+            ctx = LowerContext(device.traits, stores, train)
             on_host = facet(op, OnHost)
             if on_host is not None:
                 self.host = on_host.host(p, ins, outs, ctx)
@@ -101,23 +120,28 @@ class Prepared:
         self.verdict = judging.verdict(p, ins, outs) if judging is not None else None
         self.plain = not (self.views or self.temps or self.mutates or op.random or self.refusals)
 
-    def run(self, inputs: Sequence[ArrayBase], outputs: Sequence[ArrayBase]) -> None:
-        """Enqueue it: results go to `outputs`, all of them, hidden ones included."""
+    def run(self, inputs: Sequence[ArrayBase], outputs: Sequence[Any]) -> None:
+        """Enqueue it: results go to `outputs`, all of them, hidden ones included; what is not wanted may be None."""
         device = self.device
         if self.host is not None:
             self._run_on_host(self.host, inputs, outputs)
             return
         ins = [a._root if a._offset == 0 else self._staged(a) for a in inputs]
-        outs = [a._root if a._offset == 0 else a._buffer() for a in outputs]
-        for a in outputs:
-            touch(a._root, a._offset, a.nbytes)
+        outs: list[Any] = [None] * len(outputs)
+        back: list[tuple[Any, int]] = []
+        for k in self.written:
+            out = outputs[k]
+            root, start = out._root, out._offset
+            touch(root, start, self.outs[k].nbytes)
+            buffer = root if start == 0 else out._buffer()
+            if buffer is None or self._clashes(k, out, inputs):
+                buffer = allocate_pooled(device, self.outs[k].nbytes, f"output {k} of {self.name}")
+                back.append((buffer, k))
+                if k in self.added:
+                    self._copy(root, start, buffer, 0, self.outs[k].nbytes)
+            outs[k] = buffer
         for i in self.mutates:
             touch(inputs[i]._root, inputs[i]._offset, inputs[i].nbytes)
-        back: list[tuple[Any, int]] = []
-        for k, out in enumerate(outs):
-            if out is None or self._clashes(k, outputs[k], inputs):
-                outs[k] = allocate_pooled(device, self.outs[k].nbytes, f"output {k} of {self.name}")
-                back.append((outs[k], k))
         pools: list[Any] = [ins, outs]
         if not self.plain:
             pools.append({i: allocate_pooled(device, n, f"workspace of {self.name}") for i, n in self.temps.items()})
@@ -139,19 +163,26 @@ class Prepared:
             if inputs[i]._offset and inputs[i]._buffer() is None:
                 self._copy(ins[i], 0, inputs[i]._root, inputs[i]._offset, inputs[i].nbytes)
 
-    def _run_on_host(self, call: HostCall, inputs: Sequence[ArrayBase], outputs: Sequence[ArrayBase]) -> None:
+    def _run_on_host(self, call: HostCall, inputs: Sequence[ArrayBase], outputs: Sequence[Any]) -> None:
         """Results go through memory of their own where they would overwrite an input."""
-        places = [(a._root, a._offset) for a in outputs]
-        for k, out in enumerate(outputs):
+        places: list[tuple[Any, int, TensorSpec] | None] = [None] * len(outputs)
+        for k in self.written:
+            out, spec = outputs[k], self.outs[k]
+            touch(out._root, out._offset, spec.nbytes)
+            places[k] = out._root, out._offset, spec
             if self._clashes(k, out, inputs):
-                places[k] = allocate_pooled(self.device, self.outs[k].nbytes, f"output {k} of {self.name}"), 0
-        for a in (*outputs, *(inputs[i] for i in self.mutates)):
-            touch(a._root, a._offset, a.nbytes)
-        context = (*inputs, *outputs)[0]._ctx
-        run_on_host(self.name, call, self.device, context, inputs, [(*at, spec) for at, spec in zip(places, self.outs, strict=True)])
-        for (buffer, start), spec, out in zip(places, self.outs, outputs, strict=True):
-            if buffer is not out._root:
-                self._copy(buffer, start, out._root, out._offset, spec.nbytes)
+                buffer = allocate_pooled(self.device, spec.nbytes, f"output {k} of {self.name}")
+                places[k] = buffer, 0, spec
+                if k in self.added:
+                    self._copy(out._root, out._offset, buffer, 0, spec.nbytes)
+        for i in self.mutates:
+            touch(inputs[i]._root, inputs[i]._offset, inputs[i].nbytes)
+        context = (*inputs, *(outputs[k] for k in self.written))[0]._ctx
+        run_on_host(self.name, call, self.device, context, inputs, places, self.added)
+        for k in self.written:
+            place, out = places[k], outputs[k]
+            if place is not None and place[0] is not out._root:
+                self._copy(place[0], place[1], out._root, out._offset, self.outs[k].nbytes)
 
     def _enqueue(self, pools: list[Any]) -> None:
         queue = self.device.queue
@@ -219,14 +250,20 @@ def _slot(arg: Any) -> tuple[int, int]:
 
 
 def prepare(
-    op: Op, p: Params, ins: Sequence[tuple[Any, str]], wanted: Sequence[tuple[Any, str]] | None, device: Device, train: bool
+    op: Op,
+    p: Params,
+    ins: Sequence[tuple[Any, str]],
+    wanted: Sequence[tuple[Any, str]] | None,
+    device: Device,
+    train: bool,
+    reqs: tuple[str, ...] | None = None,
 ) -> Prepared:
-    """The prepared call for inputs of these shapes and types; `wanted` are those of given outputs."""
+    """The prepared call for inputs of these shapes and types; `wanted` are those of given outputs, `reqs` how outputs are stored."""
     # by identity, which tells 0.0 from -0.0; the value keeps `p` alive, so that its id is not reused
-    key = (id(p), tuple(ins), None if wanted is None else tuple(wanted), device, train)
+    key = (id(p), tuple(ins), None if wanted is None else tuple(wanted), device, train, reqs)
     found = _prepared.find(key)
     if found is None:
-        found = _prepared.keep(key, _prepare(op, p, ins, wanted, device, train))
+        found = _prepared.keep(key, _prepare(op, p, ins, wanted, device, train, reqs))
     return found
 
 
@@ -237,7 +274,13 @@ def _error(op: Op, names: Sequence[str], found: Contradiction | None, given: str
 
 
 def _prepare(
-    op: Op, p: Params, ins: Sequence[tuple[Any, str]], wanted: Sequence[tuple[Any, str]] | None, device: Device, train: bool
+    op: Op,
+    p: Params,
+    ins: Sequence[tuple[Any, str]],
+    wanted: Sequence[tuple[Any, str]] | None,
+    device: Device,
+    train: bool,
+    reqs: tuple[str, ...] | None,
 ) -> Prepared:
     names = op.input_names(p)
     if len(ins) != len(names):
@@ -278,4 +321,4 @@ def _prepare(
                 f"and {spec.dtype}."
             )
         outs.append(spec)
-    return Prepared(op, p, [TensorSpec(s, t) for s, t in ins], outs, device, train)
+    return Prepared(op, p, [TensorSpec(s, t) for s, t in ins], outs, device, train, reqs)

@@ -64,7 +64,7 @@ class ArrayBase:
     The elements lie in row-major order without gaps, `_offset` bytes into the buffer `_root`.
     """
 
-    __slots__ = ("__weakref__", "_ctx", "_device", "_dtype", "_offset", "_part", "_root", "_shape")
+    __slots__ = ("__weakref__", "_ctx", "_device", "_dtype", "_entry", "_offset", "_part", "_root", "_shape")
 
     array_type: ClassVar[type[Any]]
 
@@ -75,6 +75,7 @@ class ArrayBase:
     _ctx: Context
     _device: Device
     _part: Any
+    _entry: Any
 
     @classmethod
     def _wrap(cls, root: Any, offset: int, shape: tuple[int, ...], dtype: str, ctx: Context, device: Device | None = None) -> Any:
@@ -87,6 +88,7 @@ class ArrayBase:
         self._ctx = ctx
         self._device = resolve(ctx) if device is None else device
         self._part = None
+        self._entry = None  # where it stands on the tape, if it does
         return self
 
     @classmethod

@@ -14,7 +14,7 @@ from ..graph.contract.host import HostRun, Memory
 from ..graph.contract.kernel_call import In, Out
 from ..graph.contract.spec import PartialShape, ShapeError, TensorSpec, known
 from ..ndarray import NDArray
-from ..ndarray.invoke import set_training
+from ..ndarray.modes import set_recording, set_training
 from ..ops.control.custom import BEHAVIOURS
 from ..util import partial_shape, user_shape
 
@@ -159,11 +159,13 @@ def register(reg_name: str) -> Callable[[P], P]:
 
 @contextmanager
 def _training(train: bool) -> Iterator[None]:
-    before = set_training(train)
+    """What a custom operator does is one call to whoever records."""
+    before = set_training(train), set_recording(False)
     try:
         yield
     finally:
-        set_training(before)
+        set_training(before[0])
+        set_recording(before[1])
 
 
 def _array(run: HostRun, memory: Memory | None, spec: TensorSpec) -> NDArray:

@@ -17,6 +17,7 @@ def test_public_names() -> None:
         "OutOfDeviceMemoryError",
         "__version__",
         "attribute",
+        "autograd",
         "base",
         "cl",
         "context",

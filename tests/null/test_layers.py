@@ -20,7 +20,7 @@ LAYERS = {
     "ndarray": 4, "libinfo": 4,
     "random": 5, "executor": 5, "dlpack": 5,
     "symbol": 6,
-    "model_files": 7, "model": 8, "test_utils": 7, "absent": 7, "inspect_model": 8, "run_model": 8,
+    "autograd": 7, "model_files": 7, "model": 8, "test_utils": 7, "absent": 7, "inspect_model": 8, "run_model": 8,
     "operator": 7, "extension": 7, "library": 7, "model_arguments": 2, "report": 7, "data": 7, "contrib": 7, "tuner": 7, "warm": 7,
     "__init__": 9, "demo": 10, "as_mxnet": 10, "cli": 11, "__main__": 12,
 }  # fmt: skip

@@ -314,6 +314,8 @@ class Gradient:
         Of the node.
     needed : list of bool
         Which inputs' gradients are wanted; the others may be returned as None.
+    train : bool
+        Whether the forward part ran as in training: always in graphs, not always where calls were recorded.
     """
 
     node: Node
@@ -322,6 +324,7 @@ class Gradient:
     outs: list[TensorSpec]
     needed: list[bool]
     make: Callable[[str, Sequence[Entry], Mapping[str, Any], str], Node] = field(repr=False, default=None)  # type: ignore[assignment]
+    train: bool = True
 
     @property
     def p(self) -> Params:

@@ -15,7 +15,7 @@ from ...graph.contract.spec import TensorSpec
 from ...graph.rewrite.requests import Blocked
 from ...graph.rewrite.rewrite import Rewrite, Rewriting
 from ...params import Int, Params
-from .binary_rules import binary_call, binary_gradient
+from .binary_rules import backward_gradient, binary_call, binary_gradient
 from .binary_table import BINARY_TABLE, BinaryRow
 from .unary import no_bool
 
@@ -84,6 +84,11 @@ class BinaryBackward(Elementwise, Fusible):
     def __init__(self, row: BinaryRow, side: int) -> None:
         self.name = f"_backward_{row.stem}_{('lhs', 'rhs')[side]}"
         self.slope = row.slopes[side]
+        self.row, self.side = row, side
+
+    def gradient(self, g: Gradient) -> Sequence[Entry | None]:
+        found = backward_gradient(g, self.row, self.side)
+        return super().gradient(g) if found is None else found
 
     def expression(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Expression | None:
         return Expression(self.slope, ("g", "a", "b"))

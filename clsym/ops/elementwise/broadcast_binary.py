@@ -14,7 +14,7 @@ from ...graph.rewrite.requests import Blocked
 from ...graph.rewrite.rewrite import Rewrite, Rewriting
 from ...params import Params
 from ..shared.launch_sizes import device_file
-from .binary_rules import binary_call, binary_gradient
+from .binary_rules import backward_gradient, binary_call, binary_gradient
 from .binary_table import BINARY_TABLE, BinaryRow
 from .broadcast_geometry import broadcast_shape, collapse, steps_of
 from .unary import no_bool
@@ -102,6 +102,11 @@ class BroadcastBackward(Op, Fusible):
     def __init__(self, row: BinaryRow, side: int) -> None:
         self.name = f"_backward_broadcast_{row.stem}_{('lhs', 'rhs')[side]}"
         self.slope = row.slopes[side]
+        self.row, self.side = row, side
+
+    def gradient(self, g: Gradient) -> Sequence[Entry | None]:
+        found = backward_gradient(g, self.row, self.side)
+        return super().gradient(g) if found is None else found
 
     def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
         return ins, [broadcast_shape(ins[1], ins[2]) or outs[0]]

@@ -17,6 +17,7 @@ from ...graph.contract.spec import ShapeError, TensorSpec
 from ...graph.rewrite.requests import Activate, Blocked
 from ...graph.rewrite.rewrite import Rewrite, Rewriting
 from ...params import Params
+from .unary_curvature import CURVATURE, Term
 from .unary_table import TABLE, Row
 
 __all__ = ["Unary", "no_bool", "unary_defines"]
@@ -139,6 +140,17 @@ class UnaryBackward(Op, Fusible):
     def __init__(self, forward: Unary) -> None:
         self.name = f"_backward_{forward.name}"
         self.row = forward.row
+
+    def gradient(self, g: Gradient) -> Sequence[Entry | None]:
+        curve = CURVATURE.get(self.row.name)
+        if curve is None:
+            return super().gradient(g)
+        head, saved = g.ograd(), g.input(1)
+        first = g.apply(self.name, head, saved) if g.needed[0] else None
+        if not g.needed[1] or curve == 0.0:
+            return [first, None]
+        product = Term(g, head) * Term(g, g.input(0))
+        return [first, (product * (curve if isinstance(curve, float) else curve(Term(g, saved)))).entry]
 
     def inplace(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Sequence[tuple[int, int]]:
         return ((0, 0), (0, 1))

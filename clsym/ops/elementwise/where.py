@@ -104,6 +104,9 @@ class WhereBackward(Op, Fusible):
     inputs = ("condition", "ograd")
     params = {"keep": Bool()}
 
+    def gradient(self, g: Gradient) -> Sequence[Entry | None]:
+        return [None, g.apply(self.name, g.input(0), g.ograd(), keep=g.p.keep)]
+
     def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
         return ins, [ins[1]]
 

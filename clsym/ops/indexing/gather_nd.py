@@ -172,6 +172,9 @@ class GatherNdBackward(_Scatter):
     name = "_backward_gather_nd"
     hidden = True
 
+    def gradient(self, g: Gradient) -> Sequence[Entry | None]:
+        return [g.apply("gather_nd", g.ograd(), g.input(1)), None]
+
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
         extents, rows, count = _indexed(ins[1], p.shape)
         keys = Temp(0, 4 * max(count, 1))

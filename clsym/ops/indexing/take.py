@@ -96,6 +96,9 @@ class TakeBackward(Op):
     def infer_type(self, p: Params, ins: list[str | None], outs: list[str | None]) -> tuple[list[str | None], list[str | None]]:
         return ins, [ins[0]]
 
+    def gradient(self, g: Gradient) -> Sequence[Entry | None]:
+        return [g.apply("take", g.ograd(), g.input(1), axis=g.p.axis, mode=g.p.mode), None]
+
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
         rows, count = split_axis(p.shape, p.axis), ins[1].size
         keys = Temp(0, 4 * max(count, 1))

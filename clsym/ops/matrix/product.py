@@ -7,7 +7,7 @@ from typing import Any
 
 from ...graph.contract.facets import Accumulating, Estimated, Recomputable
 from ...graph.contract.kernel_call import In, KernelCall, LowerContext, Out, Scalar, defines_for
-from ...graph.contract.op import Entry, Node, Op
+from ...graph.contract.op import Entry, Gradient, Node, Op
 from ...graph.contract.registry import register
 from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec
 from ...params import Bool, Int, Params, Shape
@@ -51,6 +51,25 @@ class MatrixProduct(Op, Recomputable, Accumulating, Estimated):
     def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
         return [*ins[:2], *([p.shape] if p.with_total else [])], [p.shape]
 
+    def gradient(self, g: Gradient) -> Sequence[Entry | None]:
+        p, head = g.p, g.ograd()
+
+        def term(i: int, left: tuple[Entry, bool], right: tuple[Entry, bool], m: int, n: int, k: int) -> Entry | None:
+            if not g.needed[i]:
+                return None
+            return g.apply(
+                self.name, left[0], right[0], shape=g.ins[i].shape, m=m, n=n, k=k, batch=p.batch, transpose_a=left[1], transpose_b=right[1]
+            )  # fmt: skip
+
+        lhs, rhs = g.input(0), g.input(1)
+        grads = [
+            term(0, (rhs, p.transpose_b), (head, True), p.k, p.m, p.n) if p.transpose_a
+            else term(0, (head, False), (rhs, not p.transpose_b), p.m, p.k, p.n),
+            term(1, (head, True), (lhs, p.transpose_a), p.n, p.k, p.m) if p.transpose_b
+            else term(1, (lhs, not p.transpose_a), (head, False), p.k, p.n, p.m),
+        ]  # fmt: skip
+        return [*grads, head] if p.with_total else grads
+
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
         return product(
             p.m, p.n, p.k,
@@ -77,6 +96,10 @@ class ColumnSums(Op):
         if not ins[0]:
             raise ShapeError("data must have at least one dimension")
         return ins, [ins[0][-1:]]
+
+    def gradient(self, g: Gradient) -> Sequence[Entry | None]:
+        shape = g.ins[0].shape
+        return [g.apply("broadcast_to", g.apply("_backward_reshape", g.ograd(), shape=(1,) * (len(shape) - 1) + shape[-1:]), shape=shape)]
 
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
         n = outs[0].size

@@ -144,7 +144,8 @@ class BatchNorm(Op, Rewriting, ChannelsLast, Recomputable, Estimated):
         return node.become(op, op.parse(given), (*node.inputs[:3], node.out(1), node.out(2)))
 
     def gradient(self, g: Gradient) -> Sequence[Entry | None]:
-        given = {"eps": g.p.eps, "fix_gamma": g.p.fix_gamma, "use_global_stats": g.p.use_global_stats, "axis": getattr(g.p, "axis", 1)}
+        fixed = g.p.use_global_stats or not g.train
+        given = {"eps": g.p.eps, "fix_gamma": g.p.fix_gamma, "use_global_stats": fixed, "axis": getattr(g.p, "axis", 1)}
         node = g.node_of("_backward_BatchNorm", g.ograd(), g.input(0), g.input(1), g.output(1), g.output(2), inverse=self.inverse, **given)
         return [node.out(0), None if g.p.fix_gamma else node.out(1), node.out(2), None, None]
 

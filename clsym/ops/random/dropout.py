@@ -130,6 +130,8 @@ class Dropout(Op, Rewriting, Estimated):
         return [r.passed(0), r.node.out(1)]
 
     def gradient(self, g: Gradient) -> Sequence[Entry | None]:
+        if not g.train and g.p.mode == "training":
+            return [g.ograd()]
         return [g.apply("_backward_Dropout", g.ograd(), g.output(1), p=g.p.p, axes=g.p.axes)]
 
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
@@ -181,6 +183,9 @@ class DropoutBackward(Op):
     def infer_type(self, p: Params, ins: list[str | None], outs: list[str | None]) -> tuple[list[str | None], list[str | None]]:
         data = ins[0] or outs[0]
         return [data, "int32"], [data]
+
+    def gradient(self, g: Gradient) -> Sequence[Entry | None]:
+        return [g.apply(self.name, g.ograd(), g.input(1), p=g.p.p, axes=g.p.axes), None]
 
     def inplace(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Sequence[tuple[int, int]]:
         return ((0, 0),)

@@ -133,6 +133,12 @@ class ReduceBackward(Op):
         text = _DERIVATIVES[p.kind]
         return ("ograd", *(("data",) if "(x)" in text else ()), *(("out",) if "(y)" in text else ()))
 
+    def gradient(self, g: Gradient) -> Sequence[Entry | None]:
+        if g.p.kind not in ("sum", "mean"):
+            return super().gradient(g)
+        head = g.apply(g.p.kind, g.ograd(), axis=g.p.axes) if g.p.axes else g.ograd()
+        return [g.apply("_backward_reshape", head, shape=g.ins[0].shape)]
+
     def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
         return ins, [p.shape]
 

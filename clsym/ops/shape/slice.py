@@ -103,12 +103,34 @@ class BackwardSlice(Op):
     def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
         return ins, [p.shape]
 
+    def gradient(self, g: Gradient) -> Sequence[Entry | None]:
+        return [g.apply("_strided_part", g.ograd(), shape=g.ins[0].shape, offset=g.p.offset, steps=g.p.steps)]
+
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
         out, req = outs[0], ctx.reqs[0]
         calls: list[KernelCall] = []
         if req == "write" and ins[0].size < out.size:
             calls = fill(Out(0), (out.size,), row_major((out.size,)), 0.0, out.dtype, ctx)
         return calls + copy(In(0), Out(0), ins[0].shape, row_major(ins[0].shape), Walk(p.offset, p.steps), out.dtype, ctx, req)
+
+
+@register
+class StridedPart(Op):
+    """What `BackwardSlice` laid into zeros, taken out again: its gradient."""
+
+    name = "_strided_part"
+    hidden = True
+    params = {"shape": Shape(), "offset": Int(), "steps": Shape()}
+
+    def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
+        return ins, [p.shape]
+
+    def gradient(self, g: Gradient) -> Sequence[Entry | None]:
+        return [g.apply("_backward_slice", g.ograd(), shape=g.ins[0].shape, offset=g.p.offset, steps=g.p.steps)]
+
+    def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
+        extents = outs[0].shape
+        return copy(In(0), Out(0), extents, Walk(p.offset, p.steps), row_major(extents), outs[0].dtype, ctx, ctx.reqs[0])
 
 
 @register
