@@ -67,16 +67,22 @@ class Flavour:
         The class of the inputs.
     invoke : callable
         Applies an operator: ``invoke(Call) -> Symbol`` or arrays.
+    quick : callable or None
+        The same of an operator, all its inputs, and parameters other than ``name``, ``attr``, ``out`` and ``ctx``.
     """
 
     kind: str
     tensor: type
     invoke: Callable[[Call], Any]
+    quick: Callable[[Op, Sequence[Any], Mapping[str, Any]], Any] | None = None
 
     @property
     def extras(self) -> tuple[str, ...]:
         """Keywords after the parameters; both take all three, so that one script can call either."""
         return ("name", "attr", "out") if self.kind == "Symbol" else ("out", "name", "attr")
+
+
+_SPECIAL = frozenset(("out", "name", "attr", "ctx"))
 
 
 def _positional(op: Op, flavour: Flavour) -> tuple[str, ...]:
@@ -98,9 +104,9 @@ def make_function(op: Op, name: str, module: str, flavour: Flavour) -> Callable[
         For symbols or for arrays.
     """
     hint = op.hint or name.lower()
-    tensor, invoke, kind = flavour.tensor, flavour.invoke, flavour.kind
+    tensor, invoke, kind, quick = flavour.tensor, flavour.invoke, flavour.kind, flavour.quick
     order = _positional(op, flavour)
-    inputs = op.inputs
+    inputs, count = op.inputs, len(op.inputs)
 
     def reject(label: str, value: object) -> TypeError:
         # arrays are shown by their type only: to print them would wait for the device
@@ -122,7 +128,18 @@ def make_function(op: Op, name: str, module: str, flavour: Flavour) -> Callable[
                 raise reject(f"argument {i} (all positional arguments are inputs)", value)
         return apply(list(args), kwargs)
 
+    def is_plain(args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
+        for value in args:
+            if not isinstance(value, tensor):
+                return False
+        for key, value in kwargs.items():  # noqa: SIM110  (a generator costs as much as all the rest)
+            if key in _SPECIAL or value is _Null or isinstance(value, tensor):
+                return False
+        return True
+
     def fixed(*args: Any, **kwargs: Any) -> Any:
+        if quick is not None and len(args) == count and is_plain(args, kwargs):
+            return quick(op, args, kwargs)
         if len(args) > len(order):
             raise TypeError(f"{name}() takes at most {len(order)} positional arguments ({len(args)} given)")
         for key, value in zip(order, args, strict=False):

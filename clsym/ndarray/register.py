@@ -59,7 +59,7 @@ def _complete(call: Call) -> list[ArrayBase]:
     return inputs
 
 
-FLAVOUR = Flavour("NDArray", ArrayBase, invoke)
+FLAVOUR = Flavour("NDArray", ArrayBase, invoke, run)
 
 
 def array_namespace(space: str, module: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:

@@ -13,7 +13,8 @@ from ..base import DTYPE_FLAGS, MXNetError, dtype_name
 from ..context import Context, current_context
 from ..runtime.buffer import allocate, allocate_pooled, sub_buffer
 from ..runtime.device import Device, resolve
-from ..runtime.transfer import copy_bytes, download, fill, upload
+from ..runtime.host_view import MOST_BYTES, host_view
+from ..runtime.transfer import copy_bytes, download, fill, upload, wait_for
 
 __all__ = ["ArrayBase", "as_shape"]
 
@@ -111,7 +112,8 @@ class ArrayBase:
         """As `_empty`, of checked values."""
         nbytes = math.prod(shape) * ITEMSIZE[dtype]
         take = allocate_pooled if nbytes < LARGE else allocate
-        return cls._wrap(take(device, nbytes, what or f"an array of shape {shape} and type {dtype} on {ctx}"), 0, shape, dtype, ctx, device)
+        root = take(device, nbytes, what or ("an array of shape {} and type {} on {}", shape, dtype, ctx))
+        return cls._wrap(root, 0, shape, dtype, ctx, device)
 
     def _view(self, offset: int, shape: tuple[int, ...]) -> Any:
         """An array over a stretch of this one's memory; `offset` in bytes, counted from this array's start."""
@@ -187,6 +189,9 @@ class ArrayBase:
 
     def _download(self) -> np.ndarray[Any, Any]:
         """The values on the host, once they are there."""
+        if self.nbytes <= MOST_BYTES and (view := host_view(self._device, self._root)) is not None:
+            wait_for(self._device)
+            return np.ndarray(self._shape, self._dtype, view, self._offset).copy()
         target = np.empty(self._shape, self._dtype)
         download(self._device, self._root, self._offset, target)
         return target

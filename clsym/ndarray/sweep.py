@@ -61,16 +61,25 @@ class _Sweep:
             if to in ways:
                 ways[to] += 1
         self.leads, self.ways = leads, ways
+        self.shared = {to for to, count in ways.items() if count != 1}
         self.sums: dict[Place, Any] = {}
         self.stored: set[Leaf] = set()
         # not where a gradient's array is read as well: it would be written too early
         self.direct = wanted is None and not create and not any(is_on_tape(x.grad) for x in self.wanted)
 
     def contribute(self, place: Place, grad: Any) -> None:
-        """Add to the gradient of an output of the tape."""
+        """Add to the gradient of an output of the tape; the last one, if none was zero, is added where the variable wants the sum."""
+        to = place[0]
+        left = self.ways.get(to)
+        if left is not None:
+            self.ways[to] = left - 1
         have = self.sums.get(place)
         if have is not None:
-            grad = self.call("_grad_add", (have, grad))
+            target = None
+            if left == 1 and self.direct and to.req == "write" and _alike(to.grad, grad):
+                target = to.grad
+                self.stored.add(to)
+            grad = self.call("_grad_add", (have, grad), target)
         self.sums[place] = grad
 
     def call(self, name: str, inputs: Sequence[Any], out: Any = None) -> Any:
@@ -107,7 +116,7 @@ class _Sweep:
                 mode, target = SKIP, None
                 if to in leads:
                     mode = FRESH
-                    if self.direct and self.ways.get(to) == 1 and _fits(to.grad, node.slope, i):
+                    if self.direct and to not in self.shared and to in self.ways and _fits(to.grad, node.slope, i):
                         mode, target = _MODES[to.req], to.grad
                 wanted.append(mode)
                 targets.append(target)
@@ -221,6 +230,10 @@ def _fits(target: ArrayBase, slope: Slope, i: int) -> bool:
     """Whether the gradient of input `i` can be stored in an array as it is computed."""
     spec = slope.ins[i]
     return target._shape == spec.shape and target._dtype == spec.dtype and target._device is slope.device
+
+
+def _alike(a: ArrayBase, b: ArrayBase) -> bool:
+    return a._shape == b._shape and a._dtype == b._dtype and a._device is b._device
 
 
 def _like(grad: ArrayBase, target: ArrayBase) -> ArrayBase:

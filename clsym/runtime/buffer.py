@@ -14,6 +14,7 @@ import pyopencl.tools as cl_tools
 from ..base import OutOfDeviceMemoryError
 from ..context import Context, add_cache_emptier
 from .device import Device, add_memory_counter, resolve
+from .host_view import forget_views
 from .topology import on_fork_clear
 
 __all__ = ["allocate", "allocate_pooled", "free_pool", "live_bytes", "pooled_bytes", "sub_buffer"]
@@ -27,8 +28,14 @@ def _show(nbytes: int) -> str:
     return f"{nbytes} bytes ({nbytes / 2**20:.1f} MiB)"
 
 
-def _refuse(device: Device, nbytes: int, what: str, exc: Exception | None = None) -> OutOfDeviceMemoryError:
+What = str | tuple[Any, ...]
+"""What memory is for: words, or a format and what goes into it, which is put together only if they are needed."""
+
+
+def _refuse(device: Device, nbytes: int, what: What, exc: Exception | None = None) -> OutOfDeviceMemoryError:
     t = device.traits
+    if not isinstance(what, str):
+        what = what[0].format(*what[1:])
     return OutOfDeviceMemoryError(
         f"out of memory on {device.name}: {what} needs {_show(nbytes)}; the device has {_show(t.global_mem)} and allows "
         f"{_show(t.max_alloc)} in one piece; clsym holds {_show(_live.get(device.selector, 0))} of it in exact allocations. "
@@ -38,6 +45,9 @@ def _refuse(device: Device, nbytes: int, what: str, exc: Exception | None = None
 
 class CountedBuffer(cl.Buffer):
     """A buffer that is counted in `live_bytes` while it lives (pyopencl's own take no weak reference)."""
+
+    reads = 0  # for `clsym.runtime.host_view`
+    host_view: Any = None
 
     def __init__(self, device: Device, nbytes: int) -> None:
         self._counted = (device.selector, 0)
@@ -52,7 +62,7 @@ class CountedBuffer(cl.Buffer):
             _live[selector] -= nbytes
 
 
-def allocate(device: Device, nbytes: int, what: str) -> cl.Buffer:
+def allocate(device: Device, nbytes: int, what: What) -> cl.Buffer:
     """A buffer of exactly `nbytes` (1 for 0), counted in `live_bytes` until it is collected.
 
     Raises
@@ -73,7 +83,7 @@ def allocate(device: Device, nbytes: int, what: str) -> cl.Buffer:
         raise _refuse(device, size, what, exc) from exc
 
 
-def allocate_pooled(device: Device, nbytes: int, what: str) -> Any:
+def allocate_pooled(device: Device, nbytes: int, what: What) -> Any:
     """A buffer of at least `nbytes` from the device's pool; it goes back when collected.
 
     Safe without waiting: whoever gets it next enqueues on the same in-order queue.
@@ -90,7 +100,7 @@ def allocate_pooled(device: Device, nbytes: int, what: str) -> Any:
     try:
         return pool.allocate(size)
     except (cl.MemoryError, cl.LogicError, cl.RuntimeError) as exc:
-        pool.free_held()
+        free_pool(device)
         try:
             return pool.allocate(size)
         except (cl.MemoryError, cl.LogicError, cl.RuntimeError):
@@ -109,6 +119,7 @@ def free_pool(device: Device) -> None:
     """Give the pool's unused buffers back to the device."""
     pool = _pools.get(device)
     if pool is not None:
+        forget_views(device)
         pool.free_held()
 
 

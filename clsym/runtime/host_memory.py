@@ -18,7 +18,7 @@ from .topology import on_fork_clear
 from .transfer import failure
 from .versions import end_outside_writes, expect_outside_writes
 
-__all__ = ["HostBuffer", "Mapping", "shares_host_memory"]
+__all__ = ["HostBuffer", "Mapping", "map_buffer", "shares_host_memory"]
 
 _shares: dict[Device, bool] = on_fork_clear({})
 
@@ -35,9 +35,9 @@ def _test(device: Device) -> bool:
     n = 1024
     try:
         buffer = cl.Buffer(device.cl_context, cl.mem_flags.READ_WRITE, 4 * n)
-        address, keep = _map(device, buffer, 0, 4 * n)
+        address, keep = map_buffer(device, buffer, 0, 4 * n)
         mapped: np.ndarray[Any, Any] = np.asarray((ctypes.c_int32 * n).from_address(address))
-        again, keep_too = _map(device, buffer, 0, 4 * n)
+        again, keep_too = map_buffer(device, buffer, 0, 4 * n)
         wrapped = np.zeros(n, np.int32)
         host = cl.Buffer(device.cl_context, cl.mem_flags.READ_WRITE | cl.mem_flags.USE_HOST_PTR, hostbuf=wrapped)
         good = again == address and all(_both_ways(device, b, values) for b, values in ((buffer, mapped), (host, wrapped)))
@@ -58,7 +58,8 @@ def _both_ways(device: Device, buffer: cl.Buffer, values: np.ndarray[Any, Any]) 
     return seen_here and bool((found == np.arange(len(values))).all())
 
 
-def _map(device: Device, buffer: Any, offset: int, nbytes: int) -> tuple[int, Any]:
+def map_buffer(device: Device, buffer: Any, offset: int, nbytes: int) -> tuple[int, Any]:
+    """The address of a mapped stretch of a buffer, and its bytes as an array; unmapped when that is collected."""
     flags: Any = cl.map_flags.READ | cl.map_flags.WRITE
     bytes_type: Any = np.dtype(np.uint8)
     array: Any
@@ -81,7 +82,7 @@ class Mapping:
         self._root = root  # a pooled buffer returns to its pool when its last owner goes
         self._device = device
         try:
-            self.address, self._array = _map(device, cl.Buffer.from_int_ptr(root.int_ptr), offset, nbytes)
+            self.address, self._array = map_buffer(device, cl.Buffer.from_int_ptr(root.int_ptr), offset, nbytes)
         except cl.Error as exc:
             raise failure(exc, device, f"mapping {nbytes} bytes") from exc
         self._handle = int(root.int_ptr)

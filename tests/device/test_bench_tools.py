@@ -136,3 +136,12 @@ def test_rivals_that_fail(tmp_path: Path, worker: str, why: str) -> None:
         bench_rivals.Rival(
             "mxnet", str(script), {"output": str(tmp_path / "out.npy"), "threads": 1}, timeout=1 if "sleep" in worker else 60
         )
+
+
+def test_imperative_calls_against_nobody(tmp_path: Path) -> None:
+    figures = tmp_path / "figures.json"
+    done = run("bench_imperative.py", "--mxnet-python", "", "--rounds", "1", "--calls", "2", "--json", str(figures))
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(figures.read_text())["rows"]
+    assert {"a + b", "a[1:2] = 0", "5 and backward"} <= {r["case"] for r in rows}
+    assert all(r["microseconds"]["clsym"] > 0 for r in rows)

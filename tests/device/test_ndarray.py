@@ -478,3 +478,47 @@ def test_many_small_calls_are_cheap(ctx):
             a + b
         best = min(best, (time.thread_time() - start) / 100)
     assert best < 100e-6
+
+
+def test_small_values_are_read_as_they_are(ctx):
+    """Buffers that were read before may be looked at where they lie: each read gives what was last written, whoever had the buffer."""
+    for n in (1, 16, 1000):
+        array = nd.zeros(n, ctx=ctx)
+        whole = nd.zeros(3 * n, ctx=ctx)
+        part = whole[n : 2 * n]
+        for i in range(6):
+            array[:] = i
+            part += 1
+            assert array.asnumpy().tolist() == [i] * n
+            assert whole.asnumpy().tolist() == [0] * n + [i + 1] * n + [0] * n
+            assert part.asnumpy().tolist() == [i + 1] * n
+            fresh = nd.full(n, i, ctx=ctx) * 2  # takes the buffer that another had
+            seen = fresh.asnumpy()
+            fresh += 1
+            assert seen.tolist() == [2 * i] * n
+            assert fresh.asnumpy().tolist() == [2 * i + 1] * n
+        ctx.empty_cache()
+        assert array.asnumpy().tolist() == [5] * n
+
+
+def test_outputs_of_executors_are_read_as_they_are(ctx):
+    import clsym as mx
+
+    exe = (mx.sym.var("x") * 2).bind(ctx, {"x": nd.ones(5, ctx=ctx)})
+    for i in range(5):
+        assert exe.forward(x=nd.full(5, i, ctx=ctx))[0].asnumpy().tolist() == [2 * i] * 5
+
+
+def test_views_of_buffers_let_go_of_them(device):
+    from clsym.runtime.buffer import allocate, live_bytes
+    from clsym.runtime.host_view import host_view
+
+    before = live_bytes(device)
+    for _ in range(5):
+        buffer = allocate(device, 64, "a test")
+        views = [host_view(device, buffer) for _ in range(3)]
+        assert views[0] is None
+        assert views[1] is views[2]
+        assert live_bytes(device) == before + 64
+        del buffer
+    assert live_bytes(device) == before
