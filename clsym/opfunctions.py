@@ -25,6 +25,10 @@ from .graph.contract.registry import all_names, find_op, has_op
 __all__ = ["Call", "Flavour", "build_doc", "build_functions", "make_function", "namespace", "signature"]
 
 
+class NotATensor(TypeError, AssertionError):
+    """An input is something else than an array, or than a symbol; MXNet asserts that it is."""
+
+
 @dataclass(slots=True)
 class Call:
     """What a user asked of an operator's function.
@@ -111,7 +115,7 @@ def make_function(op: Op, name: str, module: str, flavour: Flavour) -> Callable[
     def reject(label: str, value: object) -> TypeError:
         # arrays are shown by their type only: to print them would wait for the device
         shown = "" if hasattr(value, "shape") else f": {str(value)[:200]}"
-        return TypeError(f"{name}(): {label} must be of type {kind}, but got {type(value).__module__}.{type(value).__name__}{shown}")
+        return NotATensor(f"{name}(): {label} must be of type {kind}, but got {type(value).__module__}.{type(value).__name__}{shown}")
 
     def apply(given: list[Any], rest: dict[str, Any]) -> Any:
         call = Call(op, hint, given, {}, {}, rest.pop("name", None), rest.pop("attr", None), rest.pop("out", None))

@@ -110,6 +110,8 @@ class Arithmetic(ArrayBase):
     def __rtruediv__(self, other: Any) -> Any:
         return binary(_DIV, other, self)
 
+    __div__, __rdiv__ = __truediv__, __rtruediv__
+
     def __mod__(self, other: Any) -> Any:
         return binary(_MOD, self, other)
 
@@ -141,6 +143,8 @@ class Arithmetic(ArrayBase):
 
     def __itruediv__(self, other: Any) -> Any:
         return binary(_DIV, self, other, self)
+
+    __idiv__ = __itruediv__
 
     def __imod__(self, other: Any) -> Any:
         return binary(_MOD, self, other, self)
@@ -178,6 +182,8 @@ class Arithmetic(ArrayBase):
         if size > 1:
             raise ValueError("The truth value of an NDArray with multiple elements is ambiguous.")
         return bool(self.asscalar())
+
+    __nonzero__ = __bool__
 
     def __float__(self) -> float:
         return float(self.asscalar())

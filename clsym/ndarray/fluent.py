@@ -24,6 +24,14 @@ FLUENT = (
 """Methods that are functions of the same name."""
 
 
+class AxisError(MXNetError, AssertionError):
+    """An axis that a view cannot be made along; MXNet asserts that it can."""
+
+
+class UnequalParts(MXNetError, ValueError):
+    """An axis that cannot be cut into so many equal parts."""
+
+
 class Fluent(ArrayBase):
     """The operators that an array has as methods."""
 
@@ -45,7 +53,7 @@ class Fluent(ArrayBase):
             return operator("expand_dims")(self, axis=axis, **kwargs)
         at = axis if axis >= 0 else axis + len(self._shape) + 1
         if not 0 <= at <= len(self._shape):
-            raise MXNetError(f"expand_dims: axis {axis} is out of range for an array of {len(self._shape)} dimensions")
+            raise AxisError(f"expand_dims: axis {axis} is out of range for an array of {len(self._shape)} dimensions")
         return self._reshaped((*self._shape[:at], 1, *self._shape[at:]))
 
     def broadcast_to(self, shape: Any, **kwargs: Any) -> Any:
@@ -67,12 +75,28 @@ class Fluent(ArrayBase):
 
     def squeeze(self, axis: Any = None, inplace: bool = False, **kwargs: Any) -> Any:
         """``mx.nd.squeeze`` of this array; with `inplace` a view."""
-        result = operator("squeeze")(self, axis=axis, **kwargs)
-        return self._reshaped(result._shape) if inplace else result
+        if not inplace:
+            return operator("squeeze")(self, axis=axis, **kwargs)
+        ndim = len(self._shape)
+        axes = (
+            [k for k, d in enumerate(self._shape) if d == 1] if axis is None else list(axis) if isinstance(axis, (tuple, list)) else [axis]
+        )
+        for a in axes:
+            if not -ndim <= a < ndim or self._shape[a] != 1:
+                raise AxisError(f"squeeze: axis {a} of an array of shape {self._shape} is not one of extent 1")
+        gone = {a % ndim for a in axes}
+        if len(gone) < len(axes):
+            raise AxisError(f"squeeze: {axis} names an axis twice")
+        return self._reshaped(tuple(d for k, d in enumerate(self._shape) if k not in gone) or (1,))
 
     def split_v2(self, indices_or_sections: Any, axis: int = 0, squeeze_axis: bool = False) -> Any:
         """``mx.nd.split_v2`` of this array."""
         if isinstance(indices_or_sections, int):
+            ndim = len(self._shape)
+            if indices_or_sections < 1 or (-ndim <= axis < ndim and self._shape[axis] % indices_or_sections):
+                raise UnequalParts(
+                    f"array split does not result in an equal division: axis {axis} of {self._shape} into {indices_or_sections} parts"
+                )
             return operator("_split_v2")(self, (), axis, squeeze_axis, indices_or_sections)
         return operator("_split_v2")(self, (0, *indices_or_sections), axis, squeeze_axis, 0)
 

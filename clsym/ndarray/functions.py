@@ -59,6 +59,10 @@ logical_xor = _two("logical_xor", "1 where exactly one is not zero, else 0", BIN
 hypot = _two("hypot", "The hypotenuse sqrt(lhs^2 + rhs^2)", Binary("broadcast_hypot", "_hypot_scalar", "_hypot_scalar", math.hypot))
 
 
+class Unfit(MXNetError, AssertionError):
+    """Arrays that cannot be put together; MXNet asserts that they can."""
+
+
 def concatenate(arrays: Sequence[NDArray], axis: int = 0, always_copy: bool = True) -> NDArray:
     """The arrays one behind the other along an axis.
 
@@ -78,9 +82,17 @@ def concatenate(arrays: Sequence[NDArray], axis: int = 0, always_copy: bool = Tr
     """
     found = require_arrays(arrays, "concatenate")
     if not found:
-        raise MXNetError("concatenate needs at least one array")
+        raise Unfit("concatenate needs at least one array")
     if len(found) == 1 and not always_copy:
         return arrays[0]
+    first, at = found[0], axis % max(found[0].ndim, 1)
+    for i, array in enumerate(found[1:], 1):
+        alike = array.ndim == first.ndim and all(k == at or array._shape[k] == d for k, d in enumerate(first._shape))
+        if not alike or array._dtype != first._dtype:
+            raise Unfit(
+                f"concatenate along axis {axis}: array {i} has shape {array._shape} and type {array._dtype}, "
+                f"array 0 {first._shape} and {first._dtype}"
+            )
     return operator("Concat")(*found, dim=axis)
 
 

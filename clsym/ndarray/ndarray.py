@@ -335,7 +335,7 @@ class NDArray(Arithmetic, Fluent):
             shape = tuple(shape[0])
         elif not shape:
             if "shape" not in kwargs:
-                raise TypeError("Shape must be provided: reshape((2, 3)) or reshape(shape=(2, 3))")
+                raise AssertionError("Shape must be provided: reshape((2, 3)) or reshape(shape=(2, 3))")
             given = kwargs["shape"]
             shape = tuple(given) if isinstance(given, (tuple, list)) else (given,)
         if unknown := [k for k in kwargs if k not in ("shape", "reverse")]:

@@ -338,6 +338,8 @@ def test_bad_calls(ctx):
         nd.relu()
     with pytest.raises(MXNetError, match="foo"):
         nd.sum(a, foo=3)
+    assert (nd.square(a + 2, foo=3).asnumpy() == 4).all()  # an operator without parameters takes no notice of any
+    assert (nd.negative(a + 2, foo=3).asnumpy() == -2).all()
     with pytest.raises(AttributeError, match="no operator of that name"):
         nd.no_such_operator  # noqa: B018
     with pytest.raises(MXNetError, match="not registered"):
