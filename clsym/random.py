@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 from typing import Any
 
+from .context import Context
 from .ndarray.random import (
     exponential,
     gamma,
@@ -41,6 +42,8 @@ def seed(seed_state: int, ctx: Any = "all") -> None:
     ------
     ValueError
         The seed is no integer.
+    MXNetError
+        `ctx` is no context.
 
     Examples
     --------
@@ -51,6 +54,8 @@ def seed(seed_state: int, ctx: Any = "all") -> None:
     >>> bool((a == mx.nd.random.uniform(shape=3)).asnumpy().all())
     True
     """
+    if ctx != "all":
+        Context(ctx)
     try:
         number = operator.index(seed_state)
     except TypeError as exc:

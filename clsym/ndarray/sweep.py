@@ -262,6 +262,8 @@ def _reached(starts: Sequence[Place]) -> tuple[list[Record], dict[Leaf, None]]:
         seen.add(node)
         if isinstance(node, Leaf):
             leaves[node] = None
+        elif node.dead:  # differentiated by way of another head
+            raise MXNetError(NOT_RECORDED)
         else:
             records.append(node)
             todo += [to for to, _ in reversed(node.parents)]

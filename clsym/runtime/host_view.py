@@ -64,7 +64,7 @@ def _of_pooled(device: Device, root: Any, key: tuple[Device, int]) -> Any:
         if key not in _pooled:
             _pooled[key] = None
             return None
-        owner = cl.Buffer.from_int_ptr(root.int_ptr)
+        owner: Any = cl.Buffer.from_int_ptr(root.int_ptr)
         _, view = map_buffer(device, owner, 0, owner.size)
         _pooled[key] = view, owner
         return view

@@ -330,3 +330,24 @@ def test_copies_between_devices(ctx):
     y.backward()
     assert x.grad.asnumpy().tolist() == [6.0] * 3
     assert x.grad.context == ctx
+
+
+def test_a_part_of_the_tape_that_is_gone(ctx):
+    x = variable([1, 2], ctx)
+    with ag.record():
+        h = x * x
+        y, z = h * 2, h * 3 + x
+        with ag.pause():
+            constant = h * 2
+        w = constant * x
+    y.backward(retain_graph=True)
+    z.backward()
+    assert x.grad.asnumpy().tolist() == [7.0, 13.0]
+    with pytest.raises(MXNetError, match="not in a computational graph"):
+        y.backward()
+    w.backward()
+    assert x.grad.asnumpy().tolist() == [2.0, 8.0]
+    with ag.record():
+        again = h * x  # what h came from is forgotten
+    again.backward()
+    assert x.grad.asnumpy().tolist() == [1.0, 4.0]

@@ -52,8 +52,8 @@ class Multinomial(Op):
         return ("output0", "output1") if p.get_prob else ("output",)
 
     def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
-        if any(d <= 0 for d in p.shape):
-            raise ShapeError(f"shape={p.shape} must be positive")
+        if any(d < 0 for d in p.shape):
+            raise ShapeError(f"shape={p.shape} must not be negative")
         if ins[0] is None:
             return ins, outs
         if not ins[0] or ins[0][-1] == 0:

@@ -13,8 +13,11 @@ from harness_case import Array, Case
 from harness_compare import TOLERANCE, assert_as_good, assert_close, assert_same_gradient
 from harness_gradient import WideCase
 
-from clsym.context import cpu
-from clsym.graph.contract.registry import find_op
+from clsym import autograd, nd
+from clsym.context import Context, cpu
+from clsym.graph.contract.host import OnHost
+from clsym.graph.contract.registry import facet, find_op
+from clsym.ndarray.invoke import invoke
 from clsym.runtime.device import Device, resolve
 
 __all__ = ["TOLERANCE", "Case", "assert_close", "check_op"]
@@ -138,6 +141,20 @@ def check_op(
             assert_same_gradient(found[i], want, f"{what}: gradient {i} against that in {wide.dtype}", grad_terms)
 
 
+def _recorded(
+    device: Device, op_name: str, arrays: list[Array], params: dict[str, Any], wanted: list[int], heads: list[Array]
+) -> dict[int, Array]:
+    """The gradients by way of autograd, for those inputs that get one."""
+    ctx = Context("cl", 0, device.selector)
+    given = [nd.array(a, ctx=ctx, dtype=a.dtype) for a in arrays]
+    for i in wanted:
+        given[i].attach_grad()
+    with autograd.record():
+        outs = invoke(op_name, given, params)
+    autograd.backward(outs, [nd.array(h, ctx=ctx, dtype=h.dtype) for h in heads])
+    return {i: given[i].grad.asnumpy() for i in wanted}
+
+
 def _check_gradient(
     device: Device,
     op_name: str,
@@ -175,6 +192,9 @@ def _check_gradient(
     ):
         for i in wanted:
             assert np.array_equal(grads[i], other.grad(i), equal_nan=True), f"{what}: gradient {i} differs {how}"
+    if not case.node.op.random and facet(case.node.op, OnHost) is None:
+        for i, grad in _recorded(device, op_name, arrays, params, wanted, heads).items():
+            assert np.array_equal(grads[i], grad, equal_nan=True), f"{what}: gradient {i} differs where the call is recorded"
     fast = Case(device, op_name, arrays, params, True, reqs, True, optimize=True)
     if fast.rewritten(case):
         fast.forward()
