@@ -5,6 +5,7 @@ from typing import Any
 from ..base import MXNetError
 from .ndarray import NDArray
 from .register import array_namespace as _array_namespace
+from .tape import check_assignment
 
 __getattr__, __dir__ = _array_namespace("_internal", __name__)
 
@@ -18,6 +19,7 @@ def _set_value(src: float, out: NDArray | None = None, **kwargs: Any) -> NDArray
     """Set every element of `out`."""
     if out is None:
         raise MXNetError("_set_value sets the elements of an array: pass out=")
+    check_assignment(out)
     out._fill(src)
     return out
 

@@ -13,6 +13,7 @@ from .dlpack_import import from_numpy_array
 from .ndarray import NDArray
 from .register import operator
 from .storage import as_shape, type_name
+from .tape import check_assignment
 
 __all__ = [
     "arange", "array", "empty", "eye", "from_numpy", "full", "imdecode", "linspace", "load", "load_frombuffer", "ones", "save", "zeros",
@@ -95,6 +96,8 @@ def full(shape: Any, val: Any, ctx: Context | None = None, dtype: Any = np.float
         out = NDArray._empty(shape, dtype, _context(ctx))
     elif out.shape != as_shape(shape):
         raise MXNetError(f"out= has shape {out.shape}, expected {as_shape(shape)}")
+    else:
+        check_assignment(out)
     out._fill(val)
     return out
 

@@ -72,7 +72,7 @@ class NDArray(Arithmetic, Fluent):
                 raise IndexError(f"index {key} is out of bounds for axis 0 with size {extent}")
             shape = self._shape[1:] or (1,)
             step = math.prod(shape) * ITEMSIZE[self._dtype]
-            if not modes.recording:
+            if not may_record(self):
                 return self._view((key + extent if key < 0 else key) * step, shape)
         if isinstance(key, tuple) and not key:
             return self

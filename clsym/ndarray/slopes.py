@@ -81,12 +81,13 @@ class Slope:
         The inputs and outputs that the gradient may read.
     """
 
-    __slots__ = ("_pulls", "device", "ins", "op", "outs", "params", "saved_ins", "saved_outs", "train")
+    __slots__ = ("_pulls", "_whole", "device", "ins", "op", "outs", "params", "saved_ins", "saved_outs", "train")
 
     def __init__(self, op: Op, params: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], device: Device, train: bool) -> None:
         self.op, self.params, self.device, self.train = op, params, device, train
         self.ins, self.outs = list(ins), list(outs)
         self._pulls: dict[Any, Pull] = {}
+        self._whole: _Differentiated | None = None  # as it was made to see what is read, for the first who wants just that
         self.saved_ins, self.saved_outs = self._saved()
 
     def _saved(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -94,6 +95,7 @@ class Slope:
             made = _Differentiated(self, [True] * len(self.outs), [True] * len(self.ins), self.train)
         except MXNetError:  # it has no gradient, which matters only if somebody asks for it
             return (), ()
+        self._whole = made
         read = {made.position[k] for k in made.read if k in made.position}
         n = len(self.ins)
         return tuple(i for i in range(n) if i in read), tuple(k for k in range(len(self.outs)) if n + k in read)
@@ -113,7 +115,11 @@ class Slope:
         return found
 
     def _make(self, given: Sequence[bool], wanted: Sequence[int], train: bool) -> Pull:
-        made = _Differentiated(self, given, [w != SKIP for w in wanted], train)
+        whole, self._whole = self._whole, None
+        if whole is not None and all(given) and SKIP not in wanted and train == self.train:
+            made = whole
+        else:
+            made = _Differentiated(self, given, [w != SKIP for w in wanted], train)
         position, specs = made.position, made.specs
         grads = [g if w != SKIP else None for g, w in zip(made.grads, wanted, strict=True)]
         ends = [key(g) for g in grads if g is not None]

@@ -351,3 +351,14 @@ def test_a_part_of_the_tape_that_is_gone(ctx):
         again = h * x  # what h came from is forgotten
     again.backward()
     assert x.grad.asnumpy().tolist() == [1.0, 4.0]
+
+
+def test_filling_what_is_on_the_tape_is_refused(ctx):
+    x = variable([1, 2], ctx)
+    with ag.record():
+        for fill in (nd.zeros, nd.ones):
+            with pytest.raises(MXNetError, match="already in a computational graph"):
+                fill(2, out=x)
+        with pytest.raises(MXNetError, match="already in a computational graph"):
+            nd._internal._set_value(3, x)
+    assert nd.zeros(2, out=x).asnumpy().tolist() == [0, 0]
