@@ -6,6 +6,7 @@ Every allocation of clsym goes through here, so that "out of memory" always says
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import pyopencl as cl
@@ -14,13 +15,14 @@ import pyopencl.tools as cl_tools
 from ..base import OutOfDeviceMemoryError
 from ..context import Context, add_cache_emptier
 from .device import Device, add_memory_counter, resolve
-from .host_view import forget_views
 from .topology import on_fork_clear
 
-__all__ = ["allocate", "allocate_pooled", "free_pool", "live_bytes", "pooled_bytes", "sub_buffer"]
+__all__ = ["allocate", "allocate_pooled", "before_emptying", "free_pool", "live_bytes", "pooled_bytes", "sub_buffer"]
 
 _lock = threading.RLock()
 _pools: dict[Any, Any] = on_fork_clear({})
+before_emptying: list[Callable[[Device], None]] = []
+"""What holds on to pooled buffers and lets go of a device's when they are to be given back."""
 _live: dict[str, int] = {}
 
 
@@ -119,7 +121,8 @@ def free_pool(device: Device) -> None:
     """Give the pool's unused buffers back to the device."""
     pool = _pools.get(device)
     if pool is not None:
-        forget_views(device)
+        for let_go in before_emptying:
+            let_go(device)
         pool.free_held()
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pyopencl as cl
 
+from .buffer import before_emptying
 from .device import Device
 from .host_memory import map_buffer, shares_host_memory
 from .topology import on_fork_clear
@@ -75,3 +76,6 @@ def forget_views(device: Device) -> None:
     with _lock:
         for key in [k for k in _pooled if k[0] is device]:
             del _pooled[key]
+
+
+before_emptying.append(forget_views)
