@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from ..base import MXNetError
 from ..params import Params
 from .contract.facets import Assembled, Recomputable
-from .contract.host import HostCall, Judging, OnHost, Verdict
+from .contract.host import HostCall, OnHost
 from .contract.kernel_call import KernelCall, LowerContext, Rng, Temp
 from .contract.op import Node, Op
 from .contract.registry import facet
@@ -49,8 +49,6 @@ class Step:
         The operator's names of its inputs.
     host : HostCall or None
         What it does on the host, instead of calls.
-    verdict : Verdict or None
-        What its kernels tell of their data.
     number : int
         Of the node of the user's graph that it stands for.
     """
@@ -66,7 +64,6 @@ class Step:
     mutates: tuple[int, ...] = ()
     in_names: tuple[str, ...] = ()
     host: HostCall | None = None
-    verdict: Verdict | None = None
     number: int = 0
 
 
@@ -235,9 +232,7 @@ def _lower_step(
     to, read = tuple(outs), tuple(ins)
     use = StepUse(node.name, lane, read, to, part.inplace, part.views, part.parts, part.accumulates, frozenset(part.mutated), part.temps)
     copy = op is CROSS_COPY
-    return Step(
-        node.name, part.title, lane, read, to, ctx.reqs, part.calls, copy, part.mutated, part.in_names, part.host, part.verdict, numbers[1]
-    ), use
+    return Step(node.name, part.title, lane, read, to, ctx.reqs, part.calls, copy, part.mutated, part.in_names, part.host, numbers[1]), use
 
 
 class _OperatorPart(NamedTuple):
@@ -254,7 +249,6 @@ class _OperatorPart(NamedTuple):
     accumulates: frozenset[int]
     title: str
     in_names: tuple[str, ...]
-    verdict: Verdict | None
 
 
 # Deep networks repeat their layers, and scripts bind the same small graphs over and over.
@@ -283,13 +277,11 @@ def _operator_part(op: Op, p: Params, ins: tuple[TensorSpec, ...], outs: tuple[T
             temps[arg.index] = max(temps.get(arg.index, 0), arg.nbytes)
         elif isinstance(arg, Rng):
             uses_rng = True
-    judging = facet(op, Judging) if calls else None
     assembled = facet(op, Assembled)
     parts = dict(assembled.parts(p, ins, outs)) if assembled is not None else {}
     part = _OperatorPart(
         calls, temps, uses_rng, tuple(op.inplace(p, ins, outs)), dict(op.view(p, ins, outs)), parts, mutated, host,
         accumulates=frozenset(i for i, r in enumerate(ctx.reqs) if r == "add"), title=op.title(p), in_names=tuple(op.input_names(p)),
-        verdict=judging.verdict(p, ins, outs) if judging is not None else None,
     )  # fmt: skip
     if len(_parts) >= _PARTS_KEPT:
         _parts.clear()

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..base import MXNetError
 from ..graph.contract.contradiction import Contradiction, of_shapes, of_types, unify_type
-from ..graph.contract.host import HostCall, Judging, Measured, OnHost
+from ..graph.contract.host import HostCall, Measured, OnHost
 from ..graph.contract.kernel_call import KernelCall, Local, LowerContext, Out, Refusal, Rng, Scalar, Temp
 from ..graph.contract.op import Op
 from ..graph.contract.registry import facet
@@ -21,7 +21,6 @@ from ..runtime.refusals import box_of
 from ..runtime.shared_kernel import constants, enqueue, shared_kernel, work_group
 from ..runtime.topology import on_fork_clear
 from ..runtime.transfer import DeviceFailure, copy_bytes, failure, upload
-from ..runtime.verdict import raise_verdict
 from ..runtime.versions import touch
 from .host_run import run_on_host
 from .lru import LRU
@@ -77,7 +76,7 @@ class Prepared:
 
     __slots__ = (
         "added", "device", "host", "inplace", "ins", "measures", "mutates", "name", "op", "outs", "params", "plain", "plan", "refusals",
-        "slope", "temps", "train", "verdict", "views", "visible", "written",
+        "slope", "temps", "train", "views", "visible", "written",
     )  # fmt: skip
 
     def __init__(
@@ -113,11 +112,10 @@ class Prepared:
             calls = op.lower(p, ins, outs, ctx) if on_host is None else []
             self.temps = temp_sizes(calls)
             self.plan = [Enqueue(device, call) for call in calls]
-        self.refusals = [box_of(device, arg) for step in self.plan for arg in step.refusals]
+        noted = dict.fromkeys(arg for step in self.plan for arg in step.refusals)
+        self.refusals = [box_of(device, arg, f"operator {op.name}") for arg in noted]
         measured = facet(op, Measured)
         self.measures = dict(measured.measures(p)) if measured is not None else {}
-        judging = facet(op, Judging) if self.plan else None
-        self.verdict = judging.verdict(p, ins, outs) if judging is not None else None
         self.plain = not (self.views or self.temps or self.mutates or op.random or self.refusals)
 
     def run(self, inputs: Sequence[ArrayBase], outputs: Sequence[Any]) -> None:
@@ -153,10 +151,9 @@ class Prepared:
             self._enqueue(pools)
         except DeviceFailure as exc:
             raise failure(exc, device, f"operator {self.name}") from exc
-        for box in self.refusals:
-            box.arm()
-        if self.verdict is not None:
-            raise_verdict(device, pools[2][self.verdict.status.index], self.verdict, f"operator {self.name}")
+        finally:
+            for box in self.refusals:
+                box.arm()
         for buffer, k in back:
             self._copy(buffer, 0, outputs[k]._root, outputs[k]._offset, self.outs[k].nbytes)
         for i in self.mutates:

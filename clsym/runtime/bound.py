@@ -24,9 +24,8 @@ from .host_step import HostStep
 from .launch import Launch
 from .program import build_programs
 from .progress import visible
-from .refusals import RefusalBox, box_of
+from .refusals import RefusalBox
 from .transfer import upload
-from .verdict import raise_verdict
 from .versions import Span, Watch, anything_spoiled
 
 __all__ = ["Arena", "BoundPlan", "External"]
@@ -108,10 +107,9 @@ class BoundPlan:
         self._states = {} if states is None else states
         self._words = np.zeros(4, np.uint32)
         self._on_host = {s: self.host_step(step, self.placer(s, step)) for s, step in enumerate(plan.steps) if step.host is not None}
-        self._judging = any(step.verdict is not None for step in plan.steps)
         self._version = -1
         self._rng: dict[int, cl.Buffer] = {}
-        self._refusals: dict[int, RefusalBox] = {}
+        self._refusals: dict[int, dict[Refusal, RefusalBox]] = {}
         self._fresh: set[bool] = set()  # parts that wait for kernels to be compiled: False the forward, True the backward
         self._loops: dict[bool, list[tuple[cl.CommandQueue, cl.Kernel, Any, Any]]] = {}
         self._events: dict[int, cl.Event] = {}
@@ -232,9 +230,10 @@ class BoundPlan:
             if isinstance(arg, Temp):
                 return self.temp_of(s, arg.index)
             if isinstance(arg, Refusal):
-                box = box_of(self.devices[step.lane], arg)
-                self._refusals[id(box)] = box
-                return box.buffer
+                boxes = self._refusals.setdefault(s, {})
+                if arg not in boxes:
+                    boxes[arg] = RefusalBox(self.devices[step.lane], arg, f"node {step.name!r} ({step.op})")
+                return boxes[arg].buffer
             assert isinstance(arg, Rng)
             return self.rng_of(step.lane)
 
@@ -356,32 +355,40 @@ class BoundPlan:
     def _ran(self, backward: bool) -> None:
         """After any run."""
         self.custody.ran(backward)
-        for box in self._refusals.values():
-            box.arm()
         if not backward and self.plan.train:
             self.arena.holder = self
 
+    def _arm(self, s: int) -> None:
+        """After the kernels of a step, which may refuse what they meet; its results may go to any of the devices."""
+        for box in self._refusals.get(s, {}).values():
+            box.arm(self.devices)
+
     def run(self, backward: bool) -> None:
-        """Enqueue the forward or the backward part; returns without waiting for the devices, unless steps run on the host or judge data.
+        """Enqueue the forward or the backward part; returns without waiting for the devices, unless steps run on the host.
 
         Raises
         ------
         MXNetError
-            The arena does not hold what the forward part left, an argument's memory was given to something else, or a step's data are bad.
+            The arena does not hold what the forward part left, an argument's memory was given to something else.
         """
-        if len(self.devices) > 1 or self._on_host or self._judging:
+        if len(self.devices) > 1 or self._on_host:
             self.run_steps(backward)
             return
         self._take_arena(backward)
         loop = self._loop(backward)
         if self._staging:
             self._stage_in(backward)
-        if backward in self._fresh:
-            self._run_fresh(backward, loop)
-        else:
-            enqueue = cl.enqueue_nd_range_kernel
-            for queue, kernel, global_size, local_size in loop:
-                enqueue(queue, kernel, global_size, local_size)
+        try:
+            if backward in self._fresh:
+                self._run_fresh(backward, loop)
+            else:
+                enqueue = cl.enqueue_nd_range_kernel
+                for queue, kernel, global_size, local_size in loop:
+                    enqueue(queue, kernel, global_size, local_size)
+        finally:
+            if self._refusals:
+                for s in self._part(backward):
+                    self._arm(s)
         if self._staging:
             self._stage_out()
         self._ran(backward)
@@ -421,10 +428,7 @@ class BoundPlan:
                 for launch in launches[s]:
                     last = cl.enqueue_nd_range_kernel(queue, launch.kernel, launch.global_size, launch.local_size, wait_for=foreign)
                     foreign = None
-                if step.verdict is not None:
-                    raise_verdict(
-                        self.devices[step.lane], self.temp_of(s, step.verdict.status.index), step.verdict, f"node {step.name!r} ({step.op})"
-                    )
+                self._arm(s)
             if s in sources and last is not None:
                 self._events[s] = last
                 queue.flush()

@@ -14,6 +14,7 @@ import numpy as np
 import pyopencl as cl
 
 from .device import Device
+from .refusals import armed, raise_refused
 from .topology import on_fork_clear
 from .transfer import failure
 from .versions import end_outside_writes, expect_outside_writes
@@ -87,6 +88,8 @@ class Mapping:
             raise failure(exc, device, f"mapping {nbytes} bytes") from exc
         self._handle = int(root.int_ptr)
         expect_outside_writes(self._handle)
+        if armed:
+            raise_refused(device)
 
     def __del__(self) -> None:
         if self._handle:

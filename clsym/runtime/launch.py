@@ -149,7 +149,7 @@ def run_op(
         if isinstance(arg, Rng):
             return rng
         if isinstance(arg, Refusal):
-            box = box_of(device, arg)
+            box = box_of(device, arg, f"operator {op_name}")
             box.arm()
             return box.buffer
         return buffers[arg]

@@ -16,7 +16,7 @@ import pyopencl as cl
 
 from ..base import MXNetError, OutOfDeviceMemoryError
 from .device import Device
-from .refusals import armed, raise_refused
+from .refusals import armed, hear_elsewhere, raise_refused
 from .topology import on_fork_clear
 from .versions import touch
 
@@ -184,6 +184,8 @@ def copy_bytes(src: Any, src_offset: int, src_device: Device, dst: Any, dst_offs
         other.flush()
         done = cl.enqueue_copy(queue, dst, src, byte_count=nbytes, src_offset=src_offset, dst_offset=dst_offset, wait_for=[ready])
         queue.flush()
+        if armed:
+            hear_elsewhere(src_device, dst_device)
         cl.enqueue_barrier(other, wait_for=[done])  # the source may be overwritten, or go back to its pool, only after the copy
     except cl.Error as exc:
         raise failure(exc, dst_device, f"a copy of {nbytes} bytes") from exc

@@ -4,8 +4,8 @@
  *   unmask_rows   y[i] = g[k - 1] for those rows, else zero
  *   count_of      count[0] = the last of n numbers
  *   index_array   y[i][a] = the coordinate of element i along axis a: i / steps[a] % extents[a]; `axes` of them, at most eight
- *   last_places   place[i] = 1 + the last k with index[k] = i, or 0; status[0] = whether an index is not in 0 .. n - 1.
- *                 TI: type of the indices. First place and status are cleared, with `clear`.
+ *   last_places   place[i] = 1 + the last k with index[k] = i, or 0; with CHECKED an index that is not in 0 .. n - 1
+ *                 is refused (refuse.h). TI: type of the indices. First places are cleared, with `clear`.
  *   put_rows      y[i] = fresh[place[i] - 1] where place[i] is not 0 (zero with ERASE), else x[i]
  *
  * A work-item takes stretches of rows, or elements.
@@ -13,12 +13,21 @@
 #include "common.h"
 #include "elements8.h"
 #include "items.h"
+#include "refuse.h"
 
 #ifndef M
 #define M float
 #endif
 #ifndef TI
 #define TI float
+#endif
+#ifndef CHECKED
+#define CHECKED 0
+#endif
+#if CHECKED
+#define REFUSED , volatile global int *refused
+#else
+#define REFUSED
 #endif
 #ifndef ERASE
 #define ERASE 0
@@ -59,22 +68,18 @@ kernel void index_array(global long *y, const long n, const int axes, const long
   }
 }
 
-kernel void last_places(const global TI *index, volatile global int *place, volatile global int *status, const long count, const long n,
-                        const int clear) {
+kernel void last_places(const global TI *index, volatile global int *place, const long count, const long n, const int clear REFUSED) {
   if (clear) {
-    FOR_EACH(i, n + 1) {
-      if (i < n)
-        place[i] = 0;
-      else
-        status[0] = 0;
-    }
+    FOR_EACH(i, n) place[i] = 0;
   } else {
     FOR_EACH(k, count) {
       const long at = (long)LOAD_AS(TI, index, k);
       if (at >= 0 && at < n)
         atomic_max(place + at, (int)k + 1);
+#if CHECKED
       else
-        atomic_max(status, 1);
+        refuse(refused, at, 0, n);
+#endif
     }
   }
 }

@@ -5,15 +5,17 @@
  *
  *   cholesky_block  factor = the Cholesky factor of the block of `w` (its lower triangle; the upper one, and the transposed factor, with
  *                   `upper`), the rest of those rows that the factor does not reach zero; inverse = the inverse of the lower factor,
- *                   NB x NB a matrix; status: 0, or the order of the leading minor that is not positive.
+ *                   NB x NB a matrix. Refused (refuse.h): the order of the leading minor that is not positive, of a matrix
+ *                   of the batch.
  *   invert_blocks   inverse = the inverses of all diagonal blocks of the lower (with `upper` upper) triangle of `a`, of their own
  *                   triangle, NB x NB each, block after block, matrix after matrix. unit: the diagonal counts as ones.
- *   invertible      status: 0, or the first (1-based) zero of the diagonal.
+ *   invertible      refuses the first (1-based) zero of the diagonal of a matrix of the batch.
  *
  * Tunable: NB.
  */
 #include "common.h"
 #include "group.h"
+#include "refuse.h"
 #ifndef NB
 #define NB 32
 #endif
@@ -31,8 +33,8 @@
     GROUP_SYNC;                                                                 \
   }
 
-kernel void cholesky_block(const global T *w, global T *factor, global T *inverse, global int *status, const long batch, const int n,
-                           const int start, const int upper) {
+kernel void cholesky_block(const global T *w, global T *factor, global T *inverse, const long batch, const int n, const int start,
+                           const int upper, volatile global int *refused) {
   GROUP_ARRAY CT u[NB * NB];
   GROUP_ARRAY CT x[NB * NB];
   const long nb = n - start < NB ? n - start : NB;
@@ -57,7 +59,7 @@ kernel void cholesky_block(const global T *w, global T *factor, global T *invers
       GROUP_GRID(i, k + 1, nb, j, NB) u[i * NB + j] -= u[k * NB + i] * u[k * NB + j];
       GROUP_SYNC;
     }
-    if (GROUP_ITEM == 0 && (start == 0 || (bad && !status[b]))) status[b] = bad;
+    if (GROUP_ITEM == 0 && bad) refuse(refused, bad, (int)b, batch);
     GROUP_GRID(i, 0, nb, j, nb) {
       const int row = upper ? i : j, column = upper ? j : i;
       const CT v = u[row * NB + column];
@@ -97,7 +99,7 @@ kernel void invert_blocks(const global T *a, global T *inverse, const long batch
   }
 }
 
-kernel void invertible(const global T *a, global int *status, const long batch, const int n) {
+kernel void invertible(const global T *a, const long batch, const int n, volatile global int *refused) {
   GROUP_ARRAY int first[GROUP_MOST];
   FOR_GROUPS(b, batch) {
     int bad = 0;
@@ -105,7 +107,7 @@ kernel void invertible(const global T *a, global int *status, const long batch, 
     first[GROUP_ITEM] = bad;
     GROUP_SYNC;
     for (int k = 1; k < GROUP_ITEMS && GROUP_ITEM == 0; k++) bad = first[k] && (!bad || first[k] < bad) ? first[k] : bad;
-    if (GROUP_ITEM == 0) status[b] = bad;
+    if (GROUP_ITEM == 0 && bad) refuse(refused, bad, (int)b, batch);
     GROUP_SYNC;
   }
 }

@@ -1,7 +1,8 @@
 /* LU factorization with pivots, P A = L U, in place, in panels of NB columns; matrices of n x n in rows, one after the other in a batch.
  *
  *   lu_panel      factorizes the panel from column `start` on, and notes for each column the row that was exchanged with that on the
- *                 diagonal: pivot, n a matrix. A group has a matrix. status: 0, or the first (1-based) zero on the diagonal of U.
+ *                 diagonal: pivot, n a matrix. A group has a matrix. With CHECKED it refuses (refuse.h) the first
+ *                 (1-based) zero on the diagonal of U of a matrix of the batch.
  *   lu_rows       applies those exchanges to all other columns, and in the columns right of the panel solves for the rows of U. A work-item
  *                 has stretches of columns.
  *   lu_permutation  y = P
@@ -13,21 +14,30 @@
 #include "common.h"
 #include "group.h"
 #include "items.h"
+#include "refuse.h"
 #ifndef NB
 #define NB 32
+#endif
+#ifndef CHECKED
+#define CHECKED 0
+#endif
+#if CHECKED
+#define REFUSED , volatile global int *refused
+#else
+#define REFUSED
 #endif
 #ifndef LOG
 #define LOG 0
 #endif
 #define MAGNITUDE(v) ((v) < 0 ? -(v) : (v))
 
-kernel void lu_panel(global T *w, global int *pivot, global int *status, const long batch, const int n, const int start) {
+kernel void lu_panel(global T *w, global int *pivot, const long batch, const int n, const int start REFUSED) {
   GROUP_ARRAY CT best[GROUP_MOST];
   GROUP_ARRAY int where[GROUP_MOST];
   const int width = n - start < NB ? n - start : NB;
   FOR_GROUPS(b, batch) {
     global T *a = w + b * n * n;
-    int bad = start ? status[b] : 0;
+    int bad = 0;
     for (int c = start; c < start + width; c++) {
       CT most = -1;
       int row = c;
@@ -68,7 +78,9 @@ kernel void lu_panel(global T *w, global int *pivot, global int *status, const l
       }
       GROUP_SYNC;
     }
-    if (GROUP_ITEM == 0) status[b] = bad;
+#if CHECKED
+    if (GROUP_ITEM == 0 && bad) refuse(refused, bad, (int)b, batch);
+#endif
     GROUP_SYNC;
   }
 }

@@ -1,4 +1,4 @@
-"""What the host does between the enqueues: steps that run there, for operators that users write and for loops; verdicts on data.
+"""What the host does between the enqueues: steps that run there, for operators that users write and for loops.
 
 Such code need not wait for the device: it may enqueue copies and whole bodies over the memory that was planned for the step.
 """
@@ -15,10 +15,10 @@ import numpy as np
 
 from ...params import Params
 from .facets import Facet
-from .kernel_call import In, LowerContext, Out, Temp
+from .kernel_call import In, LowerContext, Out
 from .spec import TensorSpec
 
-__all__ = ["Body", "BodyRun", "HostCall", "HostRun", "Judging", "Measured", "Memory", "OnHost", "Verdict"]
+__all__ = ["Body", "BodyRun", "HostCall", "HostRun", "Measured", "Memory", "OnHost"]
 
 Array = np.ndarray[Any, Any]
 
@@ -170,30 +170,3 @@ class Measured(Facet):
     @abstractmethod
     def measures(self, p: Params) -> Mapping[int, int]:
         """Output to the output, of shape (1,) and an integer type, that tells its extent."""
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What kernels tell of the data that they met.
-
-    Attributes
-    ----------
-    status : Temp
-        Workspace of int32 numbers, all of which they write.
-    error : callable
-        From those numbers to the exception that they stand for; None where the data were good.
-    """
-
-    status: Temp
-    error: Callable[[Array], Exception | None]
-
-
-class Judging(Facet):
-    """Its kernels find out whether the data are good (a matrix that has no inverse): the host reads their verdict behind them, and raises.
-
-    A run that holds such an operator waits for it, as nothing after it may see what it left.
-    """
-
-    @abstractmethod
-    def verdict(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Verdict | None:
-        """Where the numbers are and what they mean; None: nothing can be wrong with these parameters."""

@@ -65,7 +65,7 @@ class Rng:
 class Refusal:
     """Four words (int), 0 at first, in which a kernel notes input that it must refuse (``kernels/include/refuse.h``).
 
-    Whoever waits for the device next gets the error.
+    Whoever waits for the device next gets the error, which names the node: a forward need not wait for what its kernels find.
 
     Attributes
     ----------

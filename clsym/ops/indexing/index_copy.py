@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
-from ...graph.contract.host import Judging, Verdict
-from ...graph.contract.kernel_call import In, KernelCall, LowerContext, Out, Scalar, Temp, ctype, defines_for, grid
+from ...graph.contract.kernel_call import In, KernelCall, LowerContext, Out, Refusal, Scalar, Temp, ctype, defines_for, grid
 from ...graph.contract.op import Entry, Gradient, Op
 from ...graph.contract.registry import register
 from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, show_shape, unify_shape
@@ -19,16 +17,17 @@ from ..shared.strided import row_major
 __all__ = ["IndexArray", "IndexCopy"]
 
 _SOURCE = "indexing/rows.cl"
-_STATUS, _PLACE = 0, 1  # workspaces
+_PLACE = 0  # a workspace
+_OUT_OF_RANGE = Refusal("IndexError", "index_copy: index {value} of index_vector is not in 0..{extent}-1")
 
 
-def _places(index: In, count: int, rows: int, index_type: str, ctx: LowerContext) -> list[KernelCall]:
+def _places(index: In, count: int, rows: int, index_type: str, ctx: LowerContext, checked: bool = False) -> list[KernelCall]:
     """Launches that find for each row the last of the indices that name it."""
-    defines = defines_for("float32", TI=ctype(index_type))
-    args = (index, Temp(_PLACE, 4 * rows), Temp(_STATUS, 4), Scalar("long", count), Scalar("long", rows))
+    defines = defines_for("float32", TI=ctype(index_type), CHECKED=int(checked))
+    args = (index, Temp(_PLACE, 4 * rows), Scalar("long", count), Scalar("long", rows))
     return [
-        KernelCall(_SOURCE, "last_places", (*args, Scalar("int", int(clear))), defines, *grid(work, ctx.traits))
-        for clear, work in ((True, rows + 1), (False, max(count, 1)))
+        KernelCall(_SOURCE, "last_places", (*args, Scalar("int", int(clear)), *[_OUT_OF_RANGE] * checked), defines, *grid(work, ctx.traits))
+        for clear, work in ((True, max(rows, 1)), (False, max(count, 1)))
     ]
 
 
@@ -40,7 +39,7 @@ def _put(x: In, fresh: In, spec: TensorSpec, erase: bool, ctx: LowerContext) -> 
 
 
 @register
-class IndexCopy(Op, Judging):
+class IndexCopy(Op):
     """`old_tensor` with rows replaced by those of `new_tensor`: row `index_vector[k]` by row k, the last of several.
 
     Parameters
@@ -55,7 +54,7 @@ class IndexCopy(Op, Judging):
     Raises
     ------
     MXNetError
-        The shapes do not fit, or an index is out of range: then the run that meets it waits for the device, and raises.
+        The shapes do not fit, or an index is out of range: whoever waits for the result next is told.
 
     Examples
     --------
@@ -98,14 +97,6 @@ class IndexCopy(Op, Judging):
         found = ins[0] or ins[2] or outs[0]
         return [found, ins[1], found], [found]
 
-    def verdict(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Verdict | None:
-        rows = ins[0].shape[0]
-
-        def error(status: Any) -> Exception | None:
-            return IndexError(f"index_copy: an index of index_vector is not in 0 .. {rows - 1}") if status[0] else None
-
-        return Verdict(Temp(_STATUS, 4), error)
-
     def gradient(self, g: Gradient) -> Sequence[Entry | None]:
         found: list[Entry | None] = [None, None, None]
         if g.needed[0]:
@@ -115,7 +106,7 @@ class IndexCopy(Op, Judging):
         return found
 
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
-        calls = _places(In(1), ins[1].size, ins[0].shape[0], ins[1].dtype, ctx)
+        calls = _places(In(1), ins[1].size, ins[0].shape[0], ins[1].dtype, ctx, checked=True)
         return [*calls, _put(In(0), In(2), ins[0], False, ctx)]
 
 

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-import numpy as np
-
-from ...base import MXNetError
 from ...graph.contract.facets import Estimated, Recomputable
-from ...graph.contract.host import Judging, Verdict
-from ...graph.contract.kernel_call import In, KernelCall, LowerContext, Out, Temp
+from ...graph.contract.kernel_call import In, KernelCall, LowerContext, Out, Refusal, Temp
 from ...graph.contract.op import Entry, Gradient, Op
 from ...graph.contract.registry import register
 from ...graph.contract.spec import PartialShape, TensorSpec
@@ -25,16 +20,7 @@ __all__ = ["Potrf", "Potri", "Square"]
 _LOWER: dict[str, Field] = {"lower": Bool(True, "Whether the factor is the lower triangular one.")}
 
 
-def which(status: Any, text: str) -> Exception | None:
-    """The error for the first matrix whose status is not 0: `text`, filled in with the matrix and its status."""
-    if not status.any():
-        return None
-    first = int(np.flatnonzero(status)[0])
-    where = f"matrix {first} of the batch" if status.size > 1 else "the matrix"
-    return MXNetError(text.format(where=where, status=int(status[first])))
-
-
-class Square(Op, Recomputable, Estimated, Judging):
+class Square(Op, Recomputable, Estimated):
     """What operators from square matrices to square matrices of the same shape share."""
 
     inputs = ("A",)
@@ -47,12 +33,10 @@ class Square(Op, Recomputable, Estimated, Judging):
     def infer_type(self, p: Params, ins: list[str | None], outs: list[str | None]) -> tuple[list[str | None], list[str | None]]:
         return floating(ins, outs)
 
-    def verdict(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Verdict | None:
-        return Verdict(self.status(ins[0]), lambda numbers: which(numbers, self.text))
-
-    def status(self, spec: TensorSpec) -> Temp:
-        """A number a matrix: 0, or what is wrong with it."""
-        return Temp(0, 4 * batch_of(spec))
+    def refusal(self, spec: TensorSpec) -> Refusal:
+        """Where kernels note a matrix that is wrong: its number, and what of it."""
+        where = "matrix {axis} of the batch" if batch_of(spec) > 1 else "the matrix"
+        return Refusal("MXNetError", self.text.format(where=where))
 
     def cost(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> tuple[int, int]:
         return ins[0].size * ins[0].shape[-1], 2 * ins[0].nbytes
@@ -74,7 +58,7 @@ class Potrf(Square):
     Raises
     ------
     MXNetError
-        A matrix is not square, or not positive definite: then the run that meets it waits for the device, and raises.
+        A matrix is not square, or not positive definite: whoever waits for the result next is told.
 
     Examples
     --------
@@ -89,7 +73,7 @@ class Potrf(Square):
     aliases = ("linalg_potrf",)
     params = _LOWER
     text = (
-        "potrf: {where} is not positive definite: its leading minor of order {status} is not positive; "
+        "potrf: {where} is not positive definite: its leading minor of order {{value}} is not positive; "
         "add a multiple of the identity to it, or check what it is made of"
     )
 
@@ -126,7 +110,7 @@ class Potrf(Square):
                 calls += product(
                     rows, columns, start, a, b, block(work, n, n, start, start), dtype, "add", traits, entries=batch, alpha=-1.0, temp=3
                 )
-            args = (work, out, inverse, self.status(ins[0]), batch, n, start, upper)
+            args = (work, out, inverse, batch, n, start, upper, self.refusal(ins[0]))
             calls.append(matrix_call("linalg/cholesky.cl", "cholesky_block", args, batch, dtype, ctx, NB=nb))
             if end == n:
                 break
@@ -153,7 +137,7 @@ class Potri(Square):
     Raises
     ------
     MXNetError
-        A matrix is not square, or has a zero on its diagonal: then the run that meets it waits for the device, and raises.
+        A matrix is not square, or has a zero on its diagonal: whoever waits for the result next is told.
 
     Examples
     --------
@@ -167,7 +151,7 @@ class Potri(Square):
     name = "_linalg_potri"
     aliases = ("linalg_potri",)
     params = _LOWER
-    text = "potri: {where} is no Cholesky factor: element {status} of its diagonal is zero; make it with linalg.potrf"
+    text = "potri: {where} is no Cholesky factor: element {{value}} of its diagonal is zero; make it with linalg.potrf"
 
     def gradient(self, g: Gradient) -> Sequence[Entry | None]:
         both, lower = g.apply("_linalg_part", g.ograd(), part="sum"), g.p.lower
@@ -178,7 +162,7 @@ class Potri(Square):
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
         n, batch, dtype, traits = side(ins[0]), batch_of(ins[0]), ins[0].dtype, ctx.traits
         ones, inverse = Temp(1, ins[0].nbytes), Temp(2, ins[0].nbytes)
-        judge = matrix_call("linalg/cholesky.cl", "invertible", (In(0), self.status(ins[0]), batch, n), batch, dtype, ctx)
+        judge = matrix_call("linalg/cholesky.cl", "invertible", (In(0), batch, n, self.refusal(ins[0])), batch, dtype, ctx)
         calls = [judge, *identity(ones, outs[0], ctx)]
         calls += solve(Triangle(In(0), n, batch, p.lower), ones, inverse, n, False, dtype, ctx, 3)
         left, right = block(inverse, n, n, transposed=p.lower), block(inverse, n, n, transposed=not p.lower)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ...differences import differs
 from ...graph.contract.facets import Recomputable
-from ...graph.contract.kernel_call import In, KernelCall, LowerContext, Out, Scalar, Temp, defines_for
+from ...graph.contract.kernel_call import In, KernelCall, LowerContext, Out, Refusal, Scalar, Temp, defines_for
 from ...graph.contract.op import Entry, Gradient, Op
 from ...graph.contract.registry import register
 from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, unify_shape
@@ -21,20 +21,22 @@ __all__ = ["Det", "Inverse", "SLogDet"]
 
 
 def factorize(
-    source: In, work: Temp | Out, pivot: Temp | Out, status: Temp, spec: TensorSpec, ctx: LowerContext, temp: int
+    source: In, work: Temp | Out, pivot: Temp | Out, spec: TensorSpec, ctx: LowerContext, temp: int, singular: Refusal | None = None
 ) -> list[KernelCall]:
-    """Launches that leave the factors in `work`, the row that each column was exchanged with in `pivot`."""
+    """Launches that leave the factors in `work`, the row that each column was exchanged with in `pivot`; `singular` notes a zero pivot."""
     n, batch, dtype = side(spec), batch_of(spec), spec.dtype
     nb = block_side(n, ctx.traits)
+    told, checked = () if singular is None else (singular,), int(singular is not None)
     calls = [copied(source, work, spec.size, 1.0, dtype, ctx.traits)]
     for start in range(0, n, nb):
         end = min(start + nb, n)
-        calls.append(matrix_call("linalg/lu.cl", "lu_panel", (work, pivot, status, batch, n, start), batch, dtype, ctx, NB=nb))
+        args = (work, pivot, batch, n, start, *told)
+        calls.append(matrix_call("linalg/lu.cl", "lu_panel", args, batch, dtype, ctx, NB=nb, CHECKED=checked))
         if n <= nb:
             break
         size, local = stretch_grid(batch, n, ctx.traits, 64)  # PIECE_OF_ROW
-        args = (work, pivot, Scalar("long", batch), Scalar("int", n), Scalar("int", start))
-        calls.append(KernelCall("linalg/lu.cl", "lu_rows", args, defines_for(dtype, "write", NB=nb), size, local))
+        rows = (work, pivot, Scalar("long", batch), Scalar("int", n), Scalar("int", start))
+        calls.append(KernelCall("linalg/lu.cl", "lu_rows", rows, defines_for(dtype, "write", NB=nb), size, local))
         if end < n:
             a, b, c = block(work, n, n, end, start), block(work, n, n, start, end), block(work, n, n, end, end)
             calls += product(n - end, n - end, end - start, a, b, c, dtype, "add", ctx.traits, entries=batch, alpha=-1.0, temp=temp)
@@ -62,8 +64,7 @@ class Inverse(Square):
     Raises
     ------
     MXNetError
-        A matrix is not square, or has no inverse (its factorization ends at a zero): then the run that meets it waits for the device,
-        and raises.
+        A matrix is not square, or has no inverse (its factorization ends at a zero): whoever waits for the result next is told.
 
     Examples
     --------
@@ -76,7 +77,7 @@ class Inverse(Square):
 
     name = "_linalg_inverse"
     aliases = ("linalg_inverse",)
-    text = "inverse: {where} is singular: pivot {status} of its factorization is zero"
+    text = "inverse: {where} is singular: pivot {{value}} of its factorization is zero"
 
     def gradient(self, g: Gradient) -> Sequence[Entry | None]:
         left = g.apply("_linalg_gemm2", g.output(), g.ograd(), transpose_a=True)
@@ -86,7 +87,7 @@ class Inverse(Square):
         spec = ins[0]
         work, pivot = Temp(1, spec.nbytes), Temp(2, 4 * batch_of(spec) * side(spec))
         result = Result(0, outs[0], ctx, 3)
-        calls = factorize(In(0), work, pivot, self.status(spec), spec, ctx, 4)
+        calls = factorize(In(0), work, pivot, spec, ctx, 4, self.refusal(spec))
         return calls + invert(work, pivot, result.arg, spec, ctx, 5) + result.finish
 
 
@@ -121,7 +122,7 @@ class _Determinant(Op, Recomputable):
             Out(self.results + i) if ctx.reqs[self.results + i] == "write" else Temp(1 + i, nbytes)
             for i, nbytes in enumerate((spec.nbytes, 4 * batch_of(spec) * side(spec)))
         )
-        return factorize(In(0), work, pivot, Temp(0, 4 * batch_of(spec)), spec, ctx, 3), work, pivot
+        return factorize(In(0), work, pivot, spec, ctx, 3), work, pivot
 
 
 @register

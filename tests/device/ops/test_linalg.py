@@ -118,13 +118,13 @@ BAD = [
 def test_bad_matrices_raise_and_name_the_node(ctx, op, a, text):
     x = mx.nd.array(a, ctx=ctx)
     with pytest.raises(MXNetError, match=f"operator _linalg_{op}: {op}: .*{text}"):
-        getattr(mx.nd.linalg, op)(x)
+        getattr(mx.nd.linalg, op)(x).asnumpy()
     net = getattr(mx.sym.linalg, op)(mx.sym.var("a"), name="it") * 2
     ex = net.simple_bind(ctx, a=a.shape)
     good = np.broadcast_to(np.eye(a.shape[-1], dtype=np.float32), a.shape)
     for train in (False, True):
         with pytest.raises(MXNetError, match=f"node 'it' \\(_linalg_{op}\\): {op}: .*{text}"):
-            ex.forward(is_train=train, a=x)
+            ex.forward(is_train=train, a=x)[0].asnumpy()
         np.testing.assert_array_equal(ex.forward(is_train=train, a=good)[0].asnumpy(), 2 * good)
 
 

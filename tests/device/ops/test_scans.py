@@ -84,12 +84,12 @@ def test_nothing_is_left(ctx):
 def test_indices_out_of_range_raise(ctx):
     x, new = mx.nd.zeros((5, 2), ctx=ctx), mx.nd.ones((2, 2), ctx=ctx)
     for index in ([0, 5], [-1, 2]):
-        with pytest.raises(IndexError, match=r"operator _contrib_index_copy: index_copy: an index .* not in 0 \.\. 4"):
-            mx.nd.contrib.index_copy(x, mx.nd.array(index, ctx=ctx), new)
+        with pytest.raises(IndexError, match=r"operator _contrib_index_copy: index_copy: index (5|-1) .* not in 0\.\.5-1"):
+            mx.nd.contrib.index_copy(x, mx.nd.array(index, ctx=ctx), new).asnumpy()
     net = mx.sym.contrib.index_copy(mx.sym.var("x"), mx.sym.var("i"), mx.sym.var("new"), name="it")
     ex = net.bind(ctx, {"x": x, "i": mx.nd.array([7, 0], ctx=ctx), "new": new})
     with pytest.raises(IndexError, match="node 'it'"):
-        ex.forward()
+        ex.forward()[0].asnumpy()
 
 
 @pytest.mark.parametrize(
