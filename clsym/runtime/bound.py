@@ -21,56 +21,20 @@ from .custody import Custody
 from .device import Device, check_fork, resolve
 from .first_run import counting_kernels
 from .host_step import HostStep
+from .lanes import meet, usable_events
 from .launch import Launch
+from .preparation import Preparation
 from .program import build_programs
 from .progress import visible
 from .refusals import RefusalBox
 from .transfer import upload
-from .versions import Span, Watch, anything_spoiled
+from .versions import Span, anything_spoiled
 
 __all__ = ["Arena", "BoundPlan", "External"]
 
 
 External = Span
 """An array of the caller's: a stretch of a buffer."""
-
-
-class Prepared:
-    """A value prepared from parameters: an exact allocation of its own."""
-
-    def __init__(self, device: Device, nbytes: int, what: str) -> None:
-        self._device = device
-        self._root = allocate(device, nbytes, what)
-        self._offset = 0
-        self.nbytes = nbytes
-
-
-class Preparation:
-    """The plan that brings parameters into the form that another plan wants them in, and its results.
-
-    It runs when one of its inputs was written since it last ran; its kernels and intermediates are given back at once.
-    """
-
-    def __init__(self, plan: PlanData, devices: Sequence[Device], externals: Mapping[str, External]) -> None:
-        self.results: dict[str, External] = {}
-        self._plan = plan
-        self._devices = list(devices)
-        self._given = {k: externals[k] for k in plan.externals if k.startswith("var:")}
-        home = dict(zip(plan.contexts, devices, strict=True))
-        for key, e in plan.externals.items():
-            if key.startswith("out:"):
-                what = f"prepared parameter {plan.names[e]!r}"
-                self.results["prep:" + key[4:]] = Prepared(home[plan.homes[key]], plan.specs[e].nbytes, what)
-        self._watch = Watch(self._given.values())
-
-    def update(self) -> None:
-        """Prepare again if anything was written."""
-        if self._watch.changed():
-            self._run()
-
-    def _run(self) -> None:
-        outs = {"out:" + k[5:]: a for k, a in self.results.items()}
-        BoundPlan(self._plan, self._devices, {**self._given, **outs}, Arena()).run(False)
 
 
 class BoundPlan:
@@ -117,7 +81,7 @@ class BoundPlan:
         if plan.preparation is not None:
             by_context = dict(zip(plan.contexts, self.devices, strict=True))
             self.preparation = Preparation(
-                plan.preparation, [by_context.get(c) or resolve(c) for c in plan.preparation.contexts], self.externals
+                plan.preparation, [by_context.get(c) or resolve(c) for c in plan.preparation.contexts], self.externals, BoundPlan
             )
             self.externals |= self.preparation.results
         for lane, heights in plan.memory.arenas.items():
@@ -410,7 +374,8 @@ class BoundPlan:
         if self._staging:
             self._stage_in(backward)
         if len(self.devices) > 1:
-            self._meet()
+            self._events.clear()
+            meet(self.devices)
         sources = self.plan.waits.sources
         for s in self._part(backward):
             step = self.plan.steps[s]
@@ -422,9 +387,9 @@ class BoundPlan:
             if step.copy and s not in self.plan.memory.aliased:
                 last = self._copy(s, step, waits)
             elif s in self._on_host:
-                last = self._on_host[s].run(self._same_context(waits, step.lane))
+                last = self._on_host[s].run(usable_events(waits, self.devices[step.lane]))
             elif launches[s]:
-                foreign = self._same_context(waits, step.lane)
+                foreign = usable_events(waits, self.devices[step.lane])
                 for launch in launches[s]:
                     last = cl.enqueue_nd_range_kernel(queue, launch.kernel, launch.global_size, launch.local_size, wait_for=foreign)
                     foreign = None
@@ -435,38 +400,11 @@ class BoundPlan:
             if after is not None:
                 after(s, step)
         if len(self.devices) > 1:
-            self._meet()
+            self._events.clear()
+            meet(self.devices)
         if self._staging:
             self._stage_out()
         self._ran(backward)
-
-    def _meet(self) -> None:
-        """Let every lane wait for what the others were given before: a run may still read what the caller, or the next run, writes."""
-        self._events.clear()
-        queues = {device.selector: device.queue for device in self.devices}
-        for a, device in {d.selector: d for d in self.devices}.items():
-            markers = []
-            for other in {d.selector: d for d in self.devices}.values():
-                if other.selector == a:
-                    continue
-                if other.group is device.group:
-                    markers.append(cl.enqueue_marker(other.queue))
-                    other.queue.flush()
-                else:
-                    other.queue.finish()
-            if markers:
-                cl.enqueue_barrier(queues[a], wait_for=markers)
-
-    def _same_context(self, events: list[Any], lane: int) -> list[cl.Event] | None:
-        """Those events that a lane's queue can wait for; the others are waited for here, on the host."""
-        context = self.devices[lane].cl_context
-        usable = []
-        for event in events:
-            if event.context == context:
-                usable.append(event)
-            else:
-                event.wait()
-        return usable or None
 
     def _copy(self, s: int, step: Step, waits: list[cl.Event]) -> cl.Event | None:
         """Bring an entry from another lane's device."""
@@ -477,7 +415,7 @@ class BoundPlan:
         here = self.devices[step.lane]
         there = self._lane_device(step.ins[0])
         if here.group is there.group:
-            foreign = self._same_context(waits, step.lane)
+            foreign = usable_events(waits, self.devices[step.lane])
             if foreign is None and there is not here:
                 foreign = [cl.enqueue_marker(there.queue)]  # a variable: whatever wrote it last
                 there.queue.flush()
@@ -486,7 +424,7 @@ class BoundPlan:
             )
         host = np.empty(nbytes, np.uint8)
         cl.enqueue_copy(there.queue, host, source, src_offset=src_offset)
-        self._same_context(waits, step.lane)
+        usable_events(waits, self.devices[step.lane])
         return cl.enqueue_copy(here.queue, target, host, dst_offset=dst_offset, is_blocking=False)
 
     def _lane_device(self, entry: int) -> Device:

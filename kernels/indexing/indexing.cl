@@ -25,14 +25,6 @@
 #ifndef MODE
 #define MODE 0
 #endif
-#ifndef CHECKED
-#define CHECKED 0
-#endif
-#if CHECKED /* an index out of range is refused */
-#define REFUSED , volatile global int *refused
-#else
-#define REFUSED
-#endif
 #ifndef HAS_BASE
 #define HAS_BASE 0
 #endif

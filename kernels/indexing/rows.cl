@@ -21,14 +21,6 @@
 #ifndef TI
 #define TI float
 #endif
-#ifndef CHECKED
-#define CHECKED 0
-#endif
-#if CHECKED
-#define REFUSED , volatile global int *refused
-#else
-#define REFUSED
-#endif
 #ifndef ERASE
 #define ERASE 0
 #endif

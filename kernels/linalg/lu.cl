@@ -18,14 +18,6 @@
 #ifndef NB
 #define NB 32
 #endif
-#ifndef CHECKED
-#define CHECKED 0
-#endif
-#if CHECKED
-#define REFUSED , volatile global int *refused
-#else
-#define REFUSED
-#endif
 #ifndef LOG
 #define LOG 0
 #endif
