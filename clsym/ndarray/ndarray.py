@@ -13,8 +13,8 @@ from ..context import Context, cpu
 from ..runtime.transfer import wait_for
 from . import params_file
 from .arithmetic import Arithmetic
-from .dlpack_abi import CPU
-from .dlpack_export import to_capsule
+from .differentiable import Differentiable
+from .exchanged import Exchanged
 from .fluent import Fluent
 from .item_access import get_items, set_items
 from .modes import modes
@@ -22,15 +22,14 @@ from .printing import format_array
 from .reshaping import infer_reshape
 from .storage import ITEMSIZE, ArrayBase, type_name
 from .strided import convert
-from .sweep import differentiate
-from .tape import Leaf, check_assignment, mark, may_record, record_function, record_view
+from .tape import check_assignment, may_record, record_function, record_view
 
 __all__ = ["NDArray"]
 
 Host = np.ndarray[Any, Any]
 
 
-class NDArray(Arithmetic, Fluent):
+class NDArray(Arithmetic, Fluent, Exchanged, Differentiable):
     """A multi-dimensional array on a device, with asynchronous operations: a call returns at once, asking for a value waits.
 
     Make one with `mx.nd.array`, `zeros`, `ones`, `full`, `arange` ... Elements lie in row-major order; indexing with
@@ -134,59 +133,6 @@ class NDArray(Arithmetic, Fluent):
         wait_for(self._device)
 
     wait_to_write = wait_to_read
-
-    def to_dlpack_for_read(self) -> Any:
-        """A DLPack capsule of the values, for another library to read, once everything that was called before is done.
-
-        Where the device's memory is the host's, as on CPUs, the memory is shared and kept until the consumer lets it go; else the
-        values are copied.
-
-        Examples
-        --------
-        >>> import clsym as mx
-        >>> mx.nd.from_dlpack(mx.nd.ones(2).to_dlpack_for_read()).asnumpy().tolist()
-        [1.0, 1.0]
-        """
-        return to_capsule(self)
-
-    def to_dlpack_for_write(self) -> Any:
-        """A DLPack capsule of the array's memory, for another library to write to, once everything that was called before is done.
-
-        What the consumer writes is seen by every call after it.
-
-        Raises
-        ------
-        MXNetError
-            The device's memory is not the host's.
-
-        Examples
-        --------
-        >>> import clsym as mx
-        >>> a = mx.nd.ones(2)
-        >>> b = mx.nd.from_dlpack(a.to_dlpack_for_write())
-        >>> b += 1
-        >>> a.asnumpy().tolist()
-        [2.0, 2.0]
-        """
-        return to_capsule(self, write=True)
-
-    def __dlpack__(self, *, stream: Any = None, max_version: Any = None, dl_device: Any = None, copy: bool | None = None) -> Any:
-        """The protocol behind ``torch.from_dlpack`` and ``numpy.from_dlpack``: shared memory where that is possible, else a copy.
-
-        Raises
-        ------
-        BufferError
-            `dl_device` is not the host, or `copy` is False and the memory cannot be shared.
-        """
-        if stream is not None:
-            raise BufferError(f"an array in host memory has no stream; pass stream=None, not {stream!r}")
-        if dl_device is not None and tuple(dl_device) != self.__dlpack_device__():
-            raise BufferError(f"an array is given in host memory, DLPack device {self.__dlpack_device__()}, not {tuple(dl_device)}")
-        return to_capsule(self, versioned=max_version is not None and tuple(max_version) >= (1, 0), copy=copy)
-
-    def __dlpack_device__(self) -> tuple[int, int]:
-        """``(1, 0)``: host memory, as DLPack counts devices."""
-        return CPU, 0
 
     # ------------------------------------------------------------------ copies
 
@@ -346,79 +292,6 @@ class NDArray(Arithmetic, Fluent):
     def T(self) -> NDArray:
         """The transpose, as a copy; the array itself below two dimensions."""
         return self if len(self._shape) < 2 else self.transpose()
-
-    # ------------------------------------------------------------------ autograd
-
-    def attach_grad(self, grad_req: str = "write", stype: str | None = None) -> None:
-        """Make this array a variable: `backward` stores its gradient in `grad`, which is zero until then.
-
-        Parameters
-        ----------
-        grad_req : {'write', 'add', 'null'}
-            Whether each `backward` overwrites the gradient or adds to it.
-        stype : {'default'}, optional
-
-        Raises
-        ------
-        KeyError
-            Another `grad_req`.
-
-        Examples
-        --------
-        >>> import clsym as mx
-        >>> x = mx.nd.array([1, 2])
-        >>> x.attach_grad()
-        >>> with mx.autograd.record():
-        ...     y = x * x
-        >>> y.backward()
-        >>> x.grad.asnumpy().tolist()
-        [2.0, 4.0]
-        """
-        if stype not in (None, "default"):
-            raise MXNetError(f"storage type {stype!r} is not supported; arrays are dense, 'default'")
-        grad: NDArray = type(self)._new(self._shape, self._dtype, self._ctx, self._device)
-        grad._fill(0)
-        mark(self, grad, grad_req)
-
-    @property
-    def grad(self) -> NDArray | None:
-        """The array that `backward` stores the gradient in; None if `attach_grad` was not called."""
-        leaf = self._entry[0] if self._entry is not None else None
-        return leaf.grad if isinstance(leaf, Leaf) else None
-
-    @property
-    def _fresh_grad(self) -> int:
-        """Whether `backward` wrote the gradient since this was set to False."""
-        leaf = self._entry[0] if self._entry is not None else None
-        return int(isinstance(leaf, Leaf) and leaf.fresh)
-
-    @_fresh_grad.setter
-    def _fresh_grad(self, state: bool) -> None:
-        if self._entry is not None and isinstance(self._entry[0], Leaf):
-            self._entry[0].fresh = bool(state)
-
-    def backward(self, out_grad: NDArray | None = None, retain_graph: bool = False, train_mode: bool = True) -> None:
-        """Compute the gradients of the variables that this array was computed from, while `mx.autograd.record` was on.
-
-        Parameters
-        ----------
-        out_grad : NDArray, optional
-            The gradient with respect to this array; ones by default.
-        retain_graph : bool
-            Keep what was recorded, for another `backward`.
-        train_mode : bool
-            Whether the gradients are those of training.
-
-        Raises
-        ------
-        MXNetError
-            The array was not recorded, or differentiated before; or no variable wants a gradient.
-        """
-        differentiate([self], [out_grad], None, retain_graph, False, train_mode)
-
-    def detach(self) -> NDArray:
-        """The same memory as another array, which is not on the tape: no gradient passes through it."""
-        return self._view(0, self._shape)
 
     @property
     def writable(self) -> bool:
