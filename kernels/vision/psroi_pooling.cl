@@ -35,6 +35,9 @@ static inline int box_of(const global T *roi, const CT scale, const CT shift, co
 /* which of `parts` equal parts bin i of P lies in */
 static inline int part_of(const int i, const int P, const int parts) { return (int)((long)i * parts / P); }
 
+/* the first bin of P that lies in a part, or after it */
+static inline int first_of(const int part, const int P, const int parts) { return (int)(((long)part * P + parts - 1) / parts); }
+
 kernel void psroi_pooling(const global T *data, const global T *rois, global T *y, const int N, const int C, const int H, const int W,
                           const long R, const int P, const int O, const int G, const CT scale) {
   FOR_EACH(i, R * O * P * P) {
@@ -60,17 +63,17 @@ kernel void psroi_pooling_backward(const global T *g, const global T *rois, glob
   FOR_STRETCHES(plane, lo, hi, (long)N * C, (long)H * W, PLANE) {
     const int c = (int)(plane % C), mine = (int)(plane / C), count = (int)(hi - lo);
     const int o = c / (G * G), a = c / G % G, b = c % G, y_first = (int)(lo / W), y_last = (int)((hi - 1) / W);
+    const int ph_lo = first_of(a, P, G), ph_hi = first_of(a + 1, P, G), pw_lo = first_of(b, P, G), pw_hi = first_of(b + 1, P, G);
     for (int j = 0; j < count; j++) sum[j] = 0;
     for (long r = 0; r < (o < O ? R : 0); r++) {
       CT y1, x1, h, w;
+      if (image_of(LOAD(rois, 5 * r), N) != mine) continue; /* cheaper than what follows */
       if (box_of(rois + 5 * r, scale, 0, N, &y1, &x1, &h, &w) != mine) continue;
-      for (int ph = 0; ph < P; ph++) {
-        if (part_of(ph, P, G) != a) continue;
+      for (int ph = ph_lo; ph < ph_hi; ph++) {
         int top, bottom, left, right;
         real_range(ph, h / (CT)P, y1, H, &top, &bottom);
         if (y_last < top || y_first >= bottom) continue;
-        for (int pw = 0; pw < P; pw++) {
-          if (part_of(pw, P, G) != b) continue;
+        for (int pw = pw_lo; pw < pw_hi; pw++) {
           real_range(pw, w / (CT)P, x1, W, &left, &right);
           const CT share = LOAD(g, ((r * O + o) * P + ph) * P + pw) / ((CT)(bottom - top) * (CT)(right - left));
           for (int v = top > y_first ? top : y_first; v < bottom && v <= y_last; v++) {

@@ -67,17 +67,26 @@ kernel void roi_pooling_backward(const global T *g, const global T *rois, const 
     const int y_first = (int)(lo / W), y_last = (int)((hi - 1) / W);
     for (int j = 0; j < count; j++) sum[j] = 0;
     for (long r = 0; r < R; r++) {
+      const global T *roi = rois + 5 * r;
+      const long bins = (r * C + c) * PH * PW;
+      if (count == H * W) { /* the places alone say it: a box that counts for nothing has none */
+        if (image_of(LOAD(roi, 0), N) != mine) continue;
+        for (int b = 0; b < PH * PW; b++) {
+          const int at = arg[bins + b];
+          if (at >= 0 && at < count) sum[at] += LOAD(g, bins + b);
+        }
+        continue;
+      }
       int y1, x1;
       CT bin_y, bin_x;
-      if (box_of(rois + 5 * r, scale, N, PH, PW, &y1, &x1, &bin_y, &bin_x) != mine) continue;
+      if (box_of(roi, scale, N, PH, PW, &y1, &x1, &bin_y, &bin_x) != mine) continue;
       for (int ph = 0; ph < PH; ph++) {
         int top, bottom;
         bin_range(ph, bin_y, y1, H, &top, &bottom);
         if (y_last < top || y_first >= bottom) continue;
-        const long bins = ((r * C + c) * PH + ph) * PW;
         for (int pw = 0; pw < PW; pw++) {
-          const int at = arg[bins + pw] - first;
-          if (at >= 0 && at < count) sum[at] += LOAD(g, bins + pw);
+          const int at = arg[bins + ph * PW + pw] - first;
+          if (at >= 0 && at < count) sum[at] += LOAD(g, bins + ph * PW + pw);
         }
       }
     }
