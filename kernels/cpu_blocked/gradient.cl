@@ -48,8 +48,8 @@ typedef struct {
         const SPACE float *d = data + n * run->data_image + y * data_row;                                                \
         for (int x = cols; x > 0; x--) {                                                                                 \
           vec v[K];                                                                                                      \
-          PREFETCH(h + head_next);                                                                                       \
-          PREFETCH(d + data_next);                                                                                       \
+          PREFETCH_L2(h + head_next);                                                                                       \
+          PREFETCH_L2(d + data_next);                                                                                       \
           _Pragma("unroll") for (int k = 0; k < K; k++) v[k] = *(const __global uvec *)(h + k * head_block);             \
           _Pragma("unroll") for (int p = 0; p < P; p++) {                                                                \
             const vec b = (vec)(d[p]);                                                                                   \

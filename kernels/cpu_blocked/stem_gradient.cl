@@ -43,7 +43,7 @@ BLOCKED_APART void accumulate(const vec zero, const Run *run, const __global flo
     const __local float *d = strip + y * run->strip_row;
     for (int x = cols; x > 0; x--) {
       vec v[K];
-      PREFETCH(h + head_next);
+      PREFETCH_L2(h + head_next);
 #pragma unroll
       for (int k = 0; k < K; k++) v[k] = *(const __global uvec *)(h + k * head_block);
 #pragma unroll

@@ -57,11 +57,6 @@
 #ifndef ACTIVATION
 #define ACTIVATION 0 /* 0 none, 1 max(v, 0), 2 clipped to [low, high], 3 v < 0 ? low * v : v */
 #endif
-#if defined(__clang__) && AHEAD
-#define PREFETCH(p) __builtin_prefetch((const void *)(size_t)(p)) /* past the end of the buffer, too: it never faults */
-#else
-#define PREFETCH(p) (void)0
-#endif
 #define N (TILE + 2)
 #define POINTS (N * N)
 
@@ -239,8 +234,8 @@ INLINE void multiply(const wino zero, const int rows, const int panel, const SCR
   for (int c = 0; c < cb; c++, v += vstep)
     for (int k = 0; k < VW; k++, u += panel * VW) {
       wino w[PANEL];
-      PREFETCH(u + AHEAD * panel * VW);
-      if (panel * VW > 16) PREFETCH(u + AHEAD * panel * VW + 16);
+      if (AHEAD) PREFETCH(u + AHEAD * panel * VW);
+      if (AHEAD && panel * VW > 16) PREFETCH(u + AHEAD * panel * VW + 16);
 #pragma unroll
       for (int j = 0; j < PANEL; j++)
         if (j < panel) w[j] = *(const __global wino *)(u + j * VW);

@@ -31,15 +31,6 @@ typedef CAT(int, BLOCK) blocked_mask;
 #define KEEP(p, v) (*(global blocked_at *)(p) = (v))
 #endif
 
-/* PREFETCH(p): the line at p will be read. Loads that go through several rows at once outrun what CPUs fetch ahead by themselves. */
-#define PREFETCH(p)
-#if DEVICE_CPU && defined(__has_builtin)
-#if __has_builtin(__builtin_prefetch)
-#undef PREFETCH
-#define PREFETCH(p) __builtin_prefetch((const void *)(ulong)(p))
-#endif
-#endif
-
 #if ACT == 1
 #define ACTIVATE(v) ((blocked)(0.0f) > (v) ? (blocked)(0.0f) : (v))
 #elif ACT == 2

@@ -18,13 +18,6 @@ typedef vec uvec __attribute__((aligned(4)));
  * vectors than there are. */
 #define BLOCKED_APART static __attribute__((noinline))
 
-/* Asks for a cache line to come into the L2 cache. Chunks begin in another row or image, where the hardware's prefetcher starts anew. */
-#if defined(__clang__) && (defined(__x86_64__) || defined(__aarch64__))
-#define PREFETCH(p) __builtin_prefetch((const void *)(size_t)(p), 0, 2)
-#else
-#define PREFETCH(p) ((void)0)
-#endif
-
 /* a0 b0 a1 b1 ...: of the lower halves, and of the upper halves */
 #if VW == 16
 #define ZIP_LOW(a, b)                                                                                                    \

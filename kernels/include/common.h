@@ -22,6 +22,8 @@
 #define DEVICE_GPU (!DEVICE_CPU)
 #endif
 
+#include "prefetch.h"
+
 #ifdef cl_khr_fp64
 #pragma OPENCL EXTENSION cl_khr_fp64 : enable
 #endif
@@ -85,18 +87,12 @@ typedef uchar bool8; /* a truth value in memory: 0 or 1 */
 #define SHORT_LOOP
 #endif
 
-/* Before a kernel: its vectors of 16 floats may take whole 512-bit registers, where clang halves them otherwise.
- * AHEAD_OF_USE(p): the cache line at p will be wanted; p may lie beyond the buffer. */
+/* Before a kernel: its vectors of 16 floats may take whole 512-bit registers, where clang halves them otherwise. */
 #define WIDE_VECTORS
-#define AHEAD_OF_USE(p) ((void)0)
 #if DEVICE_CPU && defined(__clang__)
 #if __has_attribute(min_vector_width)
 #undef WIDE_VECTORS
 #define WIDE_VECTORS __attribute__((min_vector_width(512)))
-#endif
-#if __has_builtin(__builtin_prefetch)
-#undef AHEAD_OF_USE
-#define AHEAD_OF_USE(p) __builtin_prefetch((const void *)(size_t)(p))
 #endif
 #endif
 #if DEVICE_CPU

@@ -64,14 +64,14 @@ static __attribute__((noinline)) V16 exp_vectors(const V16 top, const V16 scale,
   const long whole = n / 16 * 16;
   if (keep)
     for (long i = 0; i < whole; i += 16) {
-      AHEAD_OF_USE(x + i + next);
+      PREFETCH(x + i + next);
       const V16 v = CAT(exp16_, CT)((load16(x, i) - top) * scale);
       *(global V16U *)(y + i) = v;
       a += v;
     }
   else
     for (long i = 0; i < whole; i += 16) {
-      AHEAD_OF_USE(x + i + next);
+      PREFETCH(x + i + next);
       a += CAT(exp16_, CT)((load16(x, i) - top) * scale);
     }
   if (whole < n) {

@@ -13,6 +13,7 @@
 #ifndef GEMM_TILE_H
 #define GEMM_TILE_H
 #include "math.h"
+#include "prefetch.h"
 
 #ifndef VW
 #define VW 8 /* elements a vector: 8 floats with AVX2, 16 with AVX-512 */
@@ -49,14 +50,6 @@ typedef CAT(CT, MR) tile_column __attribute__((aligned(sizeof(CT))));
 /* A function of its own: the loop of a tile needs nearly all vector registers, and inlined it would share them with what surrounds it.
  * It takes a vector (a zero), for without one clang compiles it for narrower vectors. */
 #define TILE_APART static __attribute__((noinline))
-
-#if defined(__clang__) && (defined(__x86_64__) || defined(__aarch64__))
-#define PREFETCH(p) __builtin_prefetch((const void *)(size_t)(p), 0, 3)
-#define PREFETCH_L2(p) __builtin_prefetch((const void *)(size_t)(p), 0, 2)
-#else
-#define PREFETCH(p)
-#define PREFETCH_L2(p)
-#endif
 
 #if ACT
 TILE_INLINE CT activated(const CT x, const CT low, const CT high) {

@@ -69,7 +69,7 @@ M_FN float power75_float(const float v) {
 #if DEVICE_CPU
 #define FETCH(p)                                 \
   SHORT_LOOP for (int k = 0; k < w; k += 16) {   \
-    AHEAD_OF_USE((p) + at + reach * inner + 2 * TILE + k); \
+    PREFETCH((p) + at + reach * inner + 2 * TILE + k); \
   }
 #else
 #define FETCH(p)

@@ -16,7 +16,7 @@
     const long after = column + w < inner ? start + w : item / tiles * n * inner + n * inner; /* where the next item starts */
 #define COLUMNS_END }
 /* the run of a row at p: runs lie far apart, and the hardware does not foresee it. A cache line has 16 floats. */
-#define FETCH(p) SHORT_LOOP for (int c = 0; c < w; c += 16) AHEAD_OF_USE((p) + c);
+#define FETCH(p) SHORT_LOOP for (int c = 0; c < w; c += 16) PREFETCH((p) + c);
 #if USE_LENGTH
 #define LIVE(i, c) ((i) < stop[c])
 #define LENGTHS_BEGIN \

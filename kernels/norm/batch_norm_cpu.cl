@@ -15,11 +15,6 @@
 #define BLOCK 4096 /* elements that are summed before the sums are added to those of others */
 
 /* While a run is summed, that of the next outer position is fetched, `ahead` from here: short runs lie far apart. */
-#ifdef __clang__
-#define PREFETCH(p) __builtin_prefetch((const void *)(size_t)(p))
-#else
-#define PREFETCH(p) ((void)0)
-#endif
 
 /* sums of (x - k) and of its squares, vectors over what several runs have */
 typedef struct {

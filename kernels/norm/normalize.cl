@@ -7,7 +7,7 @@
 
 #define X1(i) LOAD(p, IN_ROW(i))
 #define X16 load16(p, i)
-#define NEXT16 (AHEAD_OF_USE(p + i + next), X16) /* and what the next row has there is fetched */
+#define NEXT16 (PREFETCH(p + i + next), X16) /* and what the next row has there is fetched */
 #define NEAR_ROW 8192 /* rows up to that length stay in the first cache meanwhile */
 
 /* mean and 1 / std of the row at p, as `mean` and `rstd` */

@@ -56,7 +56,7 @@ static inline __attribute__((always_inline)) void reduce_rows(const global T *x,
         }
     }
     *(V16U *)(line + j) = acc;
-    for (int k = 0; k < stride.y; k++) AHEAD_OF_USE(x + last + j + (long)(k + 1) * in.z + AHEAD);
+    for (int k = 0; k < stride.y; k++) PREFETCH(x + last + j + (long)(k + 1) * in.z + AHEAD);
   }
   SHORT_LOOP for (; j < hi; j++) {
     CT acc = init;

@@ -10,10 +10,10 @@
 #define NEAR_RUN 8192 /* runs up to that length stay in the first cache while the next one is fetched */
 #define LEAD 1024     /* elements that a longer run is fetched ahead: left to the hardware, max is a tenth slower */
 #define FETCH(p)         \
-  AHEAD_OF_USE(p);       \
-  AHEAD_OF_USE((p) + 16); \
-  AHEAD_OF_USE((p) + 32); \
-  AHEAD_OF_USE((p) + 48);
+  PREFETCH(p);       \
+  PREFETCH((p) + 16); \
+  PREFETCH((p) + 32); \
+  PREFETCH((p) + 48);
 #define FLUSH 32 /* rows added plainly before the compensated addition */
 
 /* fold of n contiguous elements; what lies `ahead` of them is fetched meanwhile */
@@ -32,7 +32,7 @@ static inline __attribute__((always_inline)) CT fold_run(const global T *x, cons
       d = FOLDV(d, s);
     }
     for (; i + 16 <= end; i += 16) {
-      AHEAD_OF_USE(x + i + ahead);
+      PREFETCH(x + i + ahead);
       const V16 p = map16(load16(x, i));
       a = FOLDV(a, p);
     }
@@ -101,10 +101,10 @@ WIDE_VECTORS kernel void reduce_outer(const global T *x, global TY *y, const lon
         int c = 0;
         for (; c + 16 <= n; c += 16) {
           V16U *b = (V16U *)(block + c);
-          AHEAD_OF_USE(p + c + ahead);
-          AHEAD_OF_USE(q + c + ahead);
-          AHEAD_OF_USE(s + c + ahead);
-          AHEAD_OF_USE(t + c + ahead);
+          PREFETCH(p + c + ahead);
+          PREFETCH(q + c + ahead);
+          PREFETCH(s + c + ahead);
+          PREFETCH(t + c + ahead);
           const V16 u = map16(load16(p, c)), v = map16(load16(q, c)), w = map16(load16(s, c)), z = map16(load16(t, c)), old = *b;
           const V16 uv = FOLDV(u, v), wz = FOLDV(w, z), all = FOLDV(uv, wz);
           *b = FOLDV(old, all);

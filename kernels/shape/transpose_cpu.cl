@@ -69,7 +69,7 @@ WIDE_VECTORS kernel void strided_transpose(const global T *x, global T *y, const
       if (k + SIDE <= nc)
         for (; r + SIDE <= last; r += SIDE) {
 #pragma unroll
-          for (int i = 0; i < SIDE; i++) AHEAD_OF_USE(x + px + (k + i) * xc + r + 2 * SIDE);
+          for (int i = 0; i < SIDE; i++) PREFETCH(x + px + (k + i) * xc + r + 2 * SIDE);
           const global T *from = x + px + k * xc + r;
           global T *to = y + py + r * yr + k;
           if (past && k == c)
