@@ -3,8 +3,9 @@
  *   take            y[o, k, j] = x[o, index(k), j]                         x: (outer, n, inner), index: count
  *   nd_keys         key[k] = sum over m of index[m, k] * stride[m]         negative indices count from the back, others are cut to the extent
  *   plain_keys      key[k] = index(k)
- *   buckets         one work-item, for CPUs: a stable counting sort of the keys: `order`, and `start` of each key's stretch in it
- *   bucket_starts   after a sort of the keys, for GPUs: start[b] by binary search
+ *   bucket_count, bucket_totals, bucket_offsets, bucket_place   on CPUs a stable counting sort of the keys: `order`, and `start` of each key's
+ *                   stretch in it. A work-item counts, and in the end places, a stretch of the keys; between it adds over a range of values.
+ *   bucket_starts   after a sort of the keys, where they are few or on GPUs: start[b] by binary search
  *   scatter_add     y[o, b, j] (req)= sum of g[o, order[s], j] over the stretch of b, in order
  *   scatter_clear, scatter_last, scatter_put   slot[b] = largest k with key b (an integer maximum, so any order gives the same), then
  *                   y[b, j] = slot[b] < 0 ? (base[b, j] or 0) : x[slot[b], j]
@@ -74,18 +75,62 @@ kernel void nd_keys(const global TI *index, global int *keys, const long count, 
   }
 }
 
-/* one work-item; start: n + 1. While counting, start[b + 1] holds the stretch's length; while placing, start[b] moves to its end. */
-kernel void buckets(const global int *keys, global int *order, global int *start, const long count, const long n) {
-  for (long b = 0; b <= n; b++) start[b] = 0;
-  for (long k = 0; k < count; k++) start[keys[k] + 1]++;
-  for (long b = 0; b < n; b++) start[b + 1] += start[b];
-  for (long k = 0; k < count; k++) order[start[keys[k]]++] = (int)k;
-  for (long b = n; b > 0; b--) start[b] = start[b - 1];
-  start[0] = 0;
+/* counts: (stretches, n); stretch s of the keys */
+#define STRETCH_LO(s) (count * (s) / stretches)
+
+kernel void bucket_count(const global int *keys, global int *counts, const long count, const long n, const long stretches) {
+  FOR_ITEMS(s, stretches) {
+    global int *own = counts + s * n;
+    const long hi = STRETCH_LO(s + 1);
+    for (long b = 0; b < n; b++) own[b] = 0;
+    for (long k = STRETCH_LO(s); k < hi; k++) own[keys[k]]++;
+  }
+}
+
+/* total[r]: how many keys lie in range r of the keys' values */
+#define RANGE_LO(r) (n * (r) / ranges)
+
+kernel void bucket_totals(const global int *counts, global int *total, const long n, const long stretches, const long ranges) {
+  FOR_ITEMS(r, ranges) {
+    const long hi = RANGE_LO(r + 1);
+    int sum = 0;
+    for (long s = 0; s < stretches; s++)
+      for (long b = RANGE_LO(r); b < hi; b++) sum += counts[s * n + b];
+    total[r] = sum;
+  }
+}
+
+/* start: n + 1; counts become the places where each stretch puts its next key */
+kernel void bucket_offsets(global int *counts, const global int *total, global int *start, const long n, const long stretches,
+                           const long ranges) {
+  FOR_ITEMS(r, ranges) {
+    const long hi = RANGE_LO(r + 1);
+    int at = 0;
+    for (long before = 0; before < r; before++) at += total[before];
+    for (long b = RANGE_LO(r); b < hi; b++) {
+      start[b] = at;
+      for (long s = 0; s < stretches; s++) {
+        const int here = counts[s * n + b];
+        counts[s * n + b] = at;
+        at += here;
+      }
+    }
+    if (r == ranges - 1) start[n] = at;
+  }
+}
+
+kernel void bucket_place(const global int *keys, global int *counts, global int *order, const long count, const long n,
+                         const long stretches) {
+  FOR_ITEMS(s, stretches) {
+    global int *next = counts + s * n;
+    const long hi = STRETCH_LO(s + 1);
+    for (long k = STRETCH_LO(s); k < hi; k++) order[next[keys[k]]++] = (int)k;
+  }
 }
 
 kernel void bucket_starts(const global int *sorted, global int *start, const long count, const long n) {
-  FOR_EACH(b, n + 1) {
+  FOR_RUNS(b, next, n + 1) {
+    next = RUN_END(b, n + 1);
     long lo = 0, hi = count;
     while (lo < hi) {
       const long mid = (lo + hi) / 2;
@@ -94,20 +139,40 @@ kernel void bucket_starts(const global int *sorted, global int *start, const lon
       else
         hi = mid;
     }
-    start[b] = (int)lo;
+    for (long c = b; c < next; c++) {
+      while (lo < count && sorted[lo] < c) lo++;
+      start[c] = (int)lo;
+    }
   }
 }
 
+/* rows that are added lie anywhere: those AHEAD in the order are fetched meanwhile */
+#define AHEAD 8
+#define FETCH(s)              \
+  if ((s) + AHEAD < count)    \
+    for (int j = 0; j < w; j += 16) PREFETCH(own + order[(s) + AHEAD] * inner + j);
+
 kernel void scatter_add(const global T *g, const global int *order, const global int *start, global T *y, const long outer, const long n,
                         const long inner, const long count) {
-  CT sum[STRETCH(TILE)];
   FOR_STRETCHES(row, lo, hi, outer * n, inner, TILE) {
-    const long b = row % n;
+    CT sum[STRETCH(TILE)];
+    const long b = row % n, end = start[b + 1];
     const int w = (int)(hi - lo);
-    for (int j = 0; j < w; j++) sum[j] = 0;
-    for (long s = start[b]; s < start[b + 1]; s++) {
-      const global T *p = g + (row / n * count + order[s]) * inner + lo;
-      for (int j = 0; j < w; j++) sum[j] += LOAD(p, j);
+    const global T *own = g + row / n * count * inner + lo;
+    if (w == TILE) {
+      for (int j = 0; j < STRETCH(TILE); j++) sum[j] = 0;
+      for (long s = start[b]; s < end; s++) {
+        const global T *p = own + order[s] * inner;
+        FETCH(s)
+        for (int j = 0; j < STRETCH(TILE); j++) sum[j] += LOAD(p, j);
+      }
+    } else {
+      for (int j = 0; j < w; j++) sum[j] = 0;
+      for (long s = start[b]; s < end; s++) {
+        const global T *p = own + order[s] * inner;
+        FETCH(s)
+        for (int j = 0; j < w; j++) sum[j] += LOAD(p, j);
+      }
     }
     global T *q = y + row * inner + lo;
     for (int j = 0; j < w; j++) STORE(q, j, sum[j]);

@@ -31,6 +31,9 @@ _TILE = 64  # of kernels/indexing/indexing.cl
 _MAX_INDEXED = 8
 _OUT_OF_BOUND = Refusal("MXNetError", "take operator contains indices out of bound: {value} is not in 0..{extent}-1")
 _OUT_OF_RANGE = Refusal("IndexError", "index {value} is out of bounds for axis {axis} with size {extent}")
+_STRETCHES = 4  # a core of the CPU
+_STRETCH = 4096  # keys that are worth a work-item
+_DENSE = 2  # counters a key, beyond which sorting the keys costs less than clearing and adding the counters
 
 
 def index_defines(dtype: str, index_type: str, req: str, mode: str = "clip", **more: int) -> tuple[tuple[str, str | int], ...]:
@@ -106,9 +109,9 @@ def ordered_calls(keys: Temp, count: int, n: int, ctx: LowerContext, temp: int) 
     """
     start = Temp(temp, 4 * (n + 1))
     defines = index_defines("float32", "int32", "write")
-    if ctx.traits.is_cpu:
-        order = Temp(temp + 1, 4 * max(count, 1))
-        return [KernelCall(_SOURCE, "buckets", (keys, order, start, *_long(count, n)), defines, (1,), (1,))], order, start
+    stretches = min(_STRETCHES * ctx.traits.compute_units, -(-count // _STRETCH), _DENSE * count // max(n, 1))
+    if ctx.traits.is_cpu and stretches > 0:
+        return *_counting_calls(keys, start, n, count, stretches, defines, ctx, temp + 1), start
     calls, ordered, order = sort_calls(keys, Rows(1, count, 1), "int32", False, ctx, temp + 1)
     calls.append(KernelCall(_SOURCE, "bucket_starts", (ordered, start, *_long(count, n)), defines, *grid(n + 1, ctx.traits)))
     return calls, order, start
@@ -126,6 +129,24 @@ def scatter_add_calls(
     size, local = stretch_grid(rows.outer * rows.n, rows.inner, ctx.traits, _TILE)
     args = (g, order, start, out, *_long(rows.outer, rows.n, rows.inner, count))
     return [*calls, KernelCall(_SOURCE, "scatter_add", args, defines, size, local)]
+
+
+def _counting_calls(
+    keys: Temp, start: Temp, n: int, count: int, stretches: int, defines: tuple[tuple[str, str | int], ...], ctx: LowerContext, temp: int
+) -> tuple[list[KernelCall], Temp]:
+    """A counting sort of keys below n, stable, on CPUs: the launches, and the workspace with the order."""
+    ranges = max(1, min(_STRETCHES * ctx.traits.compute_units, n * stretches // _STRETCH))
+    order, counts, total = Temp(temp, 4 * count), Temp(temp + 1, 4 * n * stretches), Temp(temp + 2, 4 * ranges)
+
+    def call(entry: str, items: int, *args: Temp | Scalar) -> KernelCall:
+        return KernelCall(_SOURCE, entry, args, defines, (items,), (1,))
+
+    return [
+        call("bucket_count", stretches, keys, counts, *_long(count, n, stretches)),
+        call("bucket_totals", ranges, counts, total, *_long(n, stretches, ranges)),
+        call("bucket_offsets", ranges, counts, total, start, *_long(n, stretches, ranges)),
+        call("bucket_place", stretches, keys, counts, order, *_long(count, n, stretches)),
+    ], order
 
 
 def scatter_last_calls(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from harness import check_op
+from harness_case import Case
 
 import clsym as mx
 from clsym.base import MXNetError
@@ -42,6 +43,21 @@ def test_take_gradient_adds_up(device):
     want = np.zeros((50, 3))
     np.add.at(want, index, head.astype(np.float64))
     check_op(device, "take", [x, index], {}, [x[index]], grad=[0], ograds=[head], expected_grads=[want])
+
+
+@pytest.mark.parametrize("n", [7, 3000, 200_003])
+def test_take_gradient_adds_in_the_order_of_the_indices(device, n):
+    """Many stretches of indices, several ranges of rows, and far more rows than indices: the bits are those of adding one by one."""
+    x = np.zeros((n, 3), np.float32)
+    index = np.minimum(RNG.zipf(1.3, 20_011) - 1, n - 1).astype(np.int32) if n < 10_000 else RNG.randint(0, n, 1001).astype(np.int32)
+    head = RNG.randn(len(index), 3).astype(np.float32)
+    want = np.zeros((n, 3), np.float32)
+    np.add.at(want, index, head)
+    case = Case(device, "take", [x, index], {}, True, ["write", "null"], True)
+    for _ in range(3):
+        case.forward()
+        case.backward([head])
+        np.testing.assert_array_equal(case.grad(0), want)
 
 
 @pytest.mark.parametrize("kind", ["float32", "int32"])
