@@ -60,8 +60,8 @@ def _text(call: KernelCall, device: Device) -> str:
     if device.traits.is_cpu:
         wide = dict(call.defines).get("CT") in ("double", "long")
         kind += f"#define LANES {max(2, device.traits.vector_width // (2 if wide else 1))}\n"
-    if device.traits.platform == "Oclgrind":  # a simulator, which stops at builtins that it does not know
-        kind += "#define NO_PREFETCH 1\n"
+    if device.traits.platform == "Oclgrind":  # a simulator, which stops at intrinsics that it does not know; `restrict` becomes one
+        kind += "#define NO_INTRINSICS 1\n#define restrict\n"
     lines = "".join(f"#define {name} {value}\n" for name, value in call.defines)
     return kind + lines + kernel_source(call.source)
 

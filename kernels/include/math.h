@@ -55,7 +55,7 @@
 M_FN float m_abs_float(const float x) { return as_float(as_int(x) & 0x7fffffff); }
 M_FN float m_copysign_float(const float x, const float s) { return as_float((as_int(x) & 0x7fffffff) | (as_int(s) & (int)0x80000000u)); }
 
-#if DEVICE_CPU && defined(__clang__) /* single instructions there, where the OpenCL builtins are calls */
+#if DEVICE_CPU && defined(__clang__) && !defined(NO_INTRINSICS) /* single instructions there, where the OpenCL builtins are calls */
 M_FN float m_sqrt_float(const float x) { return __builtin_sqrtf(x); }
 M_FN float m_floor_float(const float x) { return __builtin_floorf(x); }
 M_FN float m_ceil_float(const float x) { return __builtin_ceilf(x); }

@@ -193,9 +193,9 @@ def column_tile(rows: Rows, most: int, traits: DeviceTraits) -> int:
     return tile
 
 
-def column_grid(items: int, work: int, traits: DeviceTraits) -> tuple[tuple[int], tuple[int]]:
+def column_grid(items: int, work: int, traits: DeviceTraits, per_item: int = 4096) -> tuple[tuple[int], tuple[int]]:
     """Global and local size of a CPU kernel that shares `items` tiles, `work` elements in all, among work-items."""
-    return (max(1, min(items, 8 * traits.compute_units, -(-work // 4096))),), (1,)
+    return (max(1, min(items, 8 * traits.compute_units, -(-work // per_item))),), (1,)
 
 
 _LOWEST = {"float": "(-INFINITY)", "double": "(-INFINITY)", "int": "INT_MIN", "long": "LONG_MIN"}
