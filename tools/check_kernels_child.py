@@ -209,7 +209,7 @@ def run_case(device: Any, case: Any, unwritten: list[str]) -> str:
     if len(case.steps) == 1 and (aux := len(last.op.aux_names(last.params))):
         floating[-aux:] = ["null"] * aux
     forms = [(False, nulls, True), (True, floating, True), (True, ["add" if r == "write" else r for r in floating], False)]
-    for train, reqs, optimize in forms[: 1 if floating == nulls or case.forward_only else 3]:
+    for train, reqs, optimize in forms[: 1 if floating == nulls else 3]:
         try:
             if "CHECK_POISON" not in os.environ:
                 Graph(device, heads, variables, arrays, train, reqs, optimize, None).run()
