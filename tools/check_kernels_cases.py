@@ -32,7 +32,7 @@ class Case:
         return f"{steps} {[i for _, _, inputs in self.steps for i in inputs if not isinstance(i, int)]} {self.dtype}"
 
 
-SMALL = {"Convolution", "Pooling", "softmax", "sum", "take", "topk", "broadcast_add"}
+SMALL = {"Pooling", "softmax", "sum", "take", "topk", "broadcast_add"}
 """Operators whose first case is in the small set."""
 
 
