@@ -36,7 +36,7 @@ SMALL = {"Pooling", "softmax", "sum", "take", "topk", "broadcast_add"}
 """Operators whose first case is in the small set."""
 
 
-_TYPES = {"_contrib_requantize": "int32"}
+_TYPES = {"_contrib_requantize": "int32", "_contrib_dequantize": "uint8"}
 """Of the first input, where it is not floating-point."""
 
 

@@ -99,8 +99,10 @@ def input_types(op: Any, params: Any, count: int, first: str) -> list[str] | Non
 
 
 def values(rng: Any, shape: tuple[int, ...], dtype: str, high: float) -> Any:
-    """Numbers that every function is defined for, and that are indices into small extents as well."""
+    """Numbers that every function is defined for, and that are indices into small extents as well; square matrices are definite."""
     drawn = rng.uniform(0.1, high, shape)
+    if len(shape) > 1 and shape[-1] == shape[-2]:
+        drawn += 9 * np.eye(shape[-1])  # positive definite in each triangle
     return drawn.astype(dtype) if np.dtype(dtype).kind in "fb" else np.floor(drawn).astype(dtype)
 
 
