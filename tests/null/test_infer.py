@@ -189,3 +189,20 @@ def test_an_input_follows_from_a_partly_known_output(net, given, wanted):
 ])  # fmt: skip
 def test_what_mxnet_does_not_conclude_from_part_of_a_shape(net, given, wanted):
     assert net(mx.sym.var("x")).infer_shape_partial(x=given)[1] == [wanted]
+
+
+def test_both_directions_of_a_first_layer_tell_their_inputs_extent():
+    """As Gluon writes them: each parameter a variable of its own, two of them without the extent of the data."""
+    units, weights = 4, {"l_i2h": (16, 0), "r_i2h": (16, 0), "l_h2h": (16, 4), "r_h2h": (16, 4)}
+    shapes = weights | {f"{side}_{what}_bias": (4 * units,) for side in "lr" for what in ("i2h", "h2h")}
+    flat = [mx.sym.reshape(mx.sym.var(name, shape=shape), shape=(-1,)) for name, shape in shapes.items()]
+    joined = mx.sym._internal._rnn_param_concat(*flat, dim=0, num_args=len(flat))
+    states = [mx.sym.var("h"), mx.sym.var("c")]
+    net = mx.sym.RNN(mx.sym.var("data"), joined, *states, state_size=units, num_layers=1, mode="lstm", bidirectional=True)
+    found, (out,), _ = net.infer_shape(data=(5, 2, 7))
+    known = dict(zip(net.list_arguments(), found, strict=True))
+    assert known["l_i2h"] == known["r_i2h"] == (16, 7)
+    assert known["h"] == (2, 2, 4) and out == (5, 2, 8)
+    with pytest.raises(mx.MXNetError, match="cannot fill the 7"):
+        (mx.sym._internal._rnn_param_concat(*(mx.sym.var(f"x{i}", shape=s) for i, s in enumerate(((3,), (0,), (0,)))), dim=0, num_args=3)
+         + mx.sym.var("y", shape=(10,))).infer_shape()  # fmt: skip

@@ -263,3 +263,15 @@ differs(
     mxnet="[0.5904]",
     why="The derivative at -1 is 1.0507 * 1.6733 * exp(-1) = 0.6468.",
 )
+
+differs(
+    "LeakyReLU",
+    "the gradient of prelu's slope, within a net",
+    "x = mx.nd.array([[-1, -2]]); a = mx.nd.array([0.5]); g = mx.nd.zeros(1); "
+    "e = (2 * mx.sym.LeakyReLU(2 * mx.sym.var('x'), mx.sym.var('a'), act_type='prelu'))"
+    ".bind(mx.cpu(), {'x': x, 'a': a}, {'x': mx.nd.zeros((1, 2)), 'a': g}); "
+    "_ = e.forward(is_train=True); e.backward(mx.nd.ones((1, 2))); print(g.asnumpy().tolist())",
+    ours="[-12.0]",
+    mxnet="[-6.0]",
+    why="MXNet stores the data's gradient over the output's before it sums that of the slope: 2 * (-2 - 4) = -12 times the slope, 0.5.",
+)

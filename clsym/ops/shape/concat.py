@@ -71,6 +71,7 @@ class Concat(Op, Assembled, ChannelsLast, Estimated):
     aliases: tuple[str, ...] = ("concat",)
     variadic = "num_args"
     params = {"num_args": Int(doc="Number of inputs.", low=1, high=1 << 20), "dim": Int(1, "The axis to join along.")}
+    inferred = 1  # how many inputs of unknown extent the output tells; several are of one extent
 
     def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
         some = next((s for s in (*ins, outs[0]) if s is not None), None)
@@ -84,12 +85,17 @@ class Concat(Op, Assembled, ChannelsLast, Estimated):
         assert common is not None
         extents = [-1 if s is None else s[axis] for s in ins]
         total = sum(extents) if all(e >= 0 for e in extents) else -1
-        if outs[0] is not None and len(outs[0]) == len(some) and outs[0][axis] >= 0 and extents.count(-1) == 1:
+        unknown = extents.count(-1)
+        if outs[0] is not None and len(outs[0]) == len(some) and outs[0][axis] >= 0 and 0 < unknown <= self.inferred:
             total = outs[0][axis]
             missing = total - sum(e for e in extents if e >= 0)
             if missing < 0:
                 raise ShapeError(f"the inputs are longer along dim={p.dim} than the output of extent {total}")
-            extents[extents.index(-1)] = missing
+            if missing % unknown:
+                raise ShapeError(
+                    f"{unknown} inputs of one extent cannot fill the {missing} elements along dim={p.dim} that the others leave"
+                )
+            extents = [missing // unknown if e < 0 else e for e in extents]
         return [(*common[:axis], e, *common[axis + 1 :]) for e in extents], [(*common[:axis], total, *common[axis + 1 :])]
 
     def last_form(self, p: Params, ins: Sequence[TensorSpec]) -> LastForm | None:
@@ -127,13 +133,17 @@ class Concat(Op, Assembled, ChannelsLast, Estimated):
 
 @register
 class RnnParamConcat(Concat):
-    """Concat of the parameters of a recurrent layer, with the extent of one of them left to the layer to tell.
+    """Concat of the parameters of a recurrent layer, whose number of weights the layer tells.
+
+    Inputs whose extent is not known otherwise share equally what the others leave: those of both directions of a first layer,
+    which read the same data.
 
     Source: MXNet 1.9.1, ``_rnn_param_concat``.
     """
 
     name = "_rnn_param_concat"
     aliases: tuple[str, ...] = ()
+    inferred = 2
 
 
 @register
