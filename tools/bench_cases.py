@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from typing import Any
 
+from bench_case import Case
 from bench_linalg_cases import linalg_cases
 from bench_ordering_cases import ordering_cases
 from bench_recurrent_cases import recurrent_cases
+from bench_vision_cases import vision_cases
 
-__all__ = ["GROUPS", "Case", "Onnx", "cases"]
+__all__ = ["GROUPS", "cases"]
 
 _MEMORY = 96 << 20  # bytes that a memory-bound case moves at least, so that it does not run in a cache
 
@@ -44,47 +45,6 @@ _CONVOLUTIONS: dict[str, list[tuple[int, int, int, int, int, int]]] = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Onnx:
-    """The node of ONNX that computes a case as well: operator, opset, attributes, and its inputs from the case's."""
-
-    op: str
-    opset: int
-    attributes: Mapping[str, Any]
-    feed: Callable[..., Sequence[Any]]
-
-
-@dataclass(frozen=True)
-class Case:
-    """One measurement.
-
-    Attributes
-    ----------
-    group, name : str
-    op : str
-        The operator; its inputs are named x0, x1, ...
-    shapes : list of tuple of int
-    params : dict
-    flops : int
-        Multiplications and additions; 0 where memory is the limit.
-    bytes : int
-        Read and written, each tensor once.
-    inputs : callable or None
-        From a numpy.random.RandomState to x0, x1, ...; None: uniform numbers.
-    onnx : Onnx or None
-    """
-
-    group: str
-    name: str
-    op: str
-    shapes: list[tuple[int, ...]]
-    params: dict[str, Any] = field(default_factory=dict)
-    flops: int = 0
-    bytes: int = 0
-    inputs: Callable[[Any], Sequence[Any]] | None = None
-    onnx: Onnx | None = None
-
-
 def _gemm() -> Iterator[Case]:
     for n in (512, 768, 1024, 1536, 2048):
         yield Case("gemm", f"{n}", "dot", [(n, n), (n, n)], flops=2 * n**3)
@@ -105,7 +65,7 @@ def _convolution(net: str, batch: int) -> Iterator[Case]:
         flops = 2 * batch * o * y * y * (c // g) * k * k
         moved = 4 * (batch * (c * x * x + o * y * y) + o * c // g * k * k)
         name = f"N{batch} {c}x{x}x{x} -> {o}, {k}x{k}{f'/{s}' if s > 1 else ''}"
-        yield Case(f"conv-{net}", name, "Convolution", shapes, params, 0 if g == c > 1 else flops, moved)
+        yield Case(f"conv-{net}", name, "Convolution", shapes, params, 0 if g == c > 1 else flops, moved, weights=(1,))
 
 
 # (batch, channels, extent of the square input, filters, window, stride, padding, groups)
@@ -121,7 +81,7 @@ def _deconvolution() -> Iterator[Case]:
         params = {"kernel": (k, k), "stride": (s, s), "pad": (p, p), "num_filter": o, "num_group": g}
         flops = 2 * n * c * x * x * (o // g) * k * k
         name = f"N{n} {c}x{x}x{x} -> {o}, {k}x{k}/{s}{' a channel' if g > 1 else ''}"
-        yield Case("deconvolution", name, "Deconvolution", [(n, c, x, x), (c, o // g, k, k)], params, flops)
+        yield Case("deconvolution", name, "Deconvolution", [(n, c, x, x), (c, o // g, k, k)], params, flops, weights=(1,))
 
 
 def _moving(group: str, name: str, op: str, shapes: list[tuple[int, ...]], out: int, **params: Any) -> Case:
@@ -185,6 +145,8 @@ GROUPS = (
     "batchnorm",
     "ordering",
     "detection",
+    "roi-align",
+    "deformable",
     "linalg",
     "rnn",
 )
@@ -194,6 +156,6 @@ def cases(batches: list[int]) -> list[Case]:
     """All of them; convolutions at each batch."""
     convolutions = [case for net in _CONVOLUTIONS for batch in batches for case in _convolution(net, batch)]
     return [
-        *_gemm(), *convolutions, *_deconvolution(), *_elementwise(), *_rows(), *_planes(), *ordering_cases(Case), *linalg_cases(Case),
-        *recurrent_cases(Case),
+        *_gemm(), *convolutions, *_deconvolution(), *_elementwise(), *_rows(), *_planes(), *ordering_cases(), *vision_cases(),
+        *linalg_cases(), *recurrent_cases(),
     ]  # fmt: skip

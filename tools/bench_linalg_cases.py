@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
+from bench_case import Array, Case
 
 __all__ = ["linalg_cases"]
-
-Array = np.ndarray[Any, Any]
 
 
 def _positive(rng: np.random.RandomState, shape: tuple[int, ...]) -> Array:
@@ -19,7 +17,7 @@ def _positive(rng: np.random.RandomState, shape: tuple[int, ...]) -> Array:
     return a @ np.swapaxes(a, -1, -2) + shape[-1] / 2 * np.eye(shape[-1])
 
 
-def linalg_cases(case: Callable[..., Any]) -> Iterator[Any]:
+def linalg_cases() -> Iterator[Case]:
     """The cases; operations are LAPACK's, so that a share tells what a whole factorization makes of the device."""
     for shape in ((512, 512), (64, 32, 32)):
         n, batch = shape[-1], math.prod(shape[:-2])
@@ -29,4 +27,4 @@ def linalg_cases(case: Callable[..., Any]) -> Iterator[Any]:
                 return [_positive(rng, shape), rng.uniform(-1, 1, shape)][:inputs]
 
             name = f"{op} {f'{batch} of ' if batch > 1 else ''}{n}"
-            yield case("linalg", name, f"_linalg_{op}", [shape] * inputs, {}, batch * flops, 0, values)
+            yield Case("linalg", name, f"_linalg_{op}", [shape] * inputs, {}, batch * flops, 0, values)

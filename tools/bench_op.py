@@ -12,8 +12,8 @@ and move at least 96 MiB.
 
 ``ms`` is the operator's own step: its launches enqueued back to back, median of rounds. ``forward ms`` is a whole forward pass of a graph
 of this operator alone, with what it needs around it (layouts changed at the borders of the graph). A share above 100% of the peak is
-Winograd's: the multiply-adds counted are those of the definition. With ``--against`` cases of the groups ordering, detection and rnn run in
-turns with other libraries; ``ratio`` is the time here over that of the fastest of them.
+Winograd's: the multiply-adds counted are those of the definition. With ``--against`` each case runs in turns with other libraries:
+MXNet in its own Python, ONNX Runtime on the equivalent node, or on what clsym exports; ``ratio`` is the time here over that of the fastest.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ import os
 import re
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -32,10 +31,9 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from bench_cases import GROUPS, Case, cases
+from bench_case import Case
+from bench_cases import GROUPS, cases
 from bench_op_rivals import against
-from bench_ordering_cases import inputs
-from bench_recurrent_cases import recurrent_inputs
 from bench_report import conditions, geometric_mean, table, write_json
 
 TURN = 0.02  # seconds of launches that one measurement times together
@@ -70,19 +68,14 @@ def measure(case: Case, ctx: Any, device: Any, rounds: int, pythons: Mapping[str
     net = operator(case.op)(*data, name="case", **case.params)
     shapes = {f"x{i}": s for i, s in enumerate(case.shapes)}
     ex = net.simple_bind(ctx, grad_req="null", **shapes)
-    rng = np.random.RandomState(0)
-    for array in (*ex.arg_dict.values(), *ex.aux_dict.values()):
-        array[:] = rng.uniform(0.1, 1, array.shape).astype(np.float32)
-    given = inputs(case, rng) or recurrent_inputs(case, rng)
-    for array, values in zip(ex.arg_dict.values(), given or (), strict=False):
-        array[:] = values
-    for name, value in zip(shapes, case.inputs(rng) if case.inputs else (), strict=False):
-        ex.arg_dict[name][:] = value.astype(np.float32)
+    values = case.values(np.random.RandomState(0))
+    for name, value in zip(shapes, values, strict=True):
+        (ex.arg_dict if name in ex.arg_dict else ex.aux_dict)[name][:] = value
     finish = device.queue.finish
     forward = _per_run(lambda: ex.forward(is_train=False), finish, rounds)
     bound = ex._bound(False)
     row: dict[str, Any] = {"group": case.group, "name": case.name, "flops": case.flops, "bytes": case.bytes, "forward_ms": forward * 1e3}
-    if given and pythons:
+    if pythons:
 
         def once() -> float:
             start = time.perf_counter()
@@ -91,8 +84,7 @@ def measure(case: Case, ctx: Any, device: Any, rounds: int, pythons: Mapping[str
             return time.perf_counter() - start
 
         output = ex.forward(is_train=False)[0].asnumpy()
-        with tempfile.TemporaryDirectory(prefix="clsym-bench-") as folder:
-            row.update(against(case, net, given, output, once, pythons, threads, rounds, Path(folder)))
+        row.update(against(case, net, values, output, once, pythons, threads, rounds))
     own = 0.0
     for launches in bound.launches:  # the operator's own step is the longest; the others bring its operands into their layout
         if not launches:
@@ -112,8 +104,9 @@ def rate(row: dict[str, Any]) -> float:
 
 
 def report(rows: list[dict[str, Any]]) -> str:
-    """A table a group, and the geometric mean of its shares."""
+    """A table a group, and the geometric mean of its shares; one of all that ran in turns with others."""
     parts = []
+    compared = [r for r in rows if "ratio" in r]
     for group in GROUPS:
         mine = [r for r in rows if r["group"] == group]
         if not mine:
@@ -123,17 +116,20 @@ def report(rows: list[dict[str, Any]]) -> str:
         if len(mine) > 1:
             body.append(["geometric mean", None, None, f"{100 * geometric_mean([r['share'] for r in mine]):.0f}%", None])
         parts.append(table([group, "ms", unit, "share", "forward ms"], body))
-        if any("ratio" in r for r in mine):
-            kinds = sorted({kind for r in mine for kind in r.get("rivals_ms", {})})
-            compared = [r for r in mine if "ratio" in r]
-            body = [[r["name"], r["turns_ms"], *(r["rivals_ms"].get(kind) for kind in kinds), f"{r['ratio']:.2f}"] for r in compared]
-            parts.append(table([f"{group} in turns", "clsym ms", *(f"{kind} ms" for kind in kinds), "ratio"], body))
+    if compared:
+        kinds = sorted({kind for r in compared for kind in r["rivals_ms"]})
+        body = [
+            [f"{r['group']} {r['name']}", r["turns_ms"], *(r["rivals_ms"].get(kind) for kind in kinds), f"{r['ratio']:.2f}"]
+            for r in compared
+        ]
+        body.append(["geometric mean", None, *(None for _ in kinds), f"{geometric_mean([r['ratio'] for r in compared]):.2f}"])
+        parts.append(table(["in turns", "clsym ms", *(f"{kind} ms" for kind in kinds), "ratio"], body))
     return "\n\n".join(parts)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--filter", default="", help="a regular expression, searched in 'group name'")
+    parser.add_argument("--filter", default="", help="a regular expression, searched in 'group name', in either case")
     parser.add_argument("--batch", default="1", help="of the convolutions: one or several, comma-separated (1)")
     parser.add_argument("--device", default="", help="as mx.cl() takes it; default cpu(0)")
     parser.add_argument("--rounds", type=int, default=7, help="measurements of each case, of which the median counts (7)")
@@ -144,7 +140,7 @@ def main() -> int:
     parser.add_argument("--json", default="", help="write the figures to this file")
     args = parser.parse_args()
     os.environ.setdefault("POCL_MAX_PTHREAD_COUNT", str(args.threads))
-    chosen = [c for c in cases([int(b) for b in args.batch.split(",")]) if re.search(args.filter, f"{c.group} {c.name}")]
+    chosen = [c for c in cases([int(b) for b in args.batch.split(",")]) if re.search(args.filter, f"{c.group} {c.name}", re.IGNORECASE)]
     if not chosen:
         parser.error(f"nothing matches {args.filter!r}; groups: {', '.join(GROUPS)}")
 

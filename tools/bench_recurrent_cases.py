@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from bench_case import Array, Case
 
-if TYPE_CHECKING:
-    from bench_cases import Case
-
-__all__ = ["recurrent_cases", "recurrent_inputs", "recurrent_model"]
+__all__ = ["recurrent_cases"]
 
 
-def recurrent_cases(case: type[Case]) -> Iterator[Case]:
+def recurrent_cases() -> Iterator[Case]:
     """Layers of 512 units: one sequence of 64 steps, 32 sequences of 32."""
     units = 512
     for steps, batch in ((64, 1), (32, 32)):
@@ -25,25 +23,21 @@ def recurrent_cases(case: type[Case]) -> Iterator[Case]:
             count = sum(weights) + layers * directions * 2 * gates * units
             shapes = [(steps, batch, units), (count,), *[(layers * directions, batch, units)] * (2 if mode == "lstm" else 1)]
             params = {"mode": mode, "state_size": units, "num_layers": layers, "bidirectional": directions == 2}
-            yield case("rnn", f"{name}, T{steps} N{batch}", "RNN", shapes, params, 2 * steps * batch * sum(weights))
 
+            def values(rng: np.random.RandomState, shapes: list[tuple[int, ...]] = shapes) -> list[Array]:
+                """Data, weights as small as those of a trained layer, states of zero."""
+                return [rng.uniform(-v, v, s) for v, s in zip((1.0, units**-0.5, 0.0, 0.0), shapes, strict=False)]
 
-def recurrent_inputs(case: Case, rng: Any) -> list[Any] | None:
-    """Data, weights as small as those of a trained layer, states of zero; None where the case is not one of them."""
-    if case.op != "RNN":
-        return None
-    limits = [1.0, case.params["state_size"] ** -0.5, 0.0, 0.0]
-    return [rng.uniform(-v, v, s).astype(np.float32) for v, s in zip(limits, case.shapes, strict=False)]
+            flops = 2 * steps * batch * sum(weights)
+            yield Case("rnn", f"{name}, T{steps} N{batch}", "RNN", shapes, params, flops, 0, values, _model)
 
 
 # the order of the gates' rows in ONNX, as places in ours
 _GATES = {"lstm": ("LSTM", [0, 3, 1, 2]), "gru": ("GRU", [1, 0, 2]), "rnn_tanh": ("RNN", [0])}
 
 
-def recurrent_model(case: Case, arrays: Sequence[Any]) -> Any:
-    """The ONNX model with these parameters, arrays[1]; None where the case is not one of them."""
-    if case.op != "RNN":
-        return None
+def _model(case: Case, arrays: Sequence[Array]) -> tuple[Any, dict[str, Array]]:
+    """The ONNX model with these parameters, arrays[1]; it reads the data."""
     from onnx import TensorProto, helper, numpy_helper
 
     steps, batch, depth = case.shapes[0]
@@ -52,7 +46,7 @@ def recurrent_model(case: Case, arrays: Sequence[Any]) -> Any:
     units, layers, directions, gates = params["state_size"], params["num_layers"], 2 if params.get("bidirectional") else 1, len(order)
     at = 0
 
-    def take(*shape: int) -> Any:
+    def take(*shape: int) -> Array:
         nonlocal at
         found = arrays[1][at : at + int(np.prod(shape))].reshape(gates, -1, *shape[1:])
         at += int(np.prod(shape))
@@ -79,4 +73,4 @@ def recurrent_model(case: Case, arrays: Sequence[Any]) -> Any:
     given = helper.make_tensor_value_info("x0", TensorProto.FLOAT, case.shapes[0])
     result = helper.make_tensor_value_info(x, TensorProto.FLOAT, [steps, batch, directions * units])
     graph = helper.make_graph(nodes, "case", [given], [result], stored)
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), {"x0": arrays[0]}

@@ -1,18 +1,13 @@
-"""Layers that `bench_op.py` compares with other engines: inputs that are like those of a model, and what the layer is in ONNX."""
+"""Layers of detectors as `bench_op.py` measures them: inputs that are like those of a model, and what the layer is in ONNX."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
-from bench_cases import Case, Onnx
+from bench_case import Array, Case, one_node
 
-__all__ = ["LAYERS", "layers"]
-
-LAYERS = ("roi-align", "deformable")
-
-Array = np.ndarray[Any, Any]
+__all__ = ["vision_cases"]
 
 
 def _roi_align(count: int, channels: int, height: int, width: int, pooled: int, ratio: int) -> Case:
@@ -26,7 +21,7 @@ def _roi_align(count: int, channels: int, height: int, width: int, pooled: int, 
     def feed(x0: Array, x1: Array) -> list[Array]:
         return [x0, np.ascontiguousarray(x1[:, 1:]), x1[:, 0].astype(np.int64)]
 
-    onnx = Onnx(
+    onnx = one_node(
         "RoiAlign", 16,
         {
             "output_height": pooled, "output_width": pooled, "sampling_ratio": ratio, "spatial_scale": 0.0625,
@@ -53,14 +48,14 @@ def _deformable(channels: int, side: int, filters: int) -> Case:
         return [x0, x3, x1, np.zeros(filters, np.float32), x2]
 
     params = {"kernel": (3, 3), "pad": (1, 1), "num_filter": filters, "no_bias": True}
-    onnx = Onnx("DeformConv", 19, {"kernel_shape": [3, 3], "pads": [1] * 4, "strides": [1, 1]}, feed)
+    onnx = one_node("DeformConv", 19, {"kernel_shape": [3, 3], "pads": [1] * 4, "strides": [1, 1]}, feed)
     flops = 2 * filters * side * side * channels * 9
     name = f"{channels}x{side}x{side} -> {filters}"
     return Case("deformable", name, "_contrib_ModulatedDeformableConvolution", shapes, params, flops, 0, inputs, onnx)
 
 
-def layers() -> Iterator[Case]:
-    """The cases."""
+def vision_cases() -> Iterator[Case]:
+    """Boxes of one size after the other; three depths of a net."""
     yield _roi_align(300, 256, 50, 50, 7, 2)
     yield _roi_align(1000, 256, 50, 68, 7, 0)
     yield _roi_align(100, 256, 50, 50, 14, 2)
