@@ -54,9 +54,11 @@ def _config(case: Case, net: Any, values: Sequence[Array], kind: str, folder: Pa
         config |= {"symbol": str(folder / "case.json"), "params": str(folder / "case.params")}
         net.save(config["symbol"])
         named = {f"x{i}": v for i, v in enumerate(values)}
-        states = {f"aux:{n}": mx.nd.array(named[n]) for n in net.list_auxiliary_states() if n in named}
-        mx.nd.save(config["params"], {"arg:nothing": mx.nd.zeros((1,)), **states})  # an empty file is a list to MXNet
-        fed = {n: named[n] for n in net.list_arguments() if n in named}
+        weights = {f"x{i}" for i in case.weights}  # set once: MXNet brings them into its own layout, in which they cannot be written
+        saved = {f"aux:{n}": mx.nd.array(named[n]) for n in net.list_auxiliary_states()}
+        saved |= {f"arg:{n}": mx.nd.array(named[n]) for n in weights}
+        mx.nd.save(config["params"], saved or {"arg:nothing": mx.nd.zeros((1,))})  # an empty file is a list to MXNet
+        fed = {n: named[n] for n in net.list_arguments() if n not in weights}
     for name, array in fed.items():
         config["inputs"][name] = str(folder / f"{kind}_{name}.npy")
         np.save(config["inputs"][name], array)
@@ -98,13 +100,18 @@ def against(
             sides: dict[str, Callable[[int], list[float]]] = {"clsym": ours, **{kind: rival.run for kind, rival in rivals.items()}}
             times: dict[str, list[float]] = {side: [] for side in sides}
             for turn in range(rounds + 1):
-                for side, run in sides.items():
+                for side, run in list(sides.items()):
                     time.sleep(PAUSE)
-                    taken = run(RUNS)
+                    try:
+                        taken = run(RUNS)
+                    except RivalError as exc:
+                        print(f"{case.group} {case.name}: {exc}", file=sys.stderr)
+                        del sides[side], times[side]
+                        continue
                     times[side] += taken if turn else []  # the first turn warms up
         finally:
             for rival in rivals.values():
                 rival.close()
     ms = {side: 1e3 * statistics.median(values) for side, values in times.items()}
     mine = ms.pop("clsym")
-    return {"rivals_ms": ms, "turns_ms": mine, "ratio": mine / min(ms.values()), "error": errors}
+    return {"rivals_ms": ms, "turns_ms": mine, "ratio": mine / min(ms.values()), "error": errors} if ms else {}

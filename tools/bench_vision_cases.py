@@ -51,7 +51,7 @@ def _deformable(channels: int, side: int, filters: int) -> Case:
     onnx = one_node("DeformConv", 19, {"kernel_shape": [3, 3], "pads": [1] * 4, "strides": [1, 1]}, feed)
     flops = 2 * filters * side * side * channels * 9
     name = f"{channels}x{side}x{side} -> {filters}"
-    return Case("deformable", name, "_contrib_ModulatedDeformableConvolution", shapes, params, flops, 0, inputs, onnx)
+    return Case("deformable", name, "_contrib_ModulatedDeformableConvolution", shapes, params, flops, 0, inputs, onnx, weights=(3,))
 
 
 def vision_cases() -> Iterator[Case]:

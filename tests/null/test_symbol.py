@@ -315,6 +315,10 @@ def test_statistics_know_their_initial_value(x):
     }
     own = mx.sym.var("m", init='["one", {}]')
     assert mx.sym.BatchNorm(x, moving_mean=own).attr_dict()["m"] == {"__init__": '["one", {}]'}
+    bilinear = mx.sym.UpSampling(x, mx.sym.var("w"), scale=2, sample_type="bilinear", num_filter=3, num_args=2)
+    assert bilinear.attr_dict()["w"] == {"__init__": '["bilinear", {}]'}
+    nearest = mx.sym.UpSampling(x, mx.sym.var("w"), scale=2, sample_type="nearest", num_args=2)
+    assert nearest.attr_dict()["w"] == {"__init__": '["bilinear", {}]'}
 
 
 def test_set_attr(x):

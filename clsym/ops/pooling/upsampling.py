@@ -78,6 +78,8 @@ class UpSampling(Op):
         "workspace": Int(512, "Ignored.", low=0),
     }
 
+    variable_attrs = {name: {"__init__": '["bilinear", {}]'} for name in ("weight", "arg1")}  # the second input, whatever the type
+
     def input_names(self, p: Params) -> tuple[str, ...]:
         return ("data", "weight") if p.sample_type == "bilinear" else super().input_names(p)
 
