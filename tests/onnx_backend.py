@@ -56,10 +56,10 @@ def _run(model: Any, inputs: list[np.ndarray], ctx: mx.Context) -> list[np.ndarr
                     raise
                 needed.tensor = rest[0]
             constants[needed.tensor] = values[needed.tensor]
-    wanted = net.list_arguments()
-    given = {n: mx.nd.array(v.reshape(v.shape or (1,)), ctx=ctx, dtype=v.dtype) for n, v in values.items() if n in wanted}
-    args = {n: a.as_in_context(ctx) for n, a in args.items()}
-    outputs = net.bind(ctx, {**args, **given}, aux_states={n: a.as_in_context(ctx) for n, a in aux.items()}).forward()
+    known = {n: mx.nd.array(v.reshape(v.shape or (1,)), ctx=ctx, dtype=v.dtype) for n, v in values.items() if n not in constants}
+    known.update({n: a.as_in_context(ctx) for n, a in (*args.items(), *aux.items())})
+    states = {n: known[n] for n in net.list_auxiliary_states()}
+    outputs = net.bind(ctx, {n: known[n] for n in net.list_arguments()}, aux_states=states).forward()
     return [o.asnumpy() for o in outputs]
 
 
@@ -94,6 +94,8 @@ def outcome(case: Any, ctx: mx.Context) -> tuple[str, str]:
         return "failed", str(exc)[:300]
     except AssertionError as exc:
         return "failed", " ".join(str(exc).split())[:300]
+    except Exception as exc:  # a fault, to be seen with the others
+        return "failed", f"{type(exc).__name__}: {' '.join(str(exc).split())[:300]}"
     return "passed", ""
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from ....graph.contract.spec import PartialShape
 from .node import Node
 from .reader import attributes, library
 
@@ -73,32 +74,53 @@ def _rename_in_graphs(proto: Any, mapping: dict[str, str]) -> None:
                     out.name = mapping.get(out.name, out.name)
 
 
-def body_of(proto: Any, opset: int, types: Sequence[str] | None) -> Body | None:
+def resolved(proto: Any, given: Mapping[str, Any]) -> Any:
+    """A node of a function with the values of the attributes that it takes from the call; those that the call has not are left out."""
+    if not any(a.ref_attr_name for a in proto.attribute):
+        return proto
+    onnx = library()
+    copy = onnx.NodeProto()
+    copy.CopyFrom(proto)
+    del copy.attribute[:]
+    for a in proto.attribute:
+        if not a.ref_attr_name:
+            copy.attribute.append(a)
+        elif a.ref_attr_name in given:
+            value = given[a.ref_attr_name]
+            value = onnx.numpy_helper.from_array(value) if isinstance(value, np.ndarray) else value
+            copy.attribute.append(onnx.helper.make_attribute(a.name, value, attr_type=a.type or None))
+    return copy
+
+
+def body_of(proto: Any, opset: int, types: Sequence[tuple[str, PartialShape]] | None) -> Body | None:
     """The body of an operator of the standard, where it has one.
 
     Parameters
     ----------
     proto : NodeProto
     opset : int
-    types : list of str, optional
-        Element types of the inputs, on which some bodies depend; None: only say whether there is one.
+    types : list of (str, tuple of int or None), optional
+        Element types and shapes of the inputs, on which some bodies depend; None: only say whether there is one.
     """
     onnx = library()
     try:
         schema = onnx.defs.get_schema(proto.op_type, opset, "")
     except Exception:  # no such operator, or not in that version: the library's own SchemaError
         return None
+    defaults = {k: onnx.helper.get_attribute_value(a.default_value) for k, a in schema.attributes.items() if a.default_value.name}
+    defaults = {k: v.decode() if isinstance(v, bytes) else v for k, v in defaults.items()}
     if schema.has_function:
-        return Body.of(schema.function_body)
+        return _with_defaults(Body.of(schema.function_body), defaults)
     if not schema.has_context_dependent_function:
         return None
     if types is None:
         return Body([], [], [], {})
     kinds = []
-    for name in types:
+    for name, shape in types:
         kind = onnx.TypeProto()
         if name:
-            kind.tensor_type.elem_type = onnx.helper.np_dtype_to_tensor_dtype(np.dtype(name))
+            known = None if shape is None else [d if d >= 0 else None for d in shape]
+            kind = onnx.helper.make_tensor_type_proto(onnx.helper.np_dtype_to_tensor_dtype(np.dtype(name)), known)
         kinds.append(kind.SerializeToString())
     try:
         versions = [v for v in schema.context_dependent_function_opset_versions if v <= opset]
@@ -107,4 +129,8 @@ def body_of(proto: Any, opset: int, types: Sequence[str] | None) -> Body | None:
         return None
     body = onnx.FunctionProto()
     body.ParseFromString(text)
-    return Body.of(body) if body.node else None
+    return _with_defaults(Body.of(body), defaults) if body.node else None
+
+
+def _with_defaults(body: Body, defaults: dict[str, Any]) -> Body:
+    return Body(body.inputs, body.outputs, body.nodes, {**defaults, **body.defaults})

@@ -8,15 +8,16 @@ from typing import Any
 import numpy as np
 
 from ....base import MXNetError
+from ....graph.contract.spec import PartialShape
 from ....ndarray import NDArray, array
 from ....symbol import Group, Symbol
 from . import readers as _readers  # fills the table  # noqa: F401
 from .fold import fold
-from .functions import Body, body_of
+from .functions import Body, body_of, resolved
 from .graph import Graph
 from .metadata import describe
 from .node import READERS, Node
-from .reader import attributes, element_type, library, load, tensor
+from .reader import attributes, element_type, load, tensor
 
 __all__ = ["import_model", "import_to_symbol_with_metadata"]
 
@@ -131,6 +132,8 @@ def _import(model: Any, shapes: Mapping[str, Sequence[int]], constants: Mapping[
             continue
         graph.add_input(info.name, *_declared(info, shapes))
     walk.nodes(model.graph.node, {})
+    if not model.graph.output:
+        raise MXNetError("the model has no outputs; the file is damaged")
     missing = [o.name for o in model.graph.output if o.name not in graph.values]
     if missing:
         raise MXNetError(f"the model's outputs {', '.join(missing)} are computed by none of its nodes; the file is damaged")
@@ -188,16 +191,14 @@ class _Walk:
             self._node(proto, given)
 
     def _node(self, proto: Any, given: Mapping[str, Any]) -> None:
+        proto = resolved(proto, given)
         attrs = attributes(proto)
-        for a in proto.attribute:
-            if a.ref_attr_name and a.ref_attr_name in given:
-                attrs[a.name] = given[a.ref_attr_name]
         node = Node(self.graph, proto.op_type, proto.name, proto.input, proto.output, attrs)
         if proto.op_type == "Constant":
             self._constant(node)
         elif proto.op_type == "If" and proto.domain in ("", "ai.onnx"):
             self._branch(node)
-        elif not self._folded(proto, node, attrs):
+        elif not self._folded(proto, node):
             self._converted(proto, node)
 
     def _constant(self, node: Node) -> None:
@@ -232,7 +233,7 @@ class _Walk:
         if self.depth > _DEEPEST:
             node.fail(f"functions and branches are nested more than {_DEEPEST} deep")
 
-    def _folded(self, proto: Any, node: Node, attrs: Mapping[str, Any]) -> bool:
+    def _folded(self, proto: Any, node: Node) -> bool:
         """Compute a node whose inputs are all known; also the shape of something whose shape is."""
         names = [n for n in proto.input if n]
         if proto.op_type in ("Shape", "Size") and names and node.value(0).constant is None:
@@ -246,16 +247,7 @@ class _Walk:
             return False
         if sum(v.constant.size for v in values if v.constant is not None) > _FOLD_LIMIT or (proto.domain, proto.op_type) in self.local:
             return False
-        plain = library().NodeProto()
-        plain.CopyFrom(proto)
-        del plain.attribute[:]
-        for a in proto.attribute:
-            if a.ref_attr_name:
-                if a.ref_attr_name in attrs or a.name in attrs:
-                    plain.attribute.append(library().helper.make_attribute(a.name, attrs[a.name]))
-            else:
-                plain.attribute.append(a)
-        results = fold(plain, {n: v.constant for n, v in zip(names, values, strict=True) if v.constant is not None}, self.graph.opsets)
+        results = fold(proto, {n: v.constant for n, v in zip(names, values, strict=True) if v.constant is not None}, self.graph.opsets)
         if results is None:
             return False
         for name, value in zip([o for o in proto.output if o], results, strict=True):
@@ -276,6 +268,9 @@ class _Walk:
             if "ONNX node" in str(exc):
                 raise
             raise MXNetError(node.text(str(exc))) from exc
+        except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as exc:
+            # attributes of a kind or length that the operator does not have
+            raise MXNetError(node.text(f"its attributes or inputs do not fit the operator ({type(exc).__name__}: {exc})")) from exc
         self._store(node, made)
 
     def _store(self, node: Node, made: Any) -> None:
@@ -292,8 +287,9 @@ class _Walk:
         if absent:
             node.fail(f"its output {absent[0]!r} has no equivalent in clsym")
 
-    def _types(self, node: Node) -> list[str]:
-        return [self.graph.value(n, node).dtype if n else "" for n in node.input_names]
+    def _types(self, node: Node) -> list[tuple[str, PartialShape]]:
+        values = [self.graph.value(n, node) if n else None for n in node.input_names]
+        return [("", None) if v is None else (v.dtype, () if v.scalar else v.shape) for v in values]
 
     def _function(self, node: Node, body: Body) -> None:
         """The nodes of a function's body in its place, its names made apart from those outside."""

@@ -19,7 +19,7 @@ __all__ = ["FLOATS", "READERS", "ConstantNeeded", "Node", "reads"]
 
 FLOATS = ("float16", "float32", "float64")
 
-Result = Symbol | Sequence[Symbol | None]
+Result = Symbol | np.ndarray | Sequence[Symbol | np.ndarray | None]
 Reader = Callable[["Node"], Result]
 READERS: dict[str, Reader] = {}
 
@@ -176,6 +176,14 @@ class Node:
     def cast(self, symbol: Symbol, dtype: str) -> Symbol:
         """The symbol in another element type, itself where it has that."""
         return symbol if self.spec(symbol)[1] == dtype else self.op("Cast", symbol, dtype=dtype)
+
+    def half_even(self, x: Symbol) -> Symbol:
+        """The nearest whole numbers, halves to the even one, as ONNX rounds; `rint` takes halves down."""
+        low = self.op("floor", x)
+        rest = self.op("elemwise_sub", x, low)
+        up = self.op("_greater_scalar", rest, scalar=0.5)
+        tie = self.op("elemwise_mul", self.op("_equal_scalar", rest, scalar=0.5), self.op("_mod_scalar", low, scalar=2.0))
+        return self.op("elemwise_add", low, self.op("elemwise_add", up, tie))
 
     def reshape(self, symbol: Symbol, shape: Sequence[int]) -> Symbol:
         """The symbol in another shape, a known one."""

@@ -63,7 +63,21 @@ def _parse(onnx: Any, content: bytes, where: str) -> Any:
         raise MXNetError(f"{where} is no ONNX model, or not whole: {exc}") from exc
     if not found.HasField("graph") or not found.opset_import:
         raise MXNetError(f"{where} is no ONNX model: it has no {'graph' if not found.HasField('graph') else 'opset_import'}")
+    _check_names(found.graph, where)
     return found
+
+
+def _check_names(graph: Any, where: str) -> None:
+    """Names that are no text come as bytes."""
+    names = [n for node in graph.node for n in (*node.input, *node.output, node.name, node.op_type, node.domain)]
+    names += [v.name for v in (*graph.input, *graph.output, *graph.initializer)]
+    for node in graph.node:
+        names += [a.name for a in node.attribute]
+        for a in node.attribute:
+            if a.HasField("g"):
+                _check_names(a.g, where)
+    if not all(isinstance(n, str) for n in names):
+        raise MXNetError(f"{where} is no ONNX model, or damaged: a name in it is no UTF-8 text")
 
 
 def _external_data(onnx: Any, model: Any, path: Path) -> None:

@@ -13,7 +13,7 @@ from ..reader import element_type
 _UNARY = {
     "Abs": "abs", "Acos": "arccos", "Acosh": "arccosh", "Asin": "arcsin", "Asinh": "arcsinh", "Atan": "arctan", "Atanh": "arctanh",
     "Ceil": "ceil", "Cos": "cos", "Cosh": "cosh", "Erf": "erf", "Exp": "exp", "Floor": "floor", "Identity": "_copy", "Log": "log",
-    "Neg": "negative", "Reciprocal": "reciprocal", "Relu": "relu", "Round": "rint", "Sigmoid": "sigmoid", "Sign": "sign", "Sin": "sin",
+    "Neg": "negative", "Reciprocal": "reciprocal", "Relu": "relu", "Sigmoid": "sigmoid", "Sign": "sign", "Sin": "sin",
     "Sinh": "sinh", "Softsign": "softsign", "Sqrt": "sqrt", "Tan": "tan", "Tanh": "tanh",
 }  # fmt: skip
 
@@ -23,6 +23,11 @@ def _unary(name: str) -> Reader:
 
 
 READERS.update({kind: _unary(name) for kind, name in _UNARY.items()})
+
+
+@reads("Round")
+def _round(n: Node) -> Symbol:
+    return n.out("_copy", n.half_even(n.x))
 
 
 @reads("Softplus")
@@ -56,7 +61,9 @@ def _cast(n: Node) -> Symbol:
 
 
 @reads("CastLike")
-def _cast_like(n: Node) -> Symbol:
+def _cast_like(n: Node) -> Symbol | np.ndarray:
+    if n.is_constant(0):
+        return n.constant(0).astype(n.dtype(1))
     return n.out("Cast", n.x, dtype=n.dtype(1))
 
 
@@ -162,7 +169,7 @@ def _dropout(n: Node) -> list[Symbol | np.ndarray | None]:
         ratio = float(n.scalar("ratio", 1, 0.5))
         if ratio:
             n.fail("training_mode is true: graphs are imported for inference", "export the model for inference")
-    result = [n.out("_copy", n.x)]
+    result: list[Symbol | np.ndarray | None] = [n.out("_copy", n.x)]
     if len(n.outputs) > 1:
         result.append(n.op("Cast", n.op("ones_like", n.x), dtype="bool") if n.opset >= 10 else n.op("ones_like", n.x))
     return result
@@ -185,13 +192,16 @@ def _old_broadcast(n: Node) -> Symbol:
     return n[1]
 
 
-for _kind, _names in {
-    "Add": ("elemwise_add", "broadcast_add"),
-    "Sub": ("elemwise_sub", "broadcast_sub"),
-    "Mul": ("elemwise_mul", "broadcast_mul"),
-    "Div": ("elemwise_div", "broadcast_div"),
-}.items():
-    READERS[_kind] = lambda n, names=_names: _binary(n, *names, n.x, _old_broadcast(n))
+def _arithmetic(elementwise: str, broadcast: str) -> Reader:
+    return lambda n: _binary(n, elementwise, broadcast, n.x, _old_broadcast(n))
+
+
+READERS.update(
+    Add=_arithmetic("elemwise_add", "broadcast_add"),
+    Sub=_arithmetic("elemwise_sub", "broadcast_sub"),
+    Mul=_arithmetic("elemwise_mul", "broadcast_mul"),
+    Div=_arithmetic("elemwise_div", "broadcast_div"),
+)
 
 
 @reads("Pow")

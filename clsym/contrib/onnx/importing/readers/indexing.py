@@ -13,8 +13,8 @@ from ..node import Node, reads
 def _wrapped(n: Node, i: int, extent: int) -> Symbol:
     """Places, negative ones from the end."""
     if n.is_constant(i):
-        places = n.constant(i)
-        return n.const(np.where(places < 0, places + extent, places).reshape(places.shape or (1,)), "int32")
+        known = n.constant(i)
+        return n.const(np.where(known < 0, known + extent, known).reshape(known.shape or (1,)), "int32")
     places = n.cast(n[i], "float64" if extent > 1 << 24 else "float32")
     return n.op("elemwise_add", places, n.op("_mul_scalar", n.op("_lesser_scalar", places, scalar=0.0), scalar=float(extent)))
 
@@ -45,14 +45,13 @@ def _gather_nd(n: Node) -> Symbol:
     shape, places = n.shape(), n.shape(1)
     batch, depth = n.attr("batch_dims", 0), places[-1]
     extents = shape[batch : batch + depth]
-    if n.is_constant(1):
+    if n.is_constant(1) or batch:
         index = n.constant(1)
         whole = np.where(index < 0, index + np.array(extents), index)
         for i in reversed(range(batch)):
             own = np.arange(places[i]).reshape([-1 if j == i else 1 for j in range(len(places))])
             whole = np.concatenate([np.broadcast_to(own, (*places[:-1], 1)), whole], axis=-1)
         return n.out("gather_nd", n.x, n.const(np.moveaxis(whole, -1, 0), "int32"))
-    n.require(batch == 0, "batch_dims with places that are known only when the model runs")
     moved = n.op("transpose", n.cast(n[1], "float32"), axes=(len(places) - 1, *range(len(places) - 1)))
     size = n.const(np.reshape(extents, (-1, *[1] * (len(places) - 1))), "float32")
     added = n.op("broadcast_mul", n.op("_lesser_scalar", moved, scalar=0.0), size)

@@ -134,31 +134,52 @@ def _max_pool(n: Node) -> Symbol:
     return n.out("Cast", result, dtype=dtype)
 
 
-def _dilated_max_pool(n: Node) -> Symbol:
-    """Windows with gaps: the largest of shifted copies."""
+def _dilated(n: Node, fill: float) -> tuple[list[Symbol], list[np.ndarray]]:
+    """The elements under each tap of windows with gaps, and whether each is of the data, or padding that counts (1) or not (0)."""
     kernel, shape = tuple(n.attrs["kernel_shape"]), n.shape()
     strides, dilations, before, after = _window(n, kernel, shape)
     spans = [(k - 1) * d + 1 for k, d in zip(kernel, dilations, strict=True)]
     lengths = [shape[2 + i] + before[i] + after[i] for i in range(len(kernel))]
     rounded = math.ceil if n.attr("ceil_mode", 0) else math.floor
     counts = [rounded((length - s) / t) + 1 for length, s, t in zip(lengths, spans, strides, strict=True)]
+    counts = [c - 1 if (c - 1) * t >= shape[2 + i] + before[i] else c for i, (c, t) in enumerate(zip(counts, strides, strict=True))]
     over = [max((c - 1) * t + s - length, 0) for c, t, s, length in zip(counts, strides, spans, lengths, strict=True)]
-    x = _padded(n, n.x, before, [a + o for a, o in zip(after, over, strict=True)], -math.inf)
-    result: Symbol | None = None
+    behind = [a + o for a, o in zip(after, over, strict=True)]
+    x = _padded(n, n.x, before, behind, fill)
+    held = np.ones(shape[2:])
+    if n.attr("count_include_pad", 0):
+        held = np.pad(np.pad(held, list(zip(before, after, strict=True)), constant_values=1), [(0, o) for o in over])
+    else:
+        held = np.pad(held, list(zip(before, behind, strict=True)))
+    parts, weights = [], []
     for place in np.ndindex(*kernel):
         begin = [p * d for p, d in zip(place, dilations, strict=True)]
         end = [b + (c - 1) * t + 1 for b, c, t in zip(begin, counts, strides, strict=True)]
-        part = n.op("slice", x, begin=(None, None, *begin), end=(None, None, *end), step=(1, 1, *strides))
-        result = part if result is None else n.op("_maximum", result, part)
-    assert result is not None
+        parts.append(n.op("slice", x, begin=(None, None, *begin), end=(None, None, *end), step=(1, 1, *strides)))
+        weights.append(held[tuple(slice(b, e, t) for b, e, t in zip(begin, end, strides, strict=True))])
+    return parts, weights
+
+
+def _dilated_max_pool(n: Node) -> Symbol:
+    """Windows with gaps: the largest of shifted copies."""
+    parts, _ = _dilated(n, -math.inf)
+    result = parts[0]
+    for part in parts[1:]:
+        result = n.op("_maximum", result, part)
     return n.out("_copy", result)
+
+
+def _dilated_average_pool(n: Node) -> Symbol:
+    """The sum of shifted copies over how many elements each window holds."""
+    parts, weights = _dilated(n, 0.0)
+    return n.out("broadcast_div", n.op("add_n", *parts), n.const(np.sum(weights, axis=0)[None, None], n.dtype()))
 
 
 @reads("AveragePool")
 def _average_pool(n: Node) -> Symbol:
-    kernel, shape = tuple(n.attrs["kernel_shape"]), n.shape()
     if any(d != 1 for d in n.attr("dilations", (1,))):
-        n.fail("dilations")
+        return _dilated_average_pool(n)
+    shape = n.shape()
     kernel, strides, before, after, over = _pool_windows(n)
     behind = [a + o for a, o in zip(after, over, strict=True)]
     counted = bool(n.attr("count_include_pad", 0))
@@ -180,11 +201,16 @@ def _average_pool(n: Node) -> Symbol:
 
 @reads("LpPool")
 def _lp_pool(n: Node) -> Symbol:
-    kernel, strides, before, after, over = _pool_windows(n)
-    behind = [a + o for a, o in zip(after, over, strict=True)]
-    p = n.attr("p", 2)
-    n.require(p in (1, 2, 3), f"p {p}")
-    return n.out("Pooling", _padded(n, n.x, before, behind), kernel=kernel, stride=strides, pool_type="lp", p_value=p)
+    p = float(n.attr("p", 2))
+    if any(d != 1 for d in n.attr("dilations", (1,))):
+        parts, _ = _dilated(n, 0.0)
+        total = n.op("add_n", *(n.op("_power_scalar", n.op("abs", part), scalar=p) for part in parts))
+    else:
+        kernel, strides, before, after, over = _pool_windows(n)
+        powers = n.op("_power_scalar", n.op("abs", n.x), scalar=p)
+        behind = [a + o for a, o in zip(after, over, strict=True)]
+        total = n.op("Pooling", _padded(n, powers, before, behind), kernel=kernel, stride=strides, pool_type="sum")
+    return n.out("_power_scalar", total, scalar=1 / p)
 
 
 @reads("GlobalAveragePool")
@@ -199,7 +225,9 @@ def _global_max(n: Node) -> Symbol:
 
 @reads("GlobalLpPool")
 def _global_lp(n: Node) -> Symbol:
-    return n.out("Pooling", n.x, kernel=(1,) * (n.rank() - 2), global_pool=True, pool_type="lp", p_value=n.attr("p", 2))
+    p, axes = float(n.attr("p", 2)), tuple(range(2, n.rank()))
+    total = n.op("sum", n.op("_power_scalar", n.op("abs", n.x), scalar=p), axis=axes, keepdims=True)
+    return n.out("_power_scalar", total, scalar=1 / p)
 
 
 def _global(n: Node, kind: str) -> Symbol:

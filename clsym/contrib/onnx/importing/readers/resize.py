@@ -53,11 +53,12 @@ def _places(extent: int, size: int, factor: float, way: str, roi: tuple[float, f
     """Where in the input each output element lies."""
     x = np.arange(size, dtype=np.float64)
     if way == "align_corners":
-        return x * (extent - 1) / (size - 1) if size > 1 else np.zeros(size)
+        length = factor * extent  # not rounded
+        return x * (extent - 1) / (length - 1) if length > 1 else np.zeros(size)
     if way == "asymmetric":
         return x / factor
     if way == "pytorch_half_pixel":
-        return (x + 0.5) / factor - 0.5 if size > 1 else np.full(size, -0.5 if False else 0.0)
+        return (x + 0.5) / factor - 0.5 if size > 1 else np.zeros(size)
     if way == "half_pixel_symmetric":
         adjustment = size / (factor * extent)
         return extent / 2 * (1 - adjustment) + (x + 0.5) / factor - 0.5

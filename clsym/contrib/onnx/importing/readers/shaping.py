@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -158,7 +159,9 @@ def _pad_axis(n: Node, x: Symbol, axis: int, before: int, after: int, mode: str,
                 part = n.op("_full", shape=(*shape[:axis], count, *shape[axis + 1 :]), value=value, dtype=dtype)
                 parts.insert(0 if place == 0 else len(parts), part)
         return n.op("Concat", *parts, dim=axis)
-    places = np.pad(np.arange(extent), (before, after), mode={"reflect": "reflect", "edge": "edge", "wrap": "wrap"}[mode])
+    n.require(mode in ("reflect", "edge", "wrap"), f"mode {mode!r}")
+    way: Any = mode
+    places = np.pad(np.arange(extent), (before, after), mode=way)
     return n.op("take", x, n.const(places, "int32"), axis=axis)
 
 
@@ -223,7 +226,13 @@ def _depth_to_space(n: Node) -> Symbol:
 
 @reads("SpaceToDepth")
 def _space_to_depth(n: Node) -> Symbol:
-    return n.out("space_to_depth", n.x, block_size=n.attrs["blocksize"])
+    block = n.attrs["blocksize"]
+    if n.attr("mode", "DCR") == "DCR":
+        return n.out("space_to_depth", n.x, block_size=block)
+    batch, channels, height, width = n.shape()
+    apart = n.reshape(n.x, (batch, channels, height // block, block, width // block, block))
+    moved = n.op("transpose", apart, axes=(0, 1, 3, 5, 2, 4))
+    return n.out("Reshape", moved, shape=(batch, channels * block**2, height // block, width // block))
 
 
 @reads("Trilu")
