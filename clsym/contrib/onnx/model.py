@@ -72,7 +72,7 @@ class Model:
 
     def constant(self, array: np.ndarray, stem: str = "constant") -> str:
         """The name of a constant; equal ones share it."""
-        array = np.ascontiguousarray(array)
+        array = np.asarray(array, order="C")  # a scalar stays one
         key = (str(array.dtype), array.shape, array.tobytes())
         if key not in self._constants:
             self._constants[key] = self.unique(stem)

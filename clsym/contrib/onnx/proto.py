@@ -44,7 +44,7 @@ def _proto(onnx: Any, model: Model) -> Any:
         "clsym",
         [_value_info(onnx, t) for t in model.inputs],
         [_value_info(onnx, t) for t in model.outputs],
-        [onnx.numpy_helper.from_array(np.ascontiguousarray(a), name) for name, a in values.items()],
+        [onnx.numpy_helper.from_array(np.asarray(a, order="C"), name) for name, a in values.items()],
     )
     opset = onnx.helper.make_opsetid("", OPSET)
     return onnx.helper.make_model(graph, opset_imports=[opset], ir_version=_IR_VERSION, producer_name="clsym", producer_version=__version__)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ....ops.convolution.deconvolution import cut
 from ..layer import Layer, converter
 
@@ -103,3 +105,45 @@ def _up_sampling(layer: Layer) -> str:
     if len(made) == 1:
         return made[0]
     return layer.emit("Sum", *made) if p.multi_input_mode == "sum" else layer.emit("Concat", *made, axis=1)
+
+
+def _one_hot_windows(layer: Layer, channels: int) -> str:
+    """A kernel for each element of the window, which takes that one alone; for every channel of its own."""
+    kernel = layer.p.kernel
+    size = int(np.prod(kernel))
+    return layer.const(np.tile(np.eye(size).reshape(size, 1, *kernel), (channels, *[1] * (1 + len(kernel)))))
+
+
+def _window(layer: Layer) -> dict[str, list[int]]:
+    p, n = layer.p, len(layer.p.kernel)
+    pad = list(p.pad or (0,) * n)
+    return {"kernel_shape": list(p.kernel), "strides": list(p.stride or (1,) * n), "dilations": list(p.dilate or (1,) * n), "pads": pad * 2}
+
+
+@converter("im2col")
+def _im2col(layer: Layer) -> str:
+    """A convolution of each channel by itself, whose kernels take one element each."""
+    channels = layer.extent(0, 1)
+    made = layer.emit("Conv", layer.x, _one_hot_windows(layer, channels), group=channels, **_window(layer))
+    return layer.reshape(made, (0, layer.out_shapes[0][1], -1))
+
+
+@converter("col2im")
+def _col2im(layer: Layer) -> str:
+    """The transposed one; ONNX's Col2Im is younger than what is written here."""
+    p, size = layer.p, layer.p.output_size
+    window, channels = _window(layer), layer.shape(layer.out_shapes[0][1:2])[0]
+    counts = []
+    ends = []
+    for side, k, s, d, pad in zip(size, p.kernel, window["strides"], window["dilations"], window["pads"], strict=False):
+        span = d * (k - 1) + 1
+        counts.append((side + 2 * pad - span) // s + 1)
+        ends.append(side + pad - (counts[-1] - 1) * s - span)
+    x = layer.reshape(layer.x, (layer.in_shapes[0][0], layer.in_shapes[0][1], *counts))
+    n = len(size)
+    pads = [*window["pads"][:n], *(-min(e, 0) for e in ends)]
+    extra = [max(e, 0) for e in ends]
+    made = layer.emit("ConvTranspose", x, _one_hot_windows(layer, channels), group=channels, **{**window, "pads": pads})
+    if any(extra):
+        made = layer.emit("Pad", made, layer.ints(0, 0, *[0] * n, 0, 0, *extra), layer.const(0), mode="constant")
+    return made

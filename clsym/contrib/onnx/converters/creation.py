@@ -48,3 +48,10 @@ def _arange_like(layer: Layer) -> str:
     shape = layer.shape(layer.out_shapes[0])
     n = int(np.prod(shape))
     return _constant(layer, (layer.p.start + layer.p.step * (np.arange(n) // layer.p.repeat)).reshape(shape))
+
+
+@converter("_contrib_index_array")
+def _index_array(layer: Layer) -> str:
+    shape = layer.shape(layer.in_shapes[0])
+    axes = range(layer.rank) if layer.p.axes is None else [a % layer.rank for a in layer.p.axes]
+    return _constant(layer, np.stack([np.indices(shape)[a] for a in axes], axis=-1))

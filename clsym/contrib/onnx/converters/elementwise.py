@@ -8,7 +8,7 @@ from collections.abc import Callable
 from ..layer import FLOATS, Layer, converter
 
 _SAME = {
-    "abs": "Abs", "sign": "Sign", "negative": "Neg", "relu": "Relu",
+    "abs": "Abs", "sign": "Sign", "_contrib_sign_ste": "Sign", "negative": "Neg", "relu": "Relu",
 }  # fmt: skip
 _FLOAT = {
     "arccos": "Acos", "arccosh": "Acosh", "arcsin": "Asin", "arcsinh": "Asinh", "arctan": "Atan", "arctanh": "Atanh", "ceil": "Ceil",
@@ -57,6 +57,7 @@ _FORMULAS: dict[str, Callable[[Layer, str, str], str]] = {
     "rcbrt": lambda layer, x, dtype: layer.emit("Reciprocal", _cbrt(layer, x, dtype)),
     "rint": lambda layer, x, dtype: layer.emit("Ceil", layer.emit("Sub", x, layer.const(0.5, dtype))),  # halves downwards
     "round": _round,
+    "_contrib_round_ste": _round,
     "rsqrt": lambda layer, x, dtype: layer.emit("Reciprocal", layer.emit("Sqrt", x)),
     "trunc": _cut,
 }
@@ -121,7 +122,7 @@ def _cast(layer: Layer) -> str:
 
 @converter(
     "_copy", "_copyto", "BlockGrad", "make_loss", "MakeLoss", "LinearRegressionOutput", "MAERegressionOutput", "SVMOutput",
-    "_identity_with_attr_like_rhs",
+    "_identity_with_attr_like_rhs", "_contrib_gradientmultiplier", "IdentityAttachKLSparseReg",
 )  # fmt: skip
 def _identity(layer: Layer) -> str:
     return layer.x
@@ -137,3 +138,25 @@ def _dropout(layer: Layer) -> str:
 @converter("LogisticRegressionOutput")
 def _logistic(layer: Layer) -> str:
     return layer.emit("Sigmoid", layer.x)
+
+
+@converter("_contrib_quadratic")
+def _quadratic(layer: Layer) -> str:
+    p = layer.p
+    inner = layer.emit("Add", layer.emit("Mul", layer.x, layer.const(p.a)), layer.const(p.b))
+    return layer.emit("Add", layer.emit("Mul", inner, layer.x), layer.const(p.c))
+
+
+@converter("amp_multicast")
+def _multicast(layer: Layer) -> list[str]:
+    return [layer.cast(x, have, want) for x, have, want in zip(layer.ins, layer.in_dtypes, layer.out_dtypes, strict=True)]
+
+
+@converter("all_finite", "multi_all_finite")
+def _all_finite(layer: Layer) -> str:
+    """A difference with itself is 0 where a number is finite, NaN elsewhere."""
+    found = []
+    for x, dtype in zip(layer.ins, layer.in_dtypes, strict=True):
+        zero = layer.emit("Equal", layer.emit("Sub", x, x), layer.const(0, dtype))
+        found.append(layer.emit("ReduceMin", layer.reshape(layer.cast(zero, "bool", "float32"), (-1,)), axes=[0], keepdims=1))
+    return found[0] if len(found) == 1 else layer.emit("Min", *found)

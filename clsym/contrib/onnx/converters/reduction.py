@@ -89,3 +89,37 @@ def _sort(layer: Layer) -> str:
 @converter("argsort")
 def _argsort(layer: Layer) -> str:
     return layer.cast(_sorted(layer, None, layer.p.is_ascend)[1], "int64", layer.p.dtype)
+
+
+@converter("nansum", "nanprod")
+def _without_nan(layer: Layer) -> str:
+    name = layer.op.name
+    layer.ins[0] = layer.emit("Where", layer.emit("IsNaN", layer.x), layer.const(int(name == "nanprod")), layer.x)
+    return _reduce(layer, _REDUCE[name.removeprefix("nan")], reduced_axes(layer.p.axis, layer.rank, layer.p.exclude))
+
+
+@converter("moments")
+def _moments(layer: Layer) -> list[str]:
+    axes = sorted(reduced_axes(layer.p.axes, layer.rank, False))
+    mean = layer.emit("ReduceMean", layer.x, axes=axes, keepdims=1)
+    apart = layer.emit("Sub", layer.x, mean)
+    found = [mean, layer.emit("ReduceMean", layer.emit("Mul", apart, apart), axes=axes, keepdims=1)]
+    if layer.p.keepdims:
+        return found
+    return [layer.reshape(s, (1,)) if len(axes) == layer.rank else layer.squeeze(s, *axes) for s in found]
+
+
+@converter("_np_cumsum")
+def _cumsum(layer: Layer) -> str:
+    x = layer.cast(layer.x, layer.dtype, layer.out_dtypes[0])
+    axis = layer.p.axis
+    if axis is None:
+        x, axis = layer.reshape(x, (-1,)), 0
+    return layer.emit("CumSum", x, layer.const(axis, "int64"))
+
+
+@converter("softmax_cross_entropy")
+def _softmax_cross_entropy(layer: Layer) -> str:
+    logs = layer.emit("LogSoftmax", layer.x, axis=1)
+    chosen = layer.emit("GatherElements", logs, layer.unsqueeze(layer.indices(1), 1), axis=1)
+    return layer.emit("Neg", layer.emit("ReduceSum", layer.reshape(chosen, (-1,)), layer.ints(0), keepdims=1))

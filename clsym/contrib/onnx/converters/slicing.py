@@ -78,7 +78,13 @@ def _take(layer: Layer) -> str:
     return layer.emit("Gather", layer.x, _inside(layer, layer.indices(1), layer.extent(0, axis), layer.p.mode), axis=axis)
 
 
-@converter("Embedding")
+@converter("batch_take")
+def _batch_take(layer: Layer) -> str:
+    place = _inside(layer, layer.reshape(layer.indices(1), (-1, 1)), layer.extent(0, 1), "clip")
+    return layer.reshape(layer.emit("GatherElements", layer.x, place, axis=1), layer.out_shapes[0])
+
+
+@converter("Embedding", "_contrib_SparseEmbedding")
 def _embedding(layer: Layer) -> str:
     return layer.emit("Gather", layer.ins[1], _inside(layer, layer.indices(0), layer.extent(1, 0), "clip"), axis=0)
 
@@ -98,8 +104,43 @@ def _pick(layer: Layer) -> str:
 
 @converter("gather_nd")
 def _gather_nd(layer: Layer) -> str:
-    order = [*range(1, len(layer.in_shapes[1])), 0]  # MXNet has the coordinates first
-    return layer.emit("GatherND", layer.x, layer.transpose(layer.indices(1), order))
+    return layer.emit("GatherND", layer.x, _coordinates(layer, 1))
+
+
+def _coordinates(layer: Layer, i: int) -> str:
+    """Coordinates on the last axis, as ONNX has them."""
+    return layer.transpose(layer.indices(i), [*range(1, len(layer.in_shapes[i])), 0])
+
+
+@converter("scatter_nd")
+def _scatter_nd(layer: Layer) -> str:
+    empty = layer.const(np.zeros(layer.shape(layer.out_shapes[0])))
+    return layer.emit("ScatterND", empty, _coordinates(layer, 1), layer.x)
+
+
+@converter("_scatter_set_nd")
+def _scatter_set(layer: Layer) -> str:
+    return layer.emit("ScatterND", layer.x, _coordinates(layer, 2), layer.ins[1])
+
+
+def _strides(shape: Sequence[int]) -> list[int]:
+    return [int(np.prod(shape[i + 1 :])) for i in range(len(shape))]
+
+
+@converter("_ravel_multi_index")
+def _ravel(layer: Layer) -> str:
+    column = layer.const(np.reshape(_strides(layer.p.shape), (-1, *[1] * (layer.rank - 1))), "int64")
+    made = layer.emit("ReduceSum", layer.emit("Mul", layer.indices(0), column), layer.ints(0), keepdims=0)
+    return layer.cast(made, "int64", layer.out_dtypes[0])
+
+
+@converter("_unravel_index")
+def _unravel(layer: Layer) -> str:
+    def column(values: Sequence[int]) -> str:
+        return layer.const(np.reshape(values, (-1, *[1] * layer.rank)), "int64")
+
+    whole = layer.emit("Div", layer.unsqueeze(layer.indices(0), 0), column(_strides(layer.p.shape)))
+    return layer.cast(layer.emit("Mod", whole, column(layer.p.shape)), "int64", layer.out_dtypes[0])
 
 
 @converter("one_hot")

@@ -97,6 +97,10 @@ class Graph:
         self._declare(symbol, self.params[unique].shape, array.dtype.name)
         return symbol
 
+    def known(self, symbol: Symbol) -> np.ndarray | None:
+        """The values of a constant that became a variable."""
+        return self.params.get(symbol.entries[0].node.name) if symbol.entries[0].node.is_variable else None
+
     def _infer(self, symbol: Symbol) -> tuple[PartialShape, str]:
         """Shape and type of a symbol, from those of what is known already."""
         entry = symbol.entries[0]

@@ -40,42 +40,80 @@ def _gather_elements(n: Node) -> Symbol:
     return n.out("gather_nd", n.x, index)
 
 
+def _coordinates(n: Node, batch: int = 0) -> Symbol:
+    """Places in the data, their coordinates on the first axis; those of the first `batch` axes are the places' own."""
+    shape, places = n.shape(), n.shape(1)
+    depth, outer = places[-1], places[:-1]
+    extents = shape[batch : batch + depth]
+    own = [np.broadcast_to(np.arange(places[i]).reshape([-1 if j == i else 1 for j in range(len(outer))]), outer) for i in range(batch)]
+    if n.is_constant(1):
+        index = n.constant(1)
+        whole = np.moveaxis(np.where(index < 0, index + np.array(extents), index), -1, 0)
+        return n.const(np.concatenate([np.stack(own), whole]) if own else whole, "int32")
+    kind = "float64" if max(extents, default=0) > 1 << 24 else "float32"
+    moved = n.op("transpose", n.cast(n[1], kind), axes=(len(outer), *range(len(outer))))
+    size = n.const(np.reshape(extents, (-1, *[1] * len(outer))), kind)
+    index = n.cast(n.op("elemwise_add", moved, n.op("broadcast_mul", n.op("_lesser_scalar", moved, scalar=0.0), size)), "int32")
+    return n.op("Concat", n.const(np.stack(own), "int32"), index, dim=0) if own else index
+
+
+_MOST_TURNS = 64
+"""How often one place may be written where updates are multiplied or compared."""
+
+
+def _scattered(n: Node, index: Symbol) -> Symbol:
+    """The data with updates at places, coordinates first: put there, or added, multiplied, compared with what is there."""
+    shape, way = n.shape(), n.attr("reduction", "none")
+    if way == "none":
+        return n.out("_scatter_set_nd", n.x, n[2], index, shape=shape)
+    if way == "add":
+        return n.out("elemwise_add", n.x, n.op("_backward_gather_nd", n[2], index, shape=shape))
+    combine = {"mul": "elemwise_mul", "max": "_maximum", "min": "_minimum"}.get(way)
+    if combine is None:
+        n.fail(f"reduction {way!r}")
+    known = n.graph.known(index)
+    if known is None:
+        n.constant(1)  # which place is written twice must be known
+    assert known is not None
+    rows = known.reshape(len(known), -1)
+    turns: dict[bytes, int] = {}
+    turn_of = np.zeros(rows.shape[1], np.int64)
+    for k in range(rows.shape[1]):
+        key = rows[:, k].tobytes()
+        turn_of[k] = turns[key] = turns.get(key, -1) + 1
+    count = max(turns.values(), default=-1) + 1
+    n.require(count <= _MOST_TURNS, f"reduction {way!r} with {count} updates of one place")
+    x, updates = n.x, n.op("Reshape", n[2], shape=(rows.shape[1], *(shape[len(known) :] or (1,))))
+    for turn in range(count):
+        which = np.flatnonzero(turn_of == turn)
+        place = n.const(rows[:, which], "int32")
+        there = n.op("gather_nd", x, place)
+        given = n.op("reshape_like", n.op("take", updates, n.const(which, "int32"), axis=0), there)
+        x = n.op("_scatter_set_nd", x, n.op(combine, there, given), place, shape=shape)
+    return n.out("_copy", x)
+
+
 @reads("GatherND")
 def _gather_nd(n: Node) -> Symbol:
-    shape, places = n.shape(), n.shape(1)
-    batch, depth = n.attr("batch_dims", 0), places[-1]
-    extents = shape[batch : batch + depth]
-    if n.is_constant(1) or batch:
-        index = n.constant(1)
-        whole = np.where(index < 0, index + np.array(extents), index)
-        for i in reversed(range(batch)):
-            own = np.arange(places[i]).reshape([-1 if j == i else 1 for j in range(len(places))])
-            whole = np.concatenate([np.broadcast_to(own, (*places[:-1], 1)), whole], axis=-1)
-        return n.out("gather_nd", n.x, n.const(np.moveaxis(whole, -1, 0), "int32"))
-    moved = n.op("transpose", n.cast(n[1], "float32"), axes=(len(places) - 1, *range(len(places) - 1)))
-    size = n.const(np.reshape(extents, (-1, *[1] * (len(places) - 1))), "float32")
-    added = n.op("broadcast_mul", n.op("_lesser_scalar", moved, scalar=0.0), size)
-    return n.out("gather_nd", n.x, n.cast(n.op("elemwise_add", moved, added), "int32"))
+    return n.out("gather_nd", n.x, _coordinates(n, n.attr("batch_dims", 0)))
 
 
 @reads("ScatterElements", "Scatter")
 def _scatter_elements(n: Node) -> Symbol:
-    n.require(n.attr("reduction", "none") == "none", f"reduction {n.attr('reduction')!r}")
     shape, places = n.shape(), n.shape(1)
     axis = n.attr("axis", 0) % len(shape)
     rows = [n.const(np.broadcast_to(np.arange(d).reshape([-1 if j == i else 1 for j in range(len(places))]), places), "int32")
             for i, d in enumerate(places)]  # fmt: skip
     rows[axis] = n.cast(_wrapped(n, 1, shape[axis]), "int32")
-    return n.out("_scatter_set_nd", n.x, n[2], n.op("stack", *rows, axis=0), shape=shape)
+    whole = [n.graph.known(r) for r in rows]
+    if all(w is not None for w in whole):
+        return _scattered(n, n.const(np.stack([np.asarray(w) for w in whole]), "int32"))
+    return _scattered(n, n.op("stack", *rows, axis=0))
 
 
 @reads("ScatterND")
 def _scatter_nd(n: Node) -> Symbol:
-    n.require(n.attr("reduction", "none") == "none", f"reduction {n.attr('reduction')!r}")
-    shape, places = n.shape(), n.shape(1)
-    index = n.constant(1)
-    whole = np.where(index < 0, index + np.array(shape[: places[-1]]), index)
-    return n.out("_scatter_set_nd", n.x, n[2], n.const(np.moveaxis(whole, -1, 0), "int32"), shape=shape)
+    return _scattered(n, _coordinates(n))
 
 
 @reads("OneHot")

@@ -17,10 +17,9 @@ def _roi_align(n: Node) -> Symbol:
     aligned = n.attr("coordinate_transformation_mode", "half_pixel" if n.opset >= 16 else "output_half_pixel") == "half_pixel"
     count = n.shape(1)[0]
     batch = n.op("Reshape", n.cast(n[2], n.dtype(1)), shape=(count, 1))
-    n.require(n.attr("sampling_ratio", 0) > 0, "sampling_ratio 0, which adapts to each region; give a number")
     return n.out(
         "_contrib_ROIAlign", n.x, n.op("Concat", batch, n[1], dim=1), pooled_size=(n.attr("output_height", 1), n.attr("output_width", 1)),
-        spatial_scale=n.attr("spatial_scale", 1.0), sample_ratio=n.attr("sampling_ratio", 0), aligned=aligned,
+        spatial_scale=n.attr("spatial_scale", 1.0), sample_ratio=n.attr("sampling_ratio", 0) or -1, aligned=aligned,
     )  # fmt: skip
 
 
