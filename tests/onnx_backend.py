@@ -51,7 +51,7 @@ def _run(model: Any, inputs: list[np.ndarray], ctx: mx.Context) -> list[np.ndarr
             break
         except ConstantNeeded as needed:
             if needed.tensor not in values or needed.tensor in constants:
-                rest = [n for n in names if n not in constants and values[n].dtype.kind in "ib"]
+                rest = [n for n in names if n not in constants and (values[n].dtype.kind in "ib" or values[n].ndim == 0)]
                 if not rest:
                     raise
                 needed.tensor = rest[0]

@@ -179,7 +179,10 @@ class _Export:
             elif types is None and node.serial in self.needed:
                 self.dtypes[k] = dtype_name(in_types)
         apply_declared_shapes([n for n in self.variables if n.name not in self.params], self.shapes)
+        settled = dict(self.shapes)
         infer_shapes(self.order, self.shapes)
+        if dynamic and in_shapes is not None:
+            self._fill_from_samples(settled, self._for_inputs("in_shapes", list(in_shapes)))
         infer_types(self.order, self.dtypes)
         for node in self.inputs:
             shape = self.shapes.get((node.serial, 0))
@@ -189,6 +192,39 @@ class _Export:
                     "parameter, its array into params"
                 )
             self.model.inputs.append(Tensor(node.name, shape, self._dtype((node.serial, 0)), labels.get(node.name, ())))
+
+    def _fill_from_samples(self, settled: Mapping[Key, PartialShape], sizes: Mapping[str, Dims]) -> None:
+        """Shapes that do not follow from open extents, from those of sample sizes: what differs between samples is open."""
+        missing = [k for n in self.order for k in [(n.serial, i) for i in range(n.num_visible)] if self.shapes.get(k) is None]
+        inputs = [n for n in self.inputs if n.name in sizes]
+        plain = {(n.serial, 0): tuple(int(d) for d in sizes[n.name]) for n in inputs}
+        if not missing or any(d <= 0 for s in plain.values() for d in s):
+            return
+        base = self._sampled(settled, plain)
+        if base is None:
+            return
+        opens = [(k, a) for k, s in plain.items() for a in range(len(s)) if (settled.get(k) or ())[a : a + 1] == (-1,)]
+        others = []
+        for k, axis in opens:
+            for size in (2 * plain[k][axis], plain[k][axis] + 1):  # a size that does not fit is bound by parameters
+                shape = (*plain[k][:axis], size, *plain[k][axis + 1 :])
+                found = self._sampled(settled, {**plain, k: shape})
+                if found is not None:
+                    others.append(found)
+                    break
+        for k in missing:
+            first = base.get(k)
+            if first is not None:
+                every = [o.get(k) or first for o in others]
+                self.shapes[k] = tuple(d if all(o[i] == d for o in every) else -1 for i, d in enumerate(first))
+
+    def _sampled(self, settled: Mapping[Key, PartialShape], sizes: Mapping[Key, PartialShape]) -> dict[Key, PartialShape] | None:
+        shapes = {**settled, **sizes}
+        try:
+            infer_shapes(self.order, shapes)
+        except MXNetError:
+            return None
+        return shapes
 
     def _dtype(self, key: Key) -> str:
         return self.dtypes.get(key) or "float32"

@@ -18,6 +18,7 @@ __all__ = ["Body", "body_of"]
 @dataclass
 class _Nodes:
     node: list[Any]
+    outputs: list[str]
 
 
 @dataclass
@@ -58,7 +59,7 @@ class Body:
             copy.output[:] = [mapping.get(n, n) for n in proto.output]
             _rename_in_graphs(copy, mapping)
             result.append(copy)
-        return _Nodes(result)
+        return _Nodes(result, [mapping.get(o, o) for o in self.outputs])
 
 
 def _rename_in_graphs(proto: Any, mapping: dict[str, str]) -> None:

@@ -15,6 +15,7 @@ from . import readers as _readers  # fills the table  # noqa: F401
 from .fold import fold
 from .functions import Body, body_of, resolved
 from .graph import Graph
+from .loops import LOOPS
 from .metadata import describe
 from .node import READERS, Node
 from .reader import attributes, element_type, load, tensor
@@ -113,7 +114,7 @@ def _opset(model: Any) -> int:
 
 def _import(model: Any, shapes: Mapping[str, Sequence[int]], constants: Mapping[str, Any]) -> Graph:
     graph = Graph(_opset(model), model.opset_import)
-    walk = _Walk(graph, model)
+    walk = Walk(graph, model)
     walk.refuse_missing(model.graph)
     for proto in model.graph.initializer:
         graph.add_constant(proto.name, tensor(proto, f"initializer {proto.name!r}"))
@@ -153,13 +154,23 @@ def _declared(info: Any, shapes: Mapping[str, Sequence[int]]) -> tuple[tuple[int
     return tuple(int(d.dim_value) if d.HasField("dim_value") else -1 for d in kind.shape.dim), dtype
 
 
-class _Walk:
-    """Goes through the nodes of a graph, and of functions and branches inside it."""
+class Walk:
+    """Goes through the nodes of a graph, and of functions, branches and loops inside it.
+
+    Attributes
+    ----------
+    graph : Graph
+    depth : int
+        How deep the nodes at hand lie in functions, branches and loops.
+    unrolled : int
+        How many nodes loops have become so far.
+    """
 
     def __init__(self, graph: Graph, model: Any) -> None:
         self.graph = graph
         self.local = {(f.domain, f.name): f for f in model.functions}
         self.depth = 0
+        self.unrolled = 0  # nodes of loops
 
     def refuse_missing(self, proto: Any) -> None:
         """All operators that cannot be imported at once."""
@@ -183,7 +194,9 @@ class _Walk:
         standard = node.domain in ("", "ai.onnx")
         if (standard and node.op_type in READERS) or (node.domain, node.op_type) in self.local:
             return True
-        return node.op_type == "Constant" or (standard and (node.op_type == "If" or body_of(node, self.graph.opset, None) is not None))
+        if node.op_type == "Constant" or (standard and (node.op_type == "If" or node.op_type in LOOPS)):
+            return True
+        return standard and body_of(node, self.graph.opset, None) is not None
 
     def nodes(self, protos: Sequence[Any], given: Mapping[str, Any]) -> None:
         """Import nodes in order; `given` are attributes of the function that they stand in."""
@@ -198,6 +211,8 @@ class _Walk:
             self._constant(node)
         elif proto.op_type == "If" and proto.domain in ("", "ai.onnx"):
             self._branch(node)
+        elif proto.op_type in LOOPS and proto.domain in ("", "ai.onnx"):
+            LOOPS[proto.op_type](self, node)
         elif not self._folded(proto, node):
             self._converted(proto, node)
 
@@ -220,7 +235,7 @@ class _Walk:
         if chosen is None:
             node.fail("the branch is missing")
         self.refuse_missing(chosen)
-        self._enter(node)
+        self.enter(node)
         for proto in chosen.initializer:
             self.graph.add_constant(proto.name, tensor(proto, f"initializer {proto.name!r}"))
         self.nodes(chosen.node, {})
@@ -228,7 +243,8 @@ class _Walk:
         for inner, outer in zip(chosen.output, node.outputs, strict=False):
             self.graph.values[outer] = self.graph.value(inner.name, node)
 
-    def _enter(self, node: Node) -> None:
+    def enter(self, node: Node) -> None:
+        """One level deeper."""
         self.depth += 1
         if self.depth > _DEEPEST:
             node.fail(f"functions and branches are nested more than {_DEEPEST} deep")
@@ -293,12 +309,12 @@ class _Walk:
 
     def _function(self, node: Node, body: Body) -> None:
         """The nodes of a function's body in its place, its names made apart from those outside."""
-        self._enter(node)
+        self.enter(node)
         prefix = f"{node.name}/"
         inner = body.renamed(node, prefix)
         self.refuse_missing(inner)
         self.nodes(inner.node, {**body.defaults, **node.attrs})
         self.depth -= 1
-        for name, outer in zip(body.outputs, node.outputs, strict=False):
+        for name, outer in zip(inner.outputs, node.outputs, strict=False):
             if outer:
-                self.graph.values[outer] = self.graph.value(prefix + name if prefix + name in self.graph.values else name, node)
+                self.graph.values[outer] = self.graph.value(name, node)

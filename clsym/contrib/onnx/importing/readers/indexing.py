@@ -53,8 +53,8 @@ def _coordinates(n: Node, batch: int = 0) -> Symbol:
     kind = "float64" if max(extents, default=0) > 1 << 24 else "float32"
     moved = n.op("transpose", n.cast(n[1], kind), axes=(len(outer), *range(len(outer))))
     size = n.const(np.reshape(extents, (-1, *[1] * len(outer))), kind)
-    index = n.cast(n.op("elemwise_add", moved, n.op("broadcast_mul", n.op("_lesser_scalar", moved, scalar=0.0), size)), "int32")
-    return n.op("Concat", n.const(np.stack(own), "int32"), index, dim=0) if own else index
+    wrapped = n.cast(n.op("elemwise_add", moved, n.op("broadcast_mul", n.op("_lesser_scalar", moved, scalar=0.0), size)), "int32")
+    return n.op("Concat", n.const(np.stack(own), "int32"), wrapped, dim=0) if own else wrapped
 
 
 _MOST_TURNS = 64
