@@ -1,4 +1,4 @@
-"""Convolution, pooling, normalisation, matrix products."""
+"""Convolution, normalisation, matrix products."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .....symbol import Symbol
 from ..node import Node, reads
 
 
-def _window(n: Node, kernel: tuple[int, ...], shape: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...], list[int], list[int]]:
+def window(n: Node, kernel: tuple[int, ...], shape: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...], list[int], list[int]]:
     """Strides, dilations and the padding before and behind each axis."""
     rank = len(kernel)
     strides = tuple(n.attr("strides", (1,) * rank))
@@ -30,7 +30,7 @@ def _window(n: Node, kernel: tuple[int, ...], shape: tuple[int, ...]) -> tuple[t
     return strides, dilations, before, after
 
 
-def _padded(n: Node, x: Symbol, before: list[int], after: list[int], value: float = 0.0) -> Symbol:
+def padded(n: Node, x: Symbol, before: list[int], after: list[int], value: float = 0.0) -> Symbol:
     """Padding of its own, where the layer cannot pad so."""
     for axis, (b, a) in enumerate(zip(before, after, strict=True), 2):
         shape, dtype = n.spec(x)
@@ -48,10 +48,10 @@ def _padded(n: Node, x: Symbol, before: list[int], after: list[int], value: floa
 def _conv(n: Node) -> Symbol:
     weight = n.shape(1)
     kernel = tuple(n.attr("kernel_shape", weight[2:]))
-    strides, dilations, before, after = _window(n, kernel, n.open_shape())
+    strides, dilations, before, after = window(n, kernel, n.open_shape())
     x = n.x
     if before != after:
-        x, before = _padded(n, x, before, after), [0] * len(kernel)
+        x, before = padded(n, x, before, after), [0] * len(kernel)
     params: dict[str, Any] = {
         "kernel": kernel, "stride": strides, "dilate": dilations, "pad": tuple(before), "num_filter": weight[0],
         "num_group": n.attr("group", 1), "no_bias": not n.has(2),
@@ -93,156 +93,43 @@ def _conv_transpose(n: Node) -> Symbol:
     if any(b or e != w for b, e, w in zip(begin, end, whole, strict=True)):
         result = n.op("slice", result, begin=(None, None, *begin), end=(None, None, *end))
     if any(behind):
-        result = _padded(n, result, [0] * rank, behind)
+        result = padded(n, result, [0] * rank, behind)
     if n.has(2):
         return n.out("broadcast_add", result, n.op("Reshape", n[2], shape=(1, -1, *[1] * rank)))
     return n.out("_copy", result)
 
 
-def _pool_windows(n: Node) -> tuple[tuple[int, ...], tuple[int, ...], list[int], list[int], list[int]]:
-    """Kernel, strides, padding before and behind, and what must be added behind for windows that reach over the end."""
-    kernel = tuple(n.attrs["kernel_shape"])
-    shape = n.shape()
-    strides, dilations, before, after = _window(n, kernel, shape)
-    n.require(all(d == 1 for d in dilations), f"dilations {dilations}")
-    over = [0] * len(kernel)
-    if n.attr("ceil_mode", 0):
-        for i, k in enumerate(kernel):
-            length = shape[2 + i] + before[i] + after[i]
-            count = math.ceil((length - k) / strides[i]) + 1
-            if (count - 1) * strides[i] >= shape[2 + i] + before[i]:
-                count -= 1  # a window must begin inside
-            over[i] = max((count - 1) * strides[i] + k - length, 0)
-    return kernel, strides, before, after, over
-
-
-@reads("MaxPool")
-def _max_pool(n: Node) -> Symbol:
-    n.require(len([o for o in n.outputs if o]) == 1, "the places of the largest elements")
-    dtype = n.dtype()
-    kernel = tuple(n.attrs["kernel_shape"])
-    if any(d != 1 for d in n.attr("dilations", (1,))):
-        return _dilated_max_pool(n)
-    kernel, strides, before, after, over = _pool_windows(n)
-    behind = [a + o for a, o in zip(after, over, strict=True)]
-    x = n.x if dtype in ("float16", "float32", "float64") else n.cast(n.x, "float32")
-    if before == behind and all(b < k for b, k in zip(before, kernel, strict=True)):
-        result = n.op("Pooling", x, kernel=kernel, stride=strides, pad=tuple(before), pool_type="max")
-    else:
-        lowest = -math.inf
-        result = n.op("Pooling", _padded(n, x, before, behind, lowest), kernel=kernel, stride=strides, pool_type="max")
-    return n.out("Cast", result, dtype=dtype)
-
-
-def _dilated(n: Node, fill: float) -> tuple[list[Symbol], list[np.ndarray]]:
-    """The elements under each tap of windows with gaps, and whether each is of the data, or padding that counts (1) or not (0)."""
-    kernel, shape = tuple(n.attrs["kernel_shape"]), n.shape()
-    strides, dilations, before, after = _window(n, kernel, shape)
-    spans = [(k - 1) * d + 1 for k, d in zip(kernel, dilations, strict=True)]
-    lengths = [shape[2 + i] + before[i] + after[i] for i in range(len(kernel))]
-    rounded = math.ceil if n.attr("ceil_mode", 0) else math.floor
-    counts = [rounded((length - s) / t) + 1 for length, s, t in zip(lengths, spans, strides, strict=True)]
-    counts = [c - 1 if (c - 1) * t >= shape[2 + i] + before[i] else c for i, (c, t) in enumerate(zip(counts, strides, strict=True))]
-    over = [max((c - 1) * t + s - length, 0) for c, t, s, length in zip(counts, strides, spans, lengths, strict=True)]
-    behind = [a + o for a, o in zip(after, over, strict=True)]
-    x = _padded(n, n.x, before, behind, fill)
-    held = np.ones(shape[2:])
-    if n.attr("count_include_pad", 0):
-        held = np.pad(np.pad(held, list(zip(before, after, strict=True)), constant_values=1), [(0, o) for o in over])
-    else:
-        held = np.pad(held, list(zip(before, behind, strict=True)))
-    parts, weights = [], []
-    for place in np.ndindex(*kernel):
-        begin = [p * d for p, d in zip(place, dilations, strict=True)]
-        end = [b + (c - 1) * t + 1 for b, c, t in zip(begin, counts, strides, strict=True)]
-        parts.append(n.op("slice", x, begin=(None, None, *begin), end=(None, None, *end), step=(1, 1, *strides)))
-        weights.append(held[tuple(slice(b, e, t) for b, e, t in zip(begin, end, strides, strict=True))])
-    return parts, weights
-
-
-def _dilated_max_pool(n: Node) -> Symbol:
-    """Windows with gaps: the largest of shifted copies."""
-    parts, _ = _dilated(n, -math.inf)
-    result = parts[0]
-    for part in parts[1:]:
-        result = n.op("_maximum", result, part)
-    return n.out("_copy", result)
-
-
-def _dilated_average_pool(n: Node) -> Symbol:
-    """The sum of shifted copies over how many elements each window holds."""
-    parts, weights = _dilated(n, 0.0)
-    return n.out("broadcast_div", n.op("add_n", *parts), n.const(np.sum(weights, axis=0)[None, None], n.dtype()))
-
-
-@reads("AveragePool")
-def _average_pool(n: Node) -> Symbol:
-    if any(d != 1 for d in n.attr("dilations", (1,))):
-        return _dilated_average_pool(n)
-    shape = n.shape()
-    kernel, strides, before, after, over = _pool_windows(n)
-    behind = [a + o for a, o in zip(after, over, strict=True)]
-    counted = bool(n.attr("count_include_pad", 0))
-    if before == behind and not any(over):
-        return n.out("Pooling", n.x, kernel=kernel, stride=strides, pad=tuple(before), pool_type="avg", count_include_pad=counted)
-    # by sums, over counts of what each window holds
-    total = n.op("Pooling", _padded(n, n.x, before, behind), kernel=kernel, stride=strides, pool_type="sum")
-    held = np.ones([shape[2 + i] for i in range(len(kernel))])
-    if counted:
-        held = np.pad(held, list(zip(before, after, strict=True)), constant_values=1)
-        held = np.pad(held, [(0, o) for o in over])
-    else:
-        held = np.pad(held, list(zip(before, behind, strict=True)))
-    for axis, (k, t) in enumerate(zip(kernel, strides, strict=True)):
-        windows = np.lib.stride_tricks.sliding_window_view(held, k, axis=axis).sum(axis=-1)
-        held = np.take(windows, range(0, windows.shape[axis], t), axis=axis)
-    return n.out("broadcast_div", total, n.const(held[None, None], n.dtype()))
-
-
-@reads("LpPool")
-def _lp_pool(n: Node) -> Symbol:
-    p = float(n.attr("p", 2))
-    if any(d != 1 for d in n.attr("dilations", (1,))):
-        parts, _ = _dilated(n, 0.0)
-        total = n.op("add_n", *(n.op("_power_scalar", n.op("abs", part), scalar=p) for part in parts))
-    else:
-        kernel, strides, before, after, over = _pool_windows(n)
-        powers = n.op("_power_scalar", n.op("abs", n.x), scalar=p)
-        behind = [a + o for a, o in zip(after, over, strict=True)]
-        total = n.op("Pooling", _padded(n, powers, before, behind), kernel=kernel, stride=strides, pool_type="sum")
-    return n.out("_power_scalar", total, scalar=1 / p)
-
-
-@reads("GlobalAveragePool")
-def _global_average(n: Node) -> Symbol:
-    return n.out("mean", n.x, axis=tuple(range(2, n.rank())), keepdims=True) if n.rank() > 5 or n.rank() < 3 else _global(n, "avg")
-
-
-@reads("GlobalMaxPool")
-def _global_max(n: Node) -> Symbol:
-    return _global(n, "max")
-
-
-@reads("GlobalLpPool")
-def _global_lp(n: Node) -> Symbol:
-    p, axes = float(n.attr("p", 2)), tuple(range(2, n.rank()))
-    total = n.op("sum", n.op("_power_scalar", n.op("abs", n.x), scalar=p), axis=axes, keepdims=True)
-    return n.out("_power_scalar", total, scalar=1 / p)
-
-
-def _global(n: Node, kind: str) -> Symbol:
-    return n.out("Pooling", n.x, kernel=(1,) * (n.rank() - 2), global_pool=True, pool_type=kind)
-
-
 @reads("BatchNormalization")
-def _batch_norm(n: Node) -> Symbol:
-    n.require(not n.attr("training_mode", 0), "training_mode: graphs are imported for inference")
+def _batch_norm(n: Node) -> Symbol | list[Symbol]:
+    if n.attr("training_mode", 0):
+        return _batch_norm_of_the_batch(n)
     if n.opset < 9 and not n.attr("spatial", 1):
         n.fail("spatial=0")
     return n.out(
         "BatchNorm", n.x, *(n[i] for i in range(1, 5)), eps=n.attr("epsilon", 1e-5), momentum=n.attr("momentum", 0.9), fix_gamma=False,
         use_global_stats=True,
     )  # fmt: skip
+
+
+def _batch_norm_of_the_batch(n: Node) -> list[Symbol]:
+    """By the moments of the batch, which also move the running ones."""
+    rank, momentum = n.rank(), n.attr("momentum", 0.9)
+    found = n.op("moments", n.x, axes=(0, *range(2, rank)), keepdims=True)
+
+    def wide(s: Symbol) -> Symbol:
+        return n.op("Reshape", s, shape=(1, -1, *[1] * (rank - 2)))
+
+    scale = n.op("broadcast_mul", n.op("rsqrt", n.op("_plus_scalar", found[1], scalar=n.attr("epsilon", 1e-5))), wide(n[1]))
+    result = n.op("broadcast_mul", n.op("broadcast_sub", n.x, found[0]), scale)
+    running = [
+        n.op(
+            "elemwise_add",
+            n.op("_mul_scalar", n[i], scalar=momentum),
+            n.op("_mul_scalar", n.op("Reshape", found[i - 3], shape=(-1,)), scalar=1 - momentum),
+        )
+        for i in (3, 4)
+    ]
+    return [n.out("broadcast_add", result, wide(n[2])), *running]
 
 
 @reads("InstanceNormalization")

@@ -6,6 +6,7 @@ import numpy as np
 
 from .....symbol import Symbol
 from ..node import Node, reads
+from ..reader import element_type
 
 
 def _along(n: Node, i: int, x: int = 0) -> Symbol:
@@ -13,14 +14,20 @@ def _along(n: Node, i: int, x: int = 0) -> Symbol:
     shape = n.shape(i)
     if n.value(i).scalar or shape == (1,):
         return n.op("Reshape", n.cast(n[i], "float32"), shape=(1,) * max(n.rank(x), 1))
-    n.require(len(shape) == 1, "scales for blocks")
+    if len(shape) == n.rank(x) > 1:  # a scale for each block along the axis
+        axis, size = n.attr("axis", 1) % n.rank(x), n.attr("block_size", 0)
+        n.require(size > 0, "scales of as many axes as the data, but no block_size")
+        whole = n.op("repeat", n.cast(n[i], "float32"), repeats=size, axis=axis)
+        return n.op("slice_axis", whole, axis=axis, begin=0, end=n.shape(x)[axis])
+    n.require(len(shape) == 1, f"scales of shape {shape}")
     axis = n.attr("axis", 1) % n.rank(x)
     return n.op("Reshape", n.cast(n[i], "float32"), shape=tuple(shape[0] if a == axis else 1 for a in range(n.rank(x))))
 
 
 @reads("QuantizeLinear")
 def _quantize(n: Node) -> Symbol:
-    dtype = n.dtype(2) if n.has(2) else "uint8"
+    given = n.attr("output_dtype", 0)
+    dtype = n.dtype(2) if n.has(2) else element_type(given, n.text("attribute 'output_dtype'")) if given else "uint8"
     n.require(dtype in ("int8", "uint8"), f"type {dtype}")
     limits = np.iinfo(dtype)
     scaled = n.half_even(n.op("broadcast_div", n.cast(n.x, "float32"), _along(n, 1)))

@@ -50,7 +50,8 @@ def _recurrent(n: Node) -> list[Symbol]:
     n.require(activations == _ACTIVATIONS[n.kind] * directions, f"activations {activations}")
     for name in ("clip", "input_forget"):
         n.require(not n.attr(name, 0), name)
-    n.require(not n.has(7), "peepholes")
+    if n.has(7):
+        return _peepholes(n, directions, hidden, way, first)
     if n.kind == "GRU" and not n.attr("linear_before_reset", 0):
         return _reset_first(n, directions, hidden, way, first)
     data = n.op("transpose", n.x, axes=(1, 0, 2)) if first else n.x
@@ -119,3 +120,52 @@ def _reset_first(n: Node, directions: int, hidden: int, way: str, first: bool) -
     y = n.op("stack", *every, axis=1)
     y_h = n.op("stack", *last, axis=0)
     return [n.op("transpose", y, axes=(2, 0, 1, 3)), n.op("transpose", y_h, axes=(1, 0, 2))] if first else [y, y_h]
+
+
+def _peepholes(n: Node, directions: int, hidden: int, way: str, first: bool) -> list[Symbol]:
+    """LSTM whose gates see the cell's state, step by step: clsym's do not."""
+    shape = n.shape()
+    steps, batch = (shape[1], shape[0]) if first else (shape[0], shape[1])
+    data = n.op("transpose", n.x, axes=(1, 0, 2)) if first else n.x
+    lengths = n.op("Reshape", n.cast(n[4], n.dtype()), shape=(batch, 1)) if n.has(4) else None
+
+    def apart(s: Symbol) -> Symbol:
+        return n.op("SliceChannel", s, num_outputs=directions, axis=0, squeeze_axis=True)
+
+    weights, recurrent, peep = (apart(n[i]) for i in (1, 2, 7))
+    bias = apart(n[3] if n.has(3) else n.const(np.zeros((directions, 8 * hidden)), n.dtype()))
+    starts = [apart(_state(n, i, (directions, batch, hidden), first)) for i in (5, 6)]
+    every, last_h, last_c = [], [], []
+    for d in range(directions):
+        own, state_bias = (n.op("slice_axis", bias[d], axis=0, begin=k * 4 * hidden, end=(k + 1) * 4 * hidden) for k in (0, 1))
+        parts = (n.op("slice_axis", peep[d], axis=0, begin=k * hidden, end=(k + 1) * hidden) for k in range(3))
+        looks = [n.op("Reshape", s, shape=(1, -1)) for s in parts]
+        h, c, outputs = starts[0][d], starts[1][d], [data] * steps
+        for t in reversed(range(steps)) if way == "reverse" or d == 1 else range(steps):
+            x = n.op("Reshape", n.op("slice_axis", data, axis=0, begin=t, end=t + 1), shape=(batch, -1))
+            gates = n.op(
+                "elemwise_add",
+                n.op("FullyConnected", x, weights[d], own, num_hidden=4 * hidden),
+                n.op("FullyConnected", h, recurrent[d], state_bias, num_hidden=4 * hidden),
+            )
+            i, o, f, g = (n.op("slice_axis", gates, axis=1, begin=k * hidden, end=(k + 1) * hidden) for k in range(4))
+
+            def gate(s: Symbol, cell: Symbol, look: Symbol) -> Symbol:
+                return n.op("sigmoid", n.op("elemwise_add", s, n.op("broadcast_mul", cell, look)))
+
+            kept = n.op("elemwise_mul", gate(f, c, looks[2]), c)
+            cell = n.op("elemwise_add", kept, n.op("elemwise_mul", gate(i, c, looks[0]), n.op("tanh", g)))
+            after = n.op("elemwise_mul", gate(o, cell, looks[1]), n.op("tanh", cell))
+            outputs[t] = after
+            if lengths is not None:  # beyond the end the states stay and the output is 0
+                live = n.op("broadcast_to", n.op("_greater_scalar", lengths, scalar=float(t)), shape=(batch, hidden))
+                outputs[t] = n.op("elemwise_mul", live, after)
+                after, cell = n.op("where", live, after, h), n.op("where", live, cell, c)
+            h, c = after, cell
+        every.append(n.op("stack", *outputs, axis=0))
+        last_h.append(h)
+        last_c.append(c)
+    results = [n.op("stack", *every, axis=1), n.op("stack", *last_h, axis=0), n.op("stack", *last_c, axis=0)]
+    if not first:
+        return results
+    return [n.op("transpose", results[0], axes=(2, 0, 1, 3)), *(n.op("transpose", s, axes=(1, 0, 2)) for s in results[1:])]
