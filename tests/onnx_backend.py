@@ -11,6 +11,7 @@ the graph depends on (axes, shapes, counts) are given as constants, as they are 
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import sys
 import time
@@ -30,6 +31,7 @@ from clsym.contrib.onnx.importing.node import ConstantNeeded
 OUT_OF_SCOPE = ("no equivalent in clsym", "has the element type", "is no tensor but")
 
 
+@functools.cache
 def cases(text: str = "") -> list[Any]:
     """The library's cases, those whose name contains the text."""
     with warnings.catch_warnings():

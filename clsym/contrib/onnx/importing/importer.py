@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from ....base import MXNetError
-from ....graph.contract.spec import PartialShape
+from ....graph.contract.spec import PartialShape, known
 from ....ndarray import NDArray, array
 from ....symbol import Group, Symbol
 from . import readers as _readers  # fills the table  # noqa: F401
 from .fold import fold
 from .functions import Body, body_of, resolved
-from .graph import Graph
+from .graph import Graph, Value
 from .loops import LOOPS
 from .metadata import describe
 from .node import READERS, Node
@@ -230,8 +230,20 @@ class Walk:
         node.fail(f"its value is {', '.join(node.attrs) or 'missing'}; clsym has dense tensors of numbers only")
 
     def _branch(self, node: Node) -> None:
-        """The branch that a known condition takes."""
-        chosen = node.attrs.get("then_branch" if bool(node.constant(0).ravel()[0]) else "else_branch")
+        """The branch that a known condition takes; of an unknown one both, and the results chosen between."""
+        condition = node.value(0)
+        if condition.constant is not None:
+            found = self._taken(node, "then_branch" if bool(condition.constant.ravel()[0]) else "else_branch")
+        else:
+            found = [
+                self._chosen(node, *pair) for pair in zip(self._taken(node, "then_branch"), self._taken(node, "else_branch"), strict=False)
+            ]
+        for value, outer in zip(found, node.outputs, strict=False):
+            self.graph.values[outer] = value
+
+    def _taken(self, node: Node, which: str) -> list[Value]:
+        """What a branch gives."""
+        chosen = node.attrs.get(which)
         if chosen is None:
             node.fail("the branch is missing")
         self.refuse_missing(chosen)
@@ -240,8 +252,19 @@ class Walk:
             self.graph.add_constant(proto.name, tensor(proto, f"initializer {proto.name!r}"))
         self.nodes(chosen.node, {})
         self.depth -= 1
-        for inner, outer in zip(chosen.output, node.outputs, strict=False):
-            self.graph.values[outer] = self.graph.value(inner.name, node)
+        return [self.graph.value(inner.name, node) for inner in chosen.output]
+
+    def _chosen(self, node: Node, yes: Value, no: Value) -> Value:
+        """The one or the other, by the condition."""
+        if yes.shape is None or yes.shape != no.shape or yes.dtype != no.dtype or not known(yes.shape):
+            node.fail(
+                "its condition is only known when it runs, and its branches differ in shape", "give the condition with constants={...}"
+            )
+        flag = node.op("Reshape", node.cast(node[0], "float32"), shape=(1,) * len(yes.shape))
+        made = node.op("where", node.op("broadcast_to", flag, shape=yes.shape), self.graph.symbol(yes), self.graph.symbol(no))
+        name = f"{node.name}/{yes.name}"
+        self.graph.add_result(name, made, yes.scalar)
+        return self.graph.values[name]
 
     def enter(self, node: Node) -> None:
         """One level deeper."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LOOPS", "read_loop", "read_scan"]
 
-_MOST_NODES = 1 << 16
+_MOST_NODES = 1 << 14
 """Nodes that loops may become in all."""
 
 
