@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn, Protocol
 
 import numpy as np
 
@@ -12,9 +12,15 @@ from ....base import MXNetError
 from ....graph.contract.spec import PartialShape, Shape
 from ....graph.infer import infer_shapes, infer_types
 from ....symbol import Symbol, var
-from .node import Node
 
 __all__ = ["Graph", "Value"]
+
+
+class Place(Protocol):
+    """What reads a tensor, and names itself where that fails."""
+
+    def fail(self, problem: str, remedy: str = ...) -> NoReturn:
+        """Raise MXNetError."""
 
 
 @dataclass
@@ -50,7 +56,7 @@ class Graph:
         self._shapes: dict[tuple[int, int], PartialShape] = {}
         self._types: dict[tuple[int, int], str | None] = {}
 
-    def value(self, name: str, node: Node) -> Value:
+    def value(self, name: str, node: Place) -> Value:
         """A tensor that a node reads."""
         found = self.values.get(name)
         if found is None:

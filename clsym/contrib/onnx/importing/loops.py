@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 
 from .functions import Body
-from .graph import Value
+from .graph import Graph, Value
 from .node import Node
 from .reader import tensor
-
-if TYPE_CHECKING:
-    from .importer import Walk
 
 __all__ = ["LOOPS", "read_loop", "read_scan"]
 
 _MOST_NODES = 1 << 14
 """Nodes that loops may become in all."""
+
+
+class Walk(Protocol):
+    """What goes through the nodes of a graph and of those inside it."""
+
+    graph: Graph
+    depth: int
+    unrolled: int
+
+    def refuse_missing(self, proto: Any) -> None:
+        """Raise MXNetError that names the operators that cannot be imported."""
+
+    def enter(self, node: Node) -> None:
+        """One level deeper."""
+
+    def nodes(self, protos: Sequence[Any], given: Mapping[str, Any]) -> None:
+        """Import nodes in order."""
 
 
 class _Turns:
