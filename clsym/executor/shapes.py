@@ -68,6 +68,10 @@ def infer_inputs(
     return [TensorSpec(found[(n.serial, 0)], types.get((n.serial, 0)) or "float32") for n in nodes]
 
 
+class GradReqError(MXNetError, ValueError):
+    """No such way of storing a gradient; MXNet raises either kind."""
+
+
 def store_modes(grad_req: Any, names: Sequence[str]) -> list[str]:
     """``grad_req`` by string, list or dict, as a list."""
     if isinstance(grad_req, str):
@@ -82,7 +86,7 @@ def store_modes(grad_req: Any, names: Sequence[str]) -> list[str]:
         raise TypeError(f"grad_req must be a string, a list or a dict, not {type(grad_req).__name__}")
     for r in reqs:
         if r not in _REQS:
-            raise ValueError(f"grad_req must be in {{'null', 'write', 'add'}}, not {r!r}")
+            raise GradReqError(f"grad_req must be in {{'null', 'write', 'add'}}, not {r!r}")
     return reqs
 
 

@@ -225,6 +225,10 @@ class Symbol(Arithmetic):
             entries = tuple(node.out(e.index) for e in entries)
         return type(self)(*entries)
 
+    def _compose(self, *args: Symbol, name: str | None = None, **kwargs: Symbol) -> None:
+        """Replace variables of this graph itself, as calling it does in a copy."""
+        object.__setattr__(self, "_entries", self(*args, name=name, **kwargs).entries)
+
     def __copy__(self) -> Symbol:
         return type(self)(*clone(self._entries))
 

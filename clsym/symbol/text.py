@@ -53,7 +53,7 @@ def read_text(fname: str | os.PathLike[str]) -> str:
 
 
 def without_amp_casts(heads: tuple[Entry, ...]) -> tuple[Entry, ...]:
-    """The graph without the casts that automatic mixed precision has put in; the same where there are none."""
+    """The graph without the casts that automatic mixed precision has put in, unless they are outputs; the same where there are none."""
     casts = ("amp_cast", "amp_multicast")
     order = topological(heads)
     if not any(n.op is not None and n.op.name in casts for n in order):
@@ -69,7 +69,7 @@ def without_amp_casts(heads: tuple[Entry, ...]) -> tuple[Entry, ...]:
             copy = Node(node.op, node.name, node.params, node.attrs, inputs)
             copy.versions = node.versions
         made.update({(node.serial, i): copy.out(i) for i in range(node.num_outputs)})
-    return tuple(made[(h.node.serial, h.index)] for h in heads)
+    return tuple(h if h.node.op is not None and h.node.op.name in casts else made[(h.node.serial, h.index)] for h in heads)
 
 
 def debug_text(heads: tuple[Entry, ...]) -> str:

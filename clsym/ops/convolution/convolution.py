@@ -118,7 +118,8 @@ class Convolution(Op, Recomputable, Absorbing, Estimated):
         return self.inputs[:2] if p.no_bias else self.inputs
 
     def infer_type(self, p: Params, ins: list[str | None], outs: list[str | None]) -> tuple[list[str | None], list[str | None]]:
-        return one_float_type("Convolution", ins, outs)
+        found, out = one_float_type("Convolution", ins, outs)
+        return (found, out) if ins[0] is not None or outs[0] is not None else (ins, outs)  # nothing follows from the weight alone
 
     def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
         check_window(p)

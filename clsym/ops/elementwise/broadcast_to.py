@@ -207,6 +207,9 @@ class BroadcastLike(Repeat):
             out[i] = rhs[j] if lhs[i] == 1 else lhs[i] if lhs[i] >= 0 else (rhs[j] if rhs[j] == 1 else -1)
         return ins, [unify_shape(tuple(out), outs[0])]
 
+    def infer_type(self, p: Params, ins: list[str | None], outs: list[str | None]) -> tuple[list[str | None], list[str | None]]:
+        return ins, [ins[0] if ins[1] else None]  # nothing follows before both are known
+
 
 differs(
     "broadcast_like",

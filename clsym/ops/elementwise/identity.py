@@ -183,6 +183,9 @@ class MakeLoss(Identity):
         "normalization": Enum(("batch", "null", "valid"), "null", "What the gradient is divided by."),
     }
 
+    def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
+        return super().infer_shape(p, ins, outs) if ins[0] is not None else (ins, outs)  # nothing follows from the output alone
+
     def gradient(self, g: Gradient) -> Sequence[Entry | None]:
         spec, p = g.ins[0], g.p
         if p.normalization != "valid" or spec.size == 0:

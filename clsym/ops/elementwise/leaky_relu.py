@@ -102,6 +102,8 @@ class LeakyReLU(Op, Pointwise, Rewriting, Fusible):
         return ("output", "mask") if p.act_type == "rrelu" else ("output",)
 
     def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
+        if ins[0] is None:  # nothing follows from the output alone
+            return ins, outs
         data = unify_shape(ins[0], outs[0])
         if p.act_type == "rrelu":
             data = unify_shape(data, outs[1])

@@ -222,7 +222,7 @@ class ScalarOp(NumberOp, Pointwise):
     def infer_type(self, p: Params, ins: list[str | None], outs: list[str | None]) -> tuple[list[str | None], list[str | None]]:
         data = ins[0]
         if data is None:  # the result's type tells the data's where no conversion can have happened
-            data = outs[0] if outs[0] in ("float16", "float32") else None
+            data = outs[0] if p.is_int or outs[0] in ("float16", "float32", "float64") else None
         if data is None:
             return [None], list(outs)
         if data.startswith("float"):

@@ -51,9 +51,12 @@ class Where(Op, Fusible):
     inputs = ("condition", "x", "y")
 
     def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
-        (x, y), (out,) = same_shape(ins[1:], outs)
         condition = ins[0]
-        if condition is not None and out is not None and not (len(condition) == 1 and unifies(condition[:1], out[:1])):
+        if condition is None:  # nothing follows from the values alone
+            same_shape(ins[1:], outs)
+            return ins, outs
+        (x, y), (out,) = same_shape(ins[1:], outs)
+        if out is not None and not (len(condition) == 1 and unifies(condition[:1], out[:1])):
             condition = out = x = y = unify_shape(
                 condition,
                 out,

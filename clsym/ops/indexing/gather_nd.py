@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import cast
 
 from ...graph.contract.kernel_call import In, KernelCall, LowerContext, Out, Scalar, Temp, defines_for, grid
 from ...graph.contract.op import Entry, Gradient, Op
@@ -60,7 +61,7 @@ class GatherNd(Op):
 
     def infer_type(self, p: Params, ins: list[str | None], outs: list[str | None]) -> tuple[list[str | None], list[str | None]]:
         data = ins[0] or outs[0]
-        return [data, ins[1] or "float32"], [data]
+        return [data, ins[1]], [data]
 
     def gradient(self, g: Gradient) -> Sequence[Entry | None]:
         return [g.apply("_backward_gather_nd", g.ograd(), g.input(1), shape=g.ins[0].shape), None]
@@ -88,14 +89,13 @@ class _Scatter(Op):
             indices = (len(indices) - 1 + len(p.shape) - len(data), *indices[1:])
         if indices is not None and known(indices[:1]):
             m = check_indexed(indices, p.shape)
-            data = unify_shape(data, (*indices[1:], *p.shape[m:]))
-            if data is not None:
-                indices = unify_shape(indices, (m, *data[: len(data) - len(p.shape[m:])]))
+            full = cast(Shape, unify_shape(data, (*indices[1:], *p.shape[m:])))  # a check: the data's shape must be given
+            indices = unify_shape(indices, (m, *full[: len(full) - len(p.shape[m:])]))
         return [*ins[:-2], data, indices], [p.shape]
 
     def infer_type(self, p: Params, ins: list[str | None], outs: list[str | None]) -> tuple[list[str | None], list[str | None]]:
         data = next((t for t in (*ins[:-1], outs[0]) if t), None)
-        return [*(t or data for t in ins[:-1]), ins[-1] or "float32"], [data]
+        return [*(t or data for t in ins[:-1]), ins[-1]], [data]
 
 
 @register

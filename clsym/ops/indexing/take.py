@@ -143,9 +143,10 @@ class Embedding(Op):
         if p.input_dim < 1 or p.output_dim < 1:
             raise ShapeError(f"input_dim and output_dim must be positive, got {p.input_dim} and {p.output_dim}")
         data = ins[0]
-        if data is None and outs[0] is not None and len(outs[0]) > 1:
-            data = outs[0][:-1]
-        return [data, (p.input_dim, p.output_dim)], [None if data is None else (*data, p.output_dim)]
+        if data is None:  # nothing follows from the output alone
+            unify_shape(ins[1], (p.input_dim, p.output_dim))
+            return ins, outs
+        return [data, (p.input_dim, p.output_dim)], [(*data, p.output_dim)]
 
     def infer_type(self, p: Params, ins: list[str | None], outs: list[str | None]) -> tuple[list[str | None], list[str | None]]:
         weight = ins[1] or outs[0] or p.dtype

@@ -31,6 +31,9 @@ class _Triangular(Op, Recomputable, Estimated):
     def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
         a, b = square(ins[0]), unify_shape(ins[1], outs[0])
         matrices(b, "B")
+        if a is None and outs[0] is not None:
+            n = outs[0][-1 if p.rightside else -2]
+            a = (*outs[0][:-2], n, n)
         if a is not None and b is not None:
             if len(a) != len(b):
                 raise ShapeError(f"A and B must have the same number of dimensions, got {show_shape(a)} and {show_shape(b)}")

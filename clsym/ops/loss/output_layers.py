@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import cast
 
 from ...differences import differs
 from ...graph.contract.kernel_call import In, KernelCall, LowerContext, Out, Scalar, compute_type, defines_for, grid
 from ...graph.contract.op import Entry, Gradient, Op
 from ...graph.contract.registry import register
-from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, show_shape, unify_shape
+from ...graph.contract.spec import PartialShape, Shape, ShapeError, TensorSpec, show_shape, unify_shape
 from ...params import Bool, Field, Float, Params
 from ..shared.float_types import one_float_type
 
@@ -89,6 +90,8 @@ After MXNet's ``{self.name}``."""
 
     def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
         data, label = unify_shape(ins[0], outs[0]), ins[1]
+        if ins[0] is None:  # nothing follows from the output alone
+            return ins, outs
         if data is None or any(d < 0 for d in data):
             return [data, label], outs
         if label is None or any(d < 0 for d in label):
@@ -175,11 +178,11 @@ class SVMOutput(_OutputLayer):
     params = _SVM_PARAMS
 
     def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
-        data = unify_shape(ins[0], outs[0])
-        if data is None or len(data) < 2:
-            if data is not None:
-                raise ShapeError(f"data: expected (N, C) or (N, ..., C), got {show_shape(data)}")
-            return [data, ins[1]], [data]
+        if ins[0] is None:  # nothing follows from the output alone
+            return ins, outs
+        data = cast(Shape, unify_shape(ins[0], outs[0]))
+        if len(data) < 2:
+            raise ShapeError(f"data: expected (N, C) or (N, ..., C), got {show_shape(data)}")
         label = unify_shape(data[:-1], ins[1], "label: give one class number a row")
         return [data, label], [data]
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import cast
 
 from ...differences import differs
 from ...graph.contract.facets import Estimated
 from ...graph.contract.kernel_call import Arg, In, KernelCall, LowerContext, Out, Scalar, Temp, compute_type, defines_for, grid
 from ...graph.contract.op import Entry, Gradient, Op
 from ...graph.contract.registry import register
-from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, known, show_shape, unify_shape
+from ...graph.contract.spec import PartialShape, Shape, ShapeError, TensorSpec, known, show_shape, unify_shape
 from ...params import Bool, Enum, Field, Float, Params
 from ..shared.float_types import one_float_type
 from ..shared.launch_sizes import group_size
@@ -103,9 +104,9 @@ class SoftmaxOutput(Op, Estimated):
     params = _SOFTMAX_OUTPUT_PARAMS
 
     def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
-        data, label = unify_shape(ins[0], outs[0]), ins[1]
-        if data is None:
-            return [data, label], [data]
+        if ins[0] is None:  # nothing follows from the output alone
+            return ins, outs
+        data, label = cast(Shape, unify_shape(ins[0], outs[0])), ins[1]
         if p.multi_output and len(data) < 2:
             raise ShapeError(f"data: multi_output needs (N, C, ...), got {show_shape(data)}")
         if not data:
@@ -124,7 +125,8 @@ class SoftmaxOutput(Op, Estimated):
         return [data, label], [data]
 
     def infer_type(self, p: Params, ins: list[str | None], outs: list[str | None]) -> tuple[list[str | None], list[str | None]]:
-        return one_float_type(self.name, ins, outs)
+        found, out = one_float_type(self.name, ins, outs)
+        return (found, out) if ins[0] is not None or outs[0] is not None else (ins, outs)  # nothing follows from the label alone
 
     def inplace(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Sequence[tuple[int, int]]:
         return ((0, 0),)

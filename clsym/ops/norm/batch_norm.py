@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 from ...differences import differs
 from ...graph.contract.facets import Estimated, Recomputable
 from ...graph.contract.kernel_call import In, KernelCall, LowerContext, Out, Scalar, Temp, compute_type, defines_for, grid, req_code
 from ...graph.contract.op import Entry, Gradient, Node, Op
 from ...graph.contract.registry import find_op, register
-from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, unify_shape
+from ...graph.contract.spec import PartialShape, Shape, ShapeError, TensorSpec, unify_shape
 from ...graph.rewrite.channels_first import ChannelsLast, LastForm
 from ...graph.rewrite.requests import Affine, Blocked
 from ...graph.rewrite.rewrite import Rewrite, Rewriting
@@ -90,9 +91,9 @@ class BatchNorm(Op, Rewriting, ChannelsLast, Recomputable, Estimated):
         return 3 if p.output_mean_var else 1
 
     def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
-        data = unify_shape(ins[0], outs[0])
-        if data is None:
+        if ins[0] is None:  # nothing follows from the output alone
             return ins, outs
+        data = cast(Shape, unify_shape(ins[0], outs[0]))
         vector: PartialShape = (data[channel_axis(p, len(data))],)
         for what, shape in zip((*self.inputs[1:], "mean", "var"), (*ins[1:], *outs[1:]), strict=True):
             vector = unify_shape(vector, shape, f"{what} has one value a channel of axis {getattr(p, 'axis', 1)}")

@@ -60,7 +60,7 @@ class LRN(Op, Estimated):
             raise ShapeError(f"nsize must be positive, got {p.nsize}")
         if shape is not None and len(shape) != 4:
             raise ShapeError(f"LRN needs data of 4 dimensions (N, C, H, W), got {shape}; reshape it")
-        return [shape], [shape]
+        return ([shape], [shape]) if ins[0] is not None else (ins, outs)
 
     def infer_type(self, p: Params, ins: list[str | None], outs: list[str | None]) -> tuple[list[str | None], list[str | None]]:
         return one_float_type(self.name, ins, outs)

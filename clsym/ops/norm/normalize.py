@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import cast
 
 from ...differences import differs
 from ...graph.contract.facets import Estimated
 from ...graph.contract.kernel_call import KernelCall, LowerContext
 from ...graph.contract.op import Entry, Gradient, Op
 from ...graph.contract.registry import register
-from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, unify_shape
+from ...graph.contract.spec import PartialShape, Shape, ShapeError, TensorSpec, unify_shape
 from ...params import Bool, Enum, Field, Float, Int, Params
 from ..shared.float_types import one_float_type
 from ..shared.rows import Rows, check_axis, split_axis
@@ -101,9 +102,9 @@ class LayerNorm(_Affine):
     }
 
     def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
-        shape = unify_shape(ins[0], outs[0])
-        if shape is None:
+        if ins[0] is None:  # nothing follows from the output alone
             return ins, outs
+        shape = cast(Shape, unify_shape(ins[0], outs[0]))
         axis = check_axis(p.axis, len(shape))
         shape, extent = _with_vectors(shape, axis, ins[1:])
         mean = (*shape[:axis], 1, *shape[axis + 1 :])
@@ -190,10 +191,10 @@ class GroupNorm(_Affine):
     def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
         if p.num_groups < 1:
             raise ShapeError(f"num_groups must be positive, got {p.num_groups}")
-        shape = unify_shape(ins[0], outs[0])
+        if ins[0] is None:  # nothing follows from the output alone
+            return ins, outs
+        shape = cast(Shape, unify_shape(ins[0], outs[0]))
         each = (p.num_groups,)
-        if shape is None:
-            return [None, each, each], outs
         if len(shape) < 3:
             raise ShapeError(f"GroupNorm needs data of at least 3 dimensions (N, C, ...), got {shape}; add one with expand_dims")
         if shape[1] >= 0 and shape[1] % p.num_groups:

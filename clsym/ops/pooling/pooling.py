@@ -102,6 +102,8 @@ class Pooling(Op, Estimated):
         return 2 if p.pool_type == "max" and p.kernel and not self.legacy and (p.layout or "NC").startswith("NC") else 1
 
     def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
+        if ins[0] is None:  # nothing follows from the output alone
+            return ins, outs
         if is_last(p):
             data, out = _pool_shapes(p, to_first(ins[0]), to_first(outs[0]))
             return [to_last(data)], [to_last(out)]

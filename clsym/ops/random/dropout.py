@@ -115,6 +115,8 @@ class Dropout(Op, Rewriting, Estimated):
     def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
         data = unify_shape(ins[0], outs[0])
         _check(p, data)
+        if ins[0] is None:  # nothing follows from the output alone
+            return ins, [outs[0], (_STATE_WORDS,)]
         return [data], [data, (_STATE_WORDS,)]
 
     def infer_type(self, p: Params, ins: list[str | None], outs: list[str | None]) -> tuple[list[str | None], list[str | None]]:

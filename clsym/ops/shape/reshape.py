@@ -217,8 +217,6 @@ class Reshape(Reshaping):
             out = tuple(target)
             if known(dims):
                 out = solve_extent(out, math.prod(dims))
-        elif p.shape and all(d > 0 for d in p.shape):
-            out = p.shape
         for candidate in (out, outs[0]):
             if candidate is not None and known(candidate):
                 dims = solve_extent(dims, math.prod(candidate))

@@ -146,8 +146,7 @@ class ReshapeLike(Reshaping):
         return [lhs, rhs], [out]
 
     def infer_type(self, p: Params, ins: list[str | None], outs: list[str | None]) -> tuple[list[str | None], list[str | None]]:
-        found = ins[0] or outs[0]
-        return [found, ins[1] or found], [found]
+        return ins, [ins[0] if ins[1] else None]  # nothing follows before both are known
 
 
 def _stretch(begin: int | None, end: int | None, ndim: int, what: str) -> tuple[int, int]:
