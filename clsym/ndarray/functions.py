@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from operator import index
 from typing import Any
 
-from ..base import MXNetError
+from ..base import MXNetError, dtype_name
 from ..runtime.topology import opened_devices
 from ..runtime.transfer import wait_all
 from .arithmetic import BINARY, Binary, binary, require_arrays
@@ -145,8 +145,10 @@ def histogram(a: NDArray, bins: Any = 10, range: tuple[float, float] | None = No
         return operator("_histogram")(data=a, bins=bins)
     if not isinstance(bins, int):
         raise ValueError("bins argument should be either an integer or an NDArray")
-    if range is None:
+    if range is None:  # MXNet leaves this to numpy, so that counts and edges are float32
         range = (float(operator("min")(a).asscalar()), float(operator("max")(a).asscalar()))
+        exact = a if dtype_name(a.dtype) in ("float32", "float64") else a.astype("float64")
+        return tuple(r.astype("float32") for r in operator("_histogram")(data=exact, bin_cnt=bins, range=range))
     return operator("_histogram")(data=a, bin_cnt=bins, range=range)
 
 

@@ -524,3 +524,10 @@ def test_views_of_buffers_let_go_of_them(device):
         assert live_bytes(device) == before + 64
         del buffer
     assert live_bytes(device) == before
+
+
+def test_a_histogram_over_all_values_is_of_floats():
+    counts, edges = nd.histogram(nd.array([0, 1, 1, 3, 4], dtype="int32"), bins=3)
+    assert counts.dtype == edges.dtype == np.float32
+    assert counts.asnumpy().tolist() == [3, 0, 2]
+    np.testing.assert_allclose(edges.asnumpy(), [0, 4 / 3, 8 / 3, 4], rtol=1e-6)

@@ -206,3 +206,39 @@ def test_both_directions_of_a_first_layer_tell_their_inputs_extent():
     with pytest.raises(mx.MXNetError, match="cannot fill the 7"):
         (mx.sym._internal._rnn_param_concat(*(mx.sym.var(f"x{i}", shape=s) for i, s in enumerate(((3,), (0,), (0,)))), dim=0, num_args=3)
          + mx.sym.var("y", shape=(10,))).infer_shape()  # fmt: skip
+
+
+@pytest.mark.parametrize("net", [
+    lambda x, y: mx.sym.BatchNorm(x), lambda x, y: mx.sym.LayerNorm(x), lambda x, y: mx.sym.GroupNorm(x, num_groups=1),
+    lambda x, y: mx.sym.LRN(x, nsize=3), lambda x, y: mx.sym.Pooling(x, kernel=(1, 1)), lambda x, y: mx.sym.Dropout(x),
+    lambda x, y: mx.sym.LeakyReLU(x), lambda x, y: mx.sym.softmax(x), lambda x, y: mx.sym.SoftmaxOutput(x, y),
+    lambda x, y: mx.sym.LinearRegressionOutput(x, y), lambda x, y: mx.sym.SVMOutput(x, y), lambda x, y: mx.sym.MakeLoss(x),
+    lambda x, y: mx.sym.where(x, y, mx.sym.var("z")), lambda x, y: mx.sym.Embedding(x, input_dim=3, output_dim=5),
+])  # fmt: skip
+def test_nothing_follows_from_the_output_alone(net):
+    tied = mx.sym.elemwise_add(net(mx.sym.var("x"), mx.sym.var("y")), mx.sym.var("out"))
+    args, outs, aux = tied.infer_shape_partial(out=(2, 3, 4, 5))
+    assert outs == [(2, 3, 4, 5)]
+    assert [a for n, a in zip(tied.list_arguments(), args, strict=True) if n != "out"] + aux == [()] * (len(args) - 1 + len(aux))
+
+
+def test_a_triangular_matrix_follows_from_the_product():
+    for rightside, n in ((False, 3), (True, 4)):
+        solved = mx.sym.linalg.trsm(mx.sym.var("a"), mx.sym.var("b"), rightside=rightside)
+        assert (solved + mx.sym.var("out")).infer_shape_partial(out=(2, 3, 4))[0][:2] == [(2, n, n), (2, 3, 4)]
+
+
+@pytest.mark.parametrize(("net", "given"), [
+    (lambda x, y: mx.sym.gather_nd(x, y), "x"), (lambda x, y: mx.sym.scatter_nd(x, y, shape=(2, 3)), "x"),
+    (mx.sym.slice_like, "x"), (mx.sym.reshape_like, "x"), (mx.sym.broadcast_like, "x"), (mx.sym.SoftmaxOutput, "y"),
+    (lambda x, y: mx.sym.Convolution(x, y, kernel=(1, 1), num_filter=1, no_bias=True), "y"),
+])  # fmt: skip
+def test_a_type_that_does_not_follow(net, given):
+    with pytest.warns(UserWarning, match="Cannot decide type"):
+        assert net(mx.sym.var("x"), mx.sym.var("y")).infer_type(**{given: "float16"}) == (None, None, None)
+
+
+@pytest.mark.parametrize(("scalar", "dtype"), [(1.5, "float64"), (1, "float64"), (1, "int32"), (1.5, "float16")])
+def test_the_type_beside_a_number_follows_from_the_result(scalar, dtype):
+    net = (mx.sym.var("x") + scalar) + mx.sym.var("y")
+    assert net.infer_type(y=dtype)[0] == [np.dtype(dtype).type] * 2

@@ -350,3 +350,21 @@ def test_who_has_no_parameters_keeps_any_attribute(x):
         mx.sym.Activation(x, act_type="relu", attr={"mood": "good"})
     with mx.AttrScope(mood="good"):
         assert mx.sym.exp(x).list_attr() == {"mood": "good"}
+
+
+def test_compose_in_place():
+    net = mx.sym.FullyConnected(mx.sym.var("x"), num_hidden=3, name="a")
+    net._compose(x=mx.sym.var("y"))
+    assert net.list_arguments() == ["y", "a_weight", "a_bias"]
+
+
+def test_a_cast_of_mixed_precision_that_is_an_output_stays_in_the_file():
+    cast = mx.sym.amp_cast(mx.sym.var("x"), dtype="float16", name="c")
+    assert "amp_cast" in cast.tojson()
+    assert "amp_cast" not in mx.sym.exp(cast).tojson()
+
+
+def test_a_wrong_way_of_storing_gradients_is_an_error_of_either_kind():
+    for kind in (ValueError, RuntimeError):
+        with pytest.raises(kind, match="grad_req"):
+            mx.sym.var("x").simple_bind(mx.cpu(), grad_req="bogus", x=(2,))
