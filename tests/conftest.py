@@ -11,6 +11,7 @@ import os
 import random
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,8 +19,41 @@ os.environ.setdefault("POCL_DEVICES", "pthread pthread")
 os.environ.setdefault("CLSYM_TRAITS", "portable computing language:1=gpu")
 os.environ["CLSYM_TUNING"] = "0"  # what somebody tuned on this machine must not change the tests
 sys.path.insert(0, str(Path(__file__).parent / "device" / "ops"))
+sys.path.insert(0, str(Path(__file__).parent))
 
+import evidence
 import numpy as np
+
+_from_workers: list[evidence.Notes] = []
+
+
+def _is_whole_run(config: pytest.Config) -> bool:
+    """Whether every test runs: no choice of files, of names, or of devices."""
+    option = config.option
+    chosen = option.keyword or option.markexpr or getattr(option, "lf", False) or os.environ.get("CLSYM_TEST")
+    return not chosen and config.args_source != pytest.Config.ArgsSource.ARGS and not option.collectonly
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    """A process of a parallel run has ended: take over what it noted."""
+    _from_workers.append(getattr(node, "workeroutput", {}).get("evidence", {}))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Hand on what was checked; at the end of a whole run nothing may be missing."""
+    config = session.config
+    if hasattr(config, "workeroutput"):
+        config.workeroutput["evidence"] = evidence.notes()
+        return
+    found = evidence.notes(_from_workers)
+    if found and hasattr(config, "cache") and config.cache is not None and _is_whole_run(config):
+        config.cache.set("clsym/evidence", found)
+        problems = evidence.missing(found)
+        if problems and exitstatus == 0:
+            print("\n".join(["", "operators that the tests leave out:", *problems]), file=sys.stderr)
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def _contexts() -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import evidence
 import numpy as np
 from harness_case import Array, Case
 from harness_compare import TOLERANCE, assert_as_good, assert_close, assert_same_gradient
@@ -122,11 +123,13 @@ def check_op(
                         case.arrays[f"var:{i}"].get(),
                         f"{what}: state {i} of the rewritten graph",
                     )
+        evidence.checked(op.name, forward=expected is not None)
         if grad is False or grad == []:
             continue
         n_aux = len(op.aux_names(case.node.params))
         floating = [i for i in range(len(arrays) - n_aux) if arrays[i].dtype.kind == "f"]
         wanted = floating if grad is True else list(grad)
+        evidence.checked(op.name, forward=False, gradient=bool(wanted))
         found, heads = _check_gradient(device, op_name, arrays, params, wanted, dtype, rng, ograds)
         what = f"{op_name} {params} {dtype}"
         if expected_grads is not None:
