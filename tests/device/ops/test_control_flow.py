@@ -312,7 +312,6 @@ def test_on_arrays(ctx):
             mx.nd.contrib.while_loop(lambda i: i < 3, function, [i], max_iterations=4)
 
 
-@pytest.mark.skipif(not hasattr(mx, "autograd"), reason="needs mx.autograd")
 def test_recorded_loops(ctx):
     x, s = mx.nd.array([[1, 2], [3, 4], [5, 6]], ctx=ctx), mx.nd.array([1, 1], ctx=ctx)
     x.attach_grad()

@@ -314,7 +314,6 @@ def test_libraries_of_mxnet_are_refused(tmp_path, monkeypatch):
         mx.library.load(str(tmp_path))
 
 
-@pytest.mark.skipif(not hasattr(mx, "autograd"), reason="needs mx.autograd")
 def test_recorded_calls(ctx):
     """One call is one operator of the tape: what it does within is not recorded, and forward and backward are the same object's."""
     x, other, count = (mx.nd.array(v, ctx=ctx) for v in (np.arange(8).reshape(4, 2), np.ones((4, 2)), [0]))

@@ -11,6 +11,7 @@ from ....base import MXNetError
 from ....graph.contract.spec import PartialShape, known
 from ....ndarray import NDArray, array
 from ....symbol import Group, Symbol
+from ....symbol.register import operator
 from . import readers as _readers  # fills the table  # noqa: F401
 from .fold import fold
 from .functions import Body, body_of, resolved
@@ -86,8 +87,6 @@ def import_model(
 
 def _as_output(graph: Graph, symbol: Symbol, name: str) -> Symbol:
     """An output of its own: a variable cannot be one with parameters bound to it."""
-    from ....symbol.register import operator
-
     return operator("_copy")(symbol, name=f"{name}_output") if symbol.entries[0].node.is_variable else symbol
 
 

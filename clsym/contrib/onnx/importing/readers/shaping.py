@@ -9,6 +9,7 @@ import numpy as np
 
 from .....symbol import Symbol
 from ..node import Node, reads
+from ..reader import element_type
 
 
 @reads("Reshape")
@@ -200,8 +201,6 @@ def _constant_of_shape(n: Node) -> np.ndarray:
 @reads("EyeLike")
 def _eye_like(n: Node) -> Symbol:
     rows, columns = n.shape()
-    from ..reader import element_type
-
     dtype = element_type(n.attrs["dtype"], n.text("attribute 'dtype'")) if "dtype" in n.attrs else n.dtype()
     return n.out("_eye", N=rows, M=columns, k=n.attr("k", 0), dtype=dtype)
 
