@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from . import attribute, base, context, engine, error, libinfo, log, name, registry, runtime, util
+from . import attribute, base, context, engine, error, libinfo, log, name, runtime, util
 from . import ops as _ops  # registers the operators  # noqa: F401
 from .base import DeviceNotFoundError, MXNetError, OutOfDeviceMemoryError
 from .context import Context, cl, cpu, cpu_pinned, current_context, gpu, gpu_memory_info, num_gpus
@@ -17,7 +17,22 @@ from .naming import AttrScope
 from .util import is_np_array, is_np_shape, np_array, np_shape, set_np_shape, use_np, use_np_array, use_np_shape
 
 from . import ndarray  # isort: skip
-from . import autograd, contrib, dlpack, executor, extension, initializer, library, model, operator, random, symbol, test_utils
+from . import (
+    autograd,
+    contrib,
+    dlpack,
+    executor,
+    extension,
+    initializer,
+    io,
+    library,
+    model,
+    operator,
+    random,
+    registry,
+    symbol,
+    test_utils,
+)
 from . import initializer as init
 from . import ndarray as nd
 from . import random as rnd
@@ -51,6 +66,7 @@ __all__ = [
     "gpu_memory_info",
     "init",
     "initializer",
+    "io",
     "is_np_array",
     "is_np_shape",
     "libinfo",

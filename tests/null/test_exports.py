@@ -32,6 +32,7 @@ def test_public_names() -> None:
         "extension",
         "gpu",
         "gpu_memory_info",
+        "io",
         "is_np_array",
         "is_np_shape",
         "libinfo",

@@ -1,0 +1,20 @@
+"""``mx.io``: iterators over batches of data.
+
+>>> import clsym as mx
+>>> import numpy as np
+>>> it = mx.io.NDArrayIter({'data': np.zeros((6, 2))}, {'softmax_label': np.arange(6)}, batch_size=4)
+>>> for batch in it:
+...     print(batch.data[0].shape, batch.pad)
+(4, 2) 0
+(4, 2) 2
+"""
+
+from . import io, utils  # noqa: F401
+from .batch import DataBatch, DataDesc
+from .data_iter import DataIter
+from .ndarray_iter import NDArrayIter
+from .prefetching_iter import PrefetchingIter
+from .resize_iter import ResizeIter
+from .utils import _getdata_by_idx, _has_instance, _init_data  # noqa: F401
+
+__all__ = ["DataBatch", "DataDesc", "DataIter", "NDArrayIter", "PrefetchingIter", "ResizeIter"]

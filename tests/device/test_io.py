@@ -1,0 +1,106 @@
+"""Iterators over arrays in memory, against what MXNet 1.9.1 gave (`tests/reference/record_io.py`), and what threads do."""
+
+from __future__ import annotations
+
+import gc
+import importlib.util
+import json
+import pickle
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import clsym as mx
+
+REFERENCE = Path(__file__).parents[1] / "reference"
+RECORDED = json.loads((REFERENCE / "io.json").read_text())
+
+
+def _recorder() -> Any:
+    spec = importlib.util.spec_from_file_location("record_io", REFERENCE / "record_io.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("name", sorted(RECORDED))
+def test_as_mxnet(name: str) -> None:
+    found = json.loads(json.dumps(_recorder().CASES[name](mx)))
+    assert list(found) == list(RECORDED[name])
+    for case, values in found.items():
+        assert values == RECORDED[name][case], case
+
+
+def test_descriptions_are_pickled() -> None:
+    d = pickle.loads(pickle.dumps(mx.io.DataDesc("data", (2, 3), np.int32, "TNC")))
+    assert (d, d.dtype, d.layout) == (("data", (2, 3)), np.int32, "TNC")
+
+
+@pytest.mark.parametrize(
+    ("given", "match"), [((np.ones((4, 2)), np.ones(3), 2), "'softmax_label' has 3 rows"), ((np.ones(4), None, 0), "batch_size")]
+)
+def test_what_cannot_be_batched(given: tuple[Any, ...], match: str) -> None:
+    with pytest.raises(mx.MXNetError, match=match):
+        mx.io.NDArrayIter(*given)
+
+
+def test_batches_do_not_share_memory_with_the_data() -> None:
+    it = mx.io.NDArrayIter(np.zeros((4, 2)), batch_size=2)
+    it.next().data[0][:] = 7
+    it.reset()
+    assert it.next().data[0].asnumpy().max() == 0
+
+
+class _Breaks(mx.io.DataIter):
+    """Raises at its third batch."""
+
+    provide_data = [mx.io.DataDesc("data", (2, 1))]
+    provide_label: list[Any] = []
+
+    def __init__(self) -> None:
+        super().__init__(2)
+        self.at = 0
+
+    def reset(self) -> None:
+        self.at = 0
+
+    def next(self) -> mx.io.DataBatch:
+        self.at += 1
+        if self.at == 3:
+            raise ZeroDivisionError("the third")
+        return mx.io.DataBatch([mx.nd.ones((2, 1))], [], pad=0)
+
+
+def test_what_a_thread_raises_reaches_the_caller() -> None:
+    it = mx.io.PrefetchingIter(_Breaks())
+    for _ in range(2):
+        assert it.next().data[0].shape == (2, 1)
+        it.next()
+        for _ in range(2):
+            with pytest.raises(ZeroDivisionError, match="the third"):
+                it.next()
+        it.reset()
+
+
+def test_threads_end_with_their_iterator() -> None:
+    before = threading.active_count()
+    its = [mx.io.PrefetchingIter(mx.io.NDArrayIter(np.zeros((40, 2)), batch_size=2)) for _ in range(4)]
+    for it in its:
+        it.next()
+    assert threading.active_count() > before
+    del its, it
+    gc.collect()
+    end = time.monotonic() + 10
+    while threading.active_count() > before and time.monotonic() < end:
+        time.sleep(0.01)
+    assert threading.active_count() <= before
+
+
+def test_renames_are_one_an_iterator() -> None:
+    with pytest.raises(mx.MXNetError, match="list of 1 dictionaries"):
+        mx.io.PrefetchingIter(mx.io.NDArrayIter(np.zeros((4, 2))), rename_data={"data": "x"})
