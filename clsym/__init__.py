@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from . import attribute, base, context, engine, error, libinfo, log, name, runtime, util
+from . import attribute, base, context, engine, error, libinfo, log, lr_scheduler, name, runtime, util
 from . import ops as _ops  # registers the operators  # noqa: F401
 from .base import DeviceNotFoundError, MXNetError, OutOfDeviceMemoryError
 from .context import Context, cl, cpu, cpu_pinned, current_context, gpu, gpu_memory_info, num_gpus
@@ -28,6 +28,7 @@ from . import (
     library,
     model,
     operator,
+    optimizer,
     random,
     registry,
     symbol,
@@ -35,6 +36,7 @@ from . import (
 )
 from . import initializer as init
 from . import ndarray as nd
+from . import optimizer as opt
 from . import random as rnd
 from . import symbol as sym
 from .contrib import onnx
@@ -72,6 +74,7 @@ __all__ = [
     "libinfo",
     "library",
     "log",
+    "lr_scheduler",
     "model",
     "name",
     "nd",
@@ -81,6 +84,8 @@ __all__ = [
     "num_gpus",
     "onnx",
     "operator",
+    "opt",
+    "optimizer",
     "random",
     "registry",
     "rnd",
