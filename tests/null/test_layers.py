@@ -24,7 +24,7 @@ LAYERS = {
     "operator": 7, "extension": 7, "library": 7, "model_arguments": 2, "report": 7, "data": 7, "contrib": 7, "tuner": 7, "warm": 7,
     # training
     "recordio": 3, "lr_scheduler": 2, "initializer": 7, "optimizer": 7, "metric": 7, "monitor": 7, "visualization": 7, "profiler": 7,
-    "io": 8, "kvstore": 8, "image": 9, "callback": 9, "module": 10, "rnn": 10,
+    "io": 8, "kvstore": 8, "executor_manager": 8, "image": 9, "callback": 9, "module": 10, "rnn": 10, "feed_forward": 11,
     "__init__": 12, "demo": 13, "as_mxnet": 13, "cli": 14, "__main__": 15,
 }  # fmt: skip
 # the same inside the compiler, by folder and file
