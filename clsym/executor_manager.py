@@ -37,7 +37,7 @@ def _split_input_slice(batch_size: int, work_load_list: Sequence[float]) -> list
         if begin >= end:
             raise ValueError(
                 "Too many slices. Some splits are empty. "
-                f"A batch of {batch_size} cannot be shared out among {len(work_load_list)} devices by the work loads {list(work_load_list)}."
+                f"A batch of {batch_size} cannot be shared out by the work loads {list(work_load_list)}."
             )
         parts.append(slice(begin, end))
     return parts
