@@ -10,7 +10,7 @@ from ..base import MXNetError
 from .contract.contradiction import Contradiction, of_shapes, of_types, unify_type
 from .contract.ir import topological
 from .contract.op import Entry, Node
-from .contract.spec import PartialShape, ShapeError, TensorSpec, known, show_shape, unify_shape
+from .contract.spec import PartialShape, ShapeError, TensorSpec, UnsupportedType, known, show_shape, unify_shape
 
 __all__ = ["InferenceError", "infer_shapes", "infer_specs", "infer_types"]
 
@@ -24,6 +24,8 @@ class InferenceError(MXNetError):
 _Rule = dict[tuple[object, ...], tuple[list[PartialShape], list[PartialShape], bool]]
 """What a rule told before, and whether that is all there is to know. Deep networks repeat their layers."""
 _TypeRule = dict[tuple[object, ...], tuple[list[str | None], list[str | None], bool]]
+_TypeFunction = Callable[[list[str | None], list[str | None]], tuple[list[str | None], list[str | None]]]
+_STAND_INS = ("float64", "float32", "int32")
 _Origins = dict[Key, Node]
 """The node whose rule completed a shape or type last; what a user gave has none."""
 
@@ -161,16 +163,41 @@ def infer_shapes(order: Sequence[Node], shapes: dict[Key, PartialShape]) -> dict
     return shapes
 
 
-def _type_error(node: Node, types: Mapping[Key, str | None], origins: _Origins, plain: Contradiction) -> InferenceError:
-    op = node.op
-    assert op is not None
+def _as_computed(infer_type: _TypeFunction, ins: list[str | None], outs: list[str | None]) -> tuple[list[str | None], list[str | None]]:
+    """What a rule says of types that its operator does not compute with: what it says of one that it does, in that type's place."""
+    try:
+        return infer_type(ins, outs)
+    except UnsupportedType as exc:
+        for stand_in in _STAND_INS:
+            if stand_in in ins or stand_in in outs:
+                continue
+            there, back = {exc.dtype: stand_in}, {stand_in: exc.dtype}
+            try:
+                found = _as_computed(infer_type, _renamed(ins, there), _renamed(outs, there))
+            except UnsupportedType:
+                continue
+            return _renamed(found[0], back), _renamed(found[1], back)
+        raise
+
+
+def _renamed(types: Sequence[str | None], names: Mapping[str, str]) -> list[str | None]:
+    return [None if t is None else names.get(t, t) for t in types]
+
+
+def _rule_of(node: Node, computed: bool) -> _TypeFunction:
+    assert node.op is not None
+    infer_type = partial(node.op.infer_type, node.params)
+    return infer_type if computed else partial(_as_computed, infer_type)
+
+
+def _type_error(node: Node, types: Mapping[Key, str | None], origins: _Origins, plain: Contradiction, computed: bool) -> InferenceError:
     ins = [types.get((e.node.serial, e.index)) for e in node.inputs]
     outs = [types.get((node.serial, i)) for i in range(node.num_outputs)]
-    found = of_types(partial(op.infer_type, node.params), ins, outs, _given(node, origins)) or plain
+    found = of_types(_rule_of(node, computed), ins, outs, _given(node, origins)) or plain
     return _error(node, found, types, origins, lambda t: t or "(unknown)", "Insert mx.sym.cast, or give type_dict at bind.")
 
 
-def _type_step(node: Node, types: dict[Key, str | None], memo: _TypeRule, origins: _Origins) -> tuple[bool, bool]:
+def _type_step(node: Node, types: dict[Key, str | None], memo: _TypeRule, origins: _Origins, computed: bool) -> tuple[bool, bool]:
     """The same for element types."""
     op = node.op
     assert op is not None
@@ -183,7 +210,7 @@ def _type_step(node: Node, types: dict[Key, str | None], memo: _TypeRule, origin
     try:
         known_rule = memo.get(rule)
         if known_rule is None:
-            rule_ins, rule_outs = op.infer_type(node.params, list(ins), list(outs))
+            rule_ins, rule_outs = _rule_of(node, computed)(list(ins), list(outs))
             known_rule = memo[rule] = (rule_ins, rule_outs, None not in rule_ins and None not in rule_outs)
         new_ins, new_outs, complete = known_rule
         for kind, keys, after in (("input", in_keys, new_ins), ("output", out_keys, new_outs)):
@@ -197,12 +224,21 @@ def _type_step(node: Node, types: dict[Key, str | None], memo: _TypeRule, origin
                 changed = True
     except ShapeError as exc:
         plain = Contradiction(*at, "") if at is not None else Contradiction("", 0, "", "", str(exc))
-        raise _type_error(node, types, origins, plain) from exc
+        raise _type_error(node, types, origins, plain, computed) from exc
     return changed, complete
 
 
-def infer_types(order: Sequence[Node], types: dict[Key, str | None]) -> dict[Key, str | None]:
+def infer_types(order: Sequence[Node], types: dict[Key, str | None], computed: bool = True) -> dict[Key, str | None]:
     """Complete the element types of a graph, in place.
+
+    Parameters
+    ----------
+    order : list of Node
+        In topological order.
+    types : dict
+        What is known, by node and output.
+    computed : bool, default True
+        Whether operators refuse the types that they do not compute with: those that run must. Questions are answered without.
 
     Raises
     ------
@@ -211,7 +247,7 @@ def infer_types(order: Sequence[Node], types: dict[Key, str | None]) -> dict[Key
     """
     memo: _TypeRule = {}
     origins: _Origins = {}
-    _to_fixpoint(order, lambda node: _type_step(node, types, memo, origins))
+    _to_fixpoint(order, lambda node: _type_step(node, types, memo, origins, computed))
     return types
 
 

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from ..base import FLAG_DTYPES, MXNetError, dtype_name
+from ..graph.contract.host import Measured
 from ..graph.contract.ir import aux_variables, topological
 from ..graph.contract.op import Entry, Node
+from ..graph.contract.registry import facet
 from ..graph.contract.spec import PartialShape, known
 from ..graph.infer import infer_shapes, infer_types
 from ..params import Shape
@@ -103,7 +105,7 @@ def infer_shape(heads: Sequence[Entry], partial: bool, args: Sequence[Any], kwar
         shape = given[node.name] if node.name in given else _declared(node, "__shape__")
         if shape is not None:
             shapes[(node.serial, 0)] = shape
-    infer_shapes(order, shapes)
+    infer_shapes([n for n in order if n.op is None or facet(n.op, Measured) is None], shapes)  # their extents are not known before they ran
     results = [[shapes.get((n.serial, 0)) for n in group] for group in (arguments, aux)]
     outputs = [shapes.get((h.node.serial, h.index)) for h in heads]
     if not partial and not all(known(s) for s in (*results[0], *outputs, *results[1])):
@@ -123,7 +125,7 @@ def infer_type(heads: Sequence[Entry], partial: bool, args: Sequence[Any], kwarg
         found = given.get(node.name) or _declared(node, "__dtype__")
         if found is not None:
             types[(node.serial, 0)] = found
-    infer_types(order, types)
+    infer_types(order, types, computed=False)
 
     def show(name: str | None) -> type | None:
         return None if name is None else np.dtype(name).type

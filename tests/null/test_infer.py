@@ -242,3 +242,28 @@ def test_a_type_that_does_not_follow(net, given):
 def test_the_type_beside_a_number_follows_from_the_result(scalar, dtype):
     net = (mx.sym.var("x") + scalar) + mx.sym.var("y")
     assert net.infer_type(y=dtype)[0] == [np.dtype(dtype).type] * 2
+
+
+def test_types_that_an_operator_does_not_compute_with_are_answered_all_the_same():
+    x, y = mx.sym.var("x"), mx.sym.var("y")
+    conv = mx.sym.Convolution(x, kernel=(3, 3), num_filter=4, name="c")
+    assert conv.infer_type(x="int8") == ([np.int8] * 3, [np.int8], [])
+    assert mx.sym.softmax(x).infer_type(x="int32") == ([np.int32], [np.int32], [])
+    assert mx.sym.linalg.potrf(x).infer_type(x="float16") == ([np.float16], [np.float16], [])
+    assert (x + y).infer_type(x="bool") == ([np.bool_] * 2, [np.bool_], [])
+    with pytest.raises(MXNetError, match=r"x.*expected int8, got float32|got int8"):
+        mx.sym.broadcast_add(x, y).infer_type(x="int8", y="float32")
+    with pytest.raises(MXNetError, match="only supports floating-point types, not int8"):
+        conv.simple_bind(mx.cpu(), x=(1, 2, 5, 5), type_dict={"x": "int8"})
+
+
+def test_partial_shapes_are_not_completed_where_mxnet_does_not():
+    x, y, z = (mx.sym.var(n) for n in "xyz")
+    assert mx.sym.linalg.potrf(x).infer_shape_partial(x=(2, 0, 3)) == ([(2, 0, 3)], [(2, 0, 3)], [])
+    assert mx.sym.linalg.trsm(x, y).infer_shape_partial(y=(2, 3, 4)) == ([(), (2, 3, 4)], [()], [])
+    assert mx.sym.contrib.fft(x).infer_shape_partial(x=(0, 3)) == ([(0, 3)], [()], [])
+    assert mx.sym.contrib.boolean_mask(x, y).infer_shape_partial(x=(4, 3), y=(4,)) == ([(4, 3), (4,)], [()], [])
+    assert mx.sym.stack(x, y, axis=1).infer_shape_partial(x=(2, 3)) == ([(2, 3), ()], [(2, 2, 3)], [])
+    pdf = mx.sym.random_pdf_uniform(x, y, z)
+    assert pdf.infer_shape_partial(x=(3, 4), z=(3,)) == ([(3, 4), (), (3,)], [()], [])
+    assert pdf.infer_shape_partial(x=(0, 4), y=(3,), z=(3,)) == ([(0, 4), (3,), (3,)], [(0, 4)], [])

@@ -11,7 +11,18 @@ import numpy as np
 
 from ...base import MXNetError
 
-__all__ = ["PartialShape", "PlainShapeError", "Shape", "ShapeError", "TensorSpec", "known", "same_shape", "show_shape", "unify_shape"]
+__all__ = [
+    "PartialShape",
+    "PlainShapeError",
+    "Shape",
+    "ShapeError",
+    "TensorSpec",
+    "UnsupportedType",
+    "known",
+    "same_shape",
+    "show_shape",
+    "unify_shape",
+]
 
 Shape = tuple[int, ...]
 """A shape; -1 is an unknown extent, and None instead of a tuple is an unknown number of dimensions."""
@@ -29,6 +40,22 @@ class ShapeError(MXNetError):
 
 class PlainShapeError(ShapeError):
     """Two shapes (or types) are different, and there is no more to say of them."""
+
+
+class UnsupportedType(ShapeError):
+    """An element type that an operator does not compute with.
+
+    What follows from it is known nevertheless: the operator's other types follow from it as from one that it computes with.
+
+    Attributes
+    ----------
+    dtype : str
+        The type.
+    """
+
+    def __init__(self, dtype: str, text: str) -> None:
+        super().__init__(text)
+        self.dtype = dtype
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from ...graph.contract.facets import Fusible, Pointwise
 from ...graph.contract.kernel_call import In, KernelCall, LowerContext, Out, Scalar, compute_type, defines_for, grid
 from ...graph.contract.op import Entry, Gradient, Op
 from ...graph.contract.registry import register
-from ...graph.contract.spec import ShapeError, TensorSpec
+from ...graph.contract.spec import TensorSpec, UnsupportedType
 from ...graph.rewrite.requests import Activate, Blocked
 from ...graph.rewrite.rewrite import Rewrite, Rewriting
 from ...params import Params
@@ -28,13 +28,13 @@ def no_bool(op: str, ins: Sequence[str | None], outs: Sequence[str | None]) -> t
 
     Raises
     ------
-    ShapeError
+    UnsupportedType
         The type is bool.
     """
     found = next((t for t in (*ins, *outs) if t is not None), None)
     for i, t in enumerate(ins):
         if t == "bool":
-            raise ShapeError(f"operator {op} does not support bool; cast input {i} first (mx.sym.cast)")
+            raise UnsupportedType(t, f"operator {op} does not support bool; cast input {i} first (mx.sym.cast)")
     return [found] * len(ins), [t or found for t in outs]
 
 

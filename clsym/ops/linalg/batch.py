@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from ...graph.contract.kernel_call import Arg, In, KernelCall, LowerContext, Out, Scalar, Temp, defines_for
-from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, show_shape, unify_shape
+from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, UnsupportedType, show_shape, unify_shape
 from ...graph.contract.traits import DeviceTraits
 from ..matrix.gemm_cpu import Matrix
 from ..shared.strided import Walk, fill, flat_copy, row_major
@@ -23,7 +23,7 @@ def matrices(shape: PartialShape, what: str = "A") -> None:
 
 
 def square(shape: PartialShape, what: str = "A") -> PartialShape:
-    """The same shape, its last two extents completed from one another.
+    """The same shape; nothing is completed.
 
     Raises
     ------
@@ -36,8 +36,7 @@ def square(shape: PartialShape, what: str = "A") -> PartialShape:
     rows, columns = shape[-2:]
     if rows != columns and rows >= 0 and columns >= 0:
         raise ShapeError(f"{what} must be square matrices: the last two dimensions of {show_shape(shape)} differ")
-    n = max(rows, columns)
-    return (*shape[:-2], n, n)
+    return shape
 
 
 def same_square(ins: Sequence[PartialShape], outs: Sequence[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
@@ -53,7 +52,8 @@ def floating(ins: Sequence[str | None], outs: Sequence[str | None]) -> tuple[lis
     """All of one type, float32 or float64."""
     found = next((t for t in (*ins, *outs) if t is not None), None)
     if found is not None and found not in ("float32", "float64"):
-        raise ShapeError(f"this operation only supports 32-bit and 64-bit floating point, not {found}; cast the data first (mx.sym.cast)")
+        text = f"this operation only supports 32-bit and 64-bit floating point, not {found}; cast the data first (mx.sym.cast)"
+        raise UnsupportedType(found, text)
     return [found] * len(ins), [found] * len(outs)
 
 

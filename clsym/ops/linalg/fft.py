@@ -9,7 +9,7 @@ from ...graph.contract.facets import Estimated
 from ...graph.contract.kernel_call import Arg, In, KernelCall, LowerContext, Out, Scalar, Temp, defines_for, grid
 from ...graph.contract.op import Entry, Gradient, Op
 from ...graph.contract.registry import register
-from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, show_shape, unify_shape
+from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, known, show_shape, unify_shape
 from ...params import Int, Params
 from .batch import floating
 
@@ -25,6 +25,8 @@ class _Transform(Op, Estimated):
     real_in = True
 
     def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
+        if not known(ins[0]):
+            return ins, outs
         real, pairs = (ins[0], outs[0]) if self.real_in else (outs[0], ins[0])
         for shape in (real, pairs):
             if shape is not None and not shape:

@@ -34,19 +34,20 @@ class _Triangular(Op, Recomputable, Estimated):
         if a is None and outs[0] is not None:
             n = outs[0][-1 if p.rightside else -2]
             a = (*outs[0][:-2], n, n)
-        if a is not None and b is not None:
-            if len(a) != len(b):
-                raise ShapeError(f"A and B must have the same number of dimensions, got {show_shape(a)} and {show_shape(b)}")
-            lead = unify_shape(a[:-2], b[:-2], f"A {show_shape(a)} and B {show_shape(b)} may differ in their last two dimensions only")
-            assert lead is not None
-            at = len(b) - (1 if p.rightside else 2)
-            if a[-1] != b[at] and a[-1] >= 0 and b[at] >= 0:
-                raise ShapeError(
-                    f"the matrices of A {show_shape(a)} and B {show_shape(b)} cannot be multiplied with rightside={p.rightside}: "
-                    f"{a[-1]} rows of A, {b[at]} of B"
-                )
-            n = max(a[-1], b[at])
-            a, b = (*lead, n, n), (*lead, *((b[-2], n) if p.rightside else (n, b[-1])))
+        if a is None or b is None:
+            return ins, outs
+        if len(a) != len(b):
+            raise ShapeError(f"A and B must have the same number of dimensions, got {show_shape(a)} and {show_shape(b)}")
+        lead = unify_shape(a[:-2], b[:-2], f"A {show_shape(a)} and B {show_shape(b)} may differ in their last two dimensions only")
+        assert lead is not None
+        at = len(b) - (1 if p.rightside else 2)
+        if a[-1] != b[at] and a[-1] >= 0 and b[at] >= 0:
+            raise ShapeError(
+                f"the matrices of A {show_shape(a)} and B {show_shape(b)} cannot be multiplied with rightside={p.rightside}: "
+                f"{a[-1]} rows of A, {b[at]} of B"
+            )
+        n = max(a[-1], b[at])
+        a, b = (*lead, n, n), (*lead, *((b[-2], n) if p.rightside else (n, b[-1])))
         return [a, b], [b]
 
     def infer_type(self, p: Params, ins: list[str | None], outs: list[str | None]) -> tuple[list[str | None], list[str | None]]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ...graph.contract.kernel_call import Arg, In, KernelCall, LowerContext, Out, Scalar, compute_type, defines_for, grid
 from ...graph.contract.op import Entry, Gradient, Op
 from ...graph.contract.registry import register
-from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, unify_shape
+from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, UnsupportedType, unify_shape
 from ...params import Float, Params
 from ..shared.float_types import one_float_type
 from ..shared.rows import row_grid
@@ -49,7 +49,7 @@ class MultiLars(Op):
     def infer_type(self, p: Params, ins: list[str | None], outs: list[str | None]) -> tuple[list[str | None], list[str | None]]:
         found, out = super().infer_type(p, ins, outs)
         if out[0] not in (None, "float32"):
-            raise ShapeError("multi_lars only supports float32")
+            raise UnsupportedType(out[0], "multi_lars only supports float32")
         return found, out
 
     def gradient(self, g: Gradient) -> Sequence[Entry | None]:

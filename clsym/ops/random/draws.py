@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ...graph.contract.kernel_call import In, KernelCall, LowerContext, Out, Rng, Scalar, ctype, defines_for, grid
 from ...graph.contract.op import Entry, Gradient, Op
 from ...graph.contract.registry import register
-from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, unify_shape
+from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, UnsupportedType, unify_shape
 from ...params import Dtype, Field, Float, Int, Params, Shape, Str
 from ..shape.creation import legacy_shape
 
@@ -187,7 +187,7 @@ class RandomLike(_Draw):
     def infer_type(self, p: Params, ins: list[str | None], outs: list[str | None]) -> tuple[list[str | None], list[str | None]]:
         types = super().infer_type(p, ins, outs)
         if types[0][0] is not None and types[0][0] not in FloatType.choices:
-            raise ShapeError(f"data must be of one of the types {FloatType.choices}, not {types[0][0]}")
+            raise UnsupportedType(types[0][0], f"data must be of one of the types {FloatType.choices}, not {types[0][0]}")
         return types
 
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:

@@ -80,6 +80,8 @@ class Pdf(_Density):
         )
 
     def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
+        if any(s is None for s in ins):
+            return ins, outs
         sample = unify_shape(ins[0], outs[0])
         common: PartialShape = None
         for shape in ins[1:]:
@@ -88,12 +90,10 @@ class Pdf(_Density):
             n = len(common)
             if n > len(sample):
                 raise ShapeError(f"the parameters' shape {show_shape(common)} must be how the sample's {show_shape(sample)} begins")
-            common = unify_shape(
+            unify_shape(
                 common, sample[:n], f"the parameters' shape {show_shape(common)} must be how the sample's {show_shape(sample)} begins"
             )
-            assert common is not None
-            sample = (*common, *sample[n:])
-        return [sample, *[common] * (len(ins) - 1)], [sample]
+        return [sample, *ins[1:]], [sample]
 
     def gradient(self, g: Gradient) -> Sequence[Entry | None]:
         found: list[Entry | None] = [None] * len(g.ins)
@@ -169,6 +169,8 @@ class PdfDirichlet(_Density):
 
     def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
         sample, alpha = ins
+        if sample is None or alpha is None:
+            return ins, outs
         if outs[0] is not None:
             sample = unify_shape(sample, (*outs[0], -1))
         for shape in (sample, alpha):
@@ -179,9 +181,7 @@ class PdfDirichlet(_Density):
             text = f"alpha {show_shape(alpha)} must be how the sample {show_shape(sample)} begins, and its last dimension"
             if n > len(sample) - 1:
                 raise ShapeError(text)
-            alpha = unify_shape(alpha, (*sample[:n], sample[-1]), text)
-            assert alpha is not None
-            sample = (*alpha[:-1], *sample[n:-1], alpha[-1])
+            unify_shape(alpha, (*sample[:n], sample[-1]), text)
         return [sample, alpha], [None if sample is None else sample[:-1]]
 
     def gradient(self, g: Gradient) -> Sequence[Entry | None]:

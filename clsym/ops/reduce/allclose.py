@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ...graph.contract.kernel_call import In, KernelCall, LowerContext, Out, Scalar, defines_for, grid
 from ...graph.contract.op import Entry, Gradient, Op
 from ...graph.contract.registry import register
-from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec
+from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, UnsupportedType
 from ...params import Bool, Float, Params
 
 __all__ = ["AllClose"]
@@ -46,7 +46,7 @@ class AllClose(Op):
     def infer_type(self, p: Params, ins: list[str | None], outs: list[str | None]) -> tuple[list[str | None], list[str | None]]:
         ins, _ = super().infer_type(p, ins, [None])
         if ins[0] == "bool":
-            raise ShapeError("allclose does not take data of type bool; cast it first")
+            raise UnsupportedType("bool", "allclose does not take data of type bool; cast it first")
         return ins, ["uint8"]
 
     def gradient(self, g: Gradient) -> Sequence[Entry | None]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from ...graph.contract.kernel_call import In, KernelCall, LowerContext, Out, Scalar, defines_for
 from ...graph.contract.op import Entry, Gradient, Op
 from ...graph.contract.registry import register
-from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, known
+from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, UnsupportedType, known
 from ...params import Bool, Field, Int, Params
 from ..shared.launch_sizes import device_file
 from ..shared.rows import Rows, check_axis, column_grid, reduced_shape, row_grid, split_axis
@@ -51,7 +51,7 @@ class ArgExtremum(Op):
     def infer_type(self, p: Params, ins: list[str | None], outs: list[str | None]) -> tuple[list[str | None], list[str | None]]:
         ins, outs = super().infer_type(p, ins, outs)
         if ins[0] == "bool":
-            raise ShapeError(f"{self.name} does not take data of type bool; cast it first")
+            raise UnsupportedType("bool", f"{self.name} does not take data of type bool; cast it first")
         return ins, outs
 
     def gradient(self, g: Gradient) -> Sequence[Entry | None]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ...graph.contract.kernel_call import Arg, In, KernelCall, LowerContext, Out, Scalar, Temp, defines_for, grid
 from ...graph.contract.op import Entry, Gradient, Op
 from ...graph.contract.registry import register
-from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, show_shape, unify_shape
+from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, UnsupportedType, show_shape, unify_shape
 from ...params import Field, Floats, Int, Params
 from ..shared.strided import flat_copy
 
@@ -82,7 +82,7 @@ class Histogram(Op):
     def infer_type(self, p: Params, ins: list[str | None], outs: list[str | None]) -> tuple[list[str | None], list[str | None]]:
         found = next((t for t in (*ins, outs[1]) if t is not None), None)
         if found == "bool":
-            raise ShapeError("histogram does not take data of type bool; cast it first")
+            raise UnsupportedType("bool", "histogram does not take data of type bool; cast it first")
         return [found] * len(ins), ["int64", found]
 
     def gradient(self, g: Gradient) -> Sequence[Entry | None]:

@@ -9,7 +9,7 @@ from ...graph.contract.facets import Estimated
 from ...graph.contract.kernel_call import Arg, In, KernelCall, LowerContext, Out, Scalar, Temp, compute_type, ctype, defines_for, grid
 from ...graph.contract.op import Entry, Gradient, Op
 from ...graph.contract.registry import register
-from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, unify_shape
+from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, UnsupportedType, unify_shape
 from ...params import Bool, Enum, Field, Params
 from ..shared.launch_sizes import group_size, stretch_grid
 from ..shared.rows import row_grid
@@ -105,7 +105,9 @@ class CTCLoss(Op, Estimated):
     def infer_type(self, p: Params, ins: list[str | None], outs: list[str | None]) -> tuple[list[str | None], list[str | None]]:
         found = ins[0] or outs[0]
         if found is not None and found not in _FLOATS:
-            raise ShapeError(f"CTCLoss: this operation only supports floating-point types, not {found}; cast the data first (mx.sym.cast)")
+            raise UnsupportedType(
+                found, f"CTCLoss: this operation only supports floating-point types, not {found}; cast the data first (mx.sym.cast)"
+            )
         return [found, *(t or found for t in ins[1:])], [found, found]
 
     def gradient(self, g: Gradient) -> Sequence[Entry | None]:

@@ -9,7 +9,7 @@ from ...differences import differs
 from ...graph.contract.kernel_call import Arg, In, KernelCall, LowerContext, Out, Scalar, compute_type, ctype, defines_for
 from ...graph.contract.op import Entry, Gradient, Op
 from ...graph.contract.registry import register
-from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, unify_shape
+from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, UnsupportedType, unify_shape
 from ...params import Bool, Field, Float, Int, Params
 from ...params import Shape as ShapeField
 from ..shared.launch_sizes import stretch_grid
@@ -101,7 +101,7 @@ class _ByLength(Op):
     def infer_type(self, p: Params, ins: list[str | None], outs: list[str | None]) -> tuple[list[str | None], list[str | None]]:
         data = ins[0] or outs[0]
         if data is not None and data not in _NUMBERS:
-            raise ShapeError(f"{self.name} works on numbers, not on {data}; cast the data first (mx.sym.cast)")
+            raise UnsupportedType(data, f"{self.name} works on numbers, not on {data}; cast the data first (mx.sym.cast)")
         return [data, *([ins[1] or data] if p.use_sequence_length else [])], [data]
 
     def call(

@@ -9,7 +9,7 @@ from ...graph.contract.facets import Estimated, Recomputable
 from ...graph.contract.kernel_call import KernelCall, LowerContext
 from ...graph.contract.op import Entry, Gradient, Op
 from ...graph.contract.registry import register
-from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, unify_shape
+from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, UnsupportedType, unify_shape
 from ...params import Bool, Enum, Field, Float, Int, Params
 from .rnn_backward import BackwardInputs, backward_calls
 from .rnn_calls import MODES, wide_type
@@ -184,7 +184,9 @@ class RNN(_Stack, Recomputable, Estimated):
         floats = len(ins) - lengths
         found = next((t for t in (*ins[:floats], *outs[:visible]) if t is not None), None)
         if found is not None and found not in _FLOATS:
-            raise ShapeError(f"RNN: this operation only supports floating-point types, not {found}; cast the data first (mx.sym.cast)")
+            raise UnsupportedType(
+                found, f"RNN: this operation only supports floating-point types, not {found}; cast the data first (mx.sym.cast)"
+            )
         kept = wide_type(found) if found is not None else None
         return (
             [*[found] * floats, *[ins[-1] or found] * lengths],

@@ -9,7 +9,7 @@ from ...graph.contract.facets import Assembled, Estimated
 from ...graph.contract.kernel_call import In, KernelCall, LowerContext, Out
 from ...graph.contract.op import Entry, Gradient, Op
 from ...graph.contract.registry import register
-from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, show_shape, unify_shape
+from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, known, show_shape, unify_shape
 from ...graph.rewrite.channels_first import ChannelsLast, LastForm
 from ...params import Int, Params
 from ..shared.strided import Walk, copy, row_major
@@ -177,13 +177,10 @@ class Stack(Op, Assembled):
 
     def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
         common = _same(ins, "(stack needs one shape)")
-        if outs[0] is not None:
-            axis = axis_index(p.axis, len(outs[0]))
-            common = unify_shape(common, (*outs[0][:axis], *outs[0][axis + 1 :]))
-        if common is None:
+        if common is None or not known(common):
             return ins, outs
         axis = axis_index(p.axis, len(common) + 1)
-        return [common] * len(ins), [(*common[:axis], len(ins), *common[axis:])]
+        return ins, [(*common[:axis], len(ins), *common[axis:])]
 
     def parts(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec]) -> Mapping[int, tuple[int, int]]:
         return consecutive(ins, outs[0], axis_index(p.axis, outs[0].ndim, "axis"))

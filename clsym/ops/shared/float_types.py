@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...graph.contract.spec import ShapeError
+from ...graph.contract.spec import UnsupportedType
 
 __all__ = ["one_float_type", "statistics_type"]
 
@@ -16,12 +16,13 @@ def one_float_type(what: str, ins: Sequence[str | None], outs: Sequence[str | No
 
     Raises
     ------
-    ShapeError
+    UnsupportedType
         The type is none; the message says `what` has it.
     """
     found = next((t for t in (*ins, *outs) if t is not None), None)
     if found is not None and found not in _FLOATS:
-        raise ShapeError(f"{what}: this operation only supports floating-point types, not {found}; cast the data first (mx.sym.cast)")
+        text = f"{what}: this operation only supports floating-point types, not {found}; cast the data first (mx.sym.cast)"
+        raise UnsupportedType(found, text)
     return [found] * len(ins), [found] * len(outs)
 
 
