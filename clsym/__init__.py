@@ -26,15 +26,19 @@ from . import (
     initializer,
     io,
     library,
+    metric,
     model,
+    module,
     operator,
     optimizer,
     random,
     registry,
+    rnn,
     symbol,
     test_utils,
 )
 from . import initializer as init
+from . import module as mod
 from . import ndarray as nd
 from . import optimizer as opt
 from . import random as rnd
@@ -75,7 +79,10 @@ __all__ = [
     "library",
     "log",
     "lr_scheduler",
+    "metric",
+    "mod",
     "model",
+    "module",
     "name",
     "nd",
     "ndarray",
@@ -89,6 +96,7 @@ __all__ = [
     "random",
     "registry",
     "rnd",
+    "rnn",
     "runtime",
     "set_np_shape",
     "sym",
