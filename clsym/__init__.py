@@ -19,6 +19,7 @@ from .util import is_np_array, is_np_shape, np_array, np_shape, set_np_shape, us
 from . import ndarray  # isort: skip
 from . import (
     autograd,
+    callback,
     contrib,
     dlpack,
     executor,
@@ -29,6 +30,7 @@ from . import (
     metric,
     model,
     module,
+    monitor,
     operator,
     optimizer,
     random,
@@ -39,11 +41,13 @@ from . import (
 )
 from . import initializer as init
 from . import module as mod
+from . import monitor as mon
 from . import ndarray as nd
 from . import optimizer as opt
 from . import random as rnd
 from . import symbol as sym
 from .contrib import onnx
+from .monitor import Monitor
 from .ndarray import waitall
 from .version import __version__
 
@@ -52,11 +56,13 @@ __all__ = [
     "Context",
     "DeviceNotFoundError",
     "MXNetError",
+    "Monitor",
     "OutOfDeviceMemoryError",
     "__version__",
     "attribute",
     "autograd",
     "base",
+    "callback",
     "cl",
     "context",
     "contrib",
@@ -83,6 +89,8 @@ __all__ = [
     "mod",
     "model",
     "module",
+    "mon",
+    "monitor",
     "name",
     "nd",
     "ndarray",

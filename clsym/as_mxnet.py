@@ -29,7 +29,7 @@ import clsym
 __all__ = ["install", "main"]
 
 # MXNet's second names of packages, and what its submodules are here
-_RENAMED = {"init": "initializer", "nd": "ndarray", "sym": "symbol", "rnd": "random"}
+_RENAMED = {"init": "initializer", "mon": "monitor", "nd": "ndarray", "sym": "symbol", "rnd": "random"}
 _ABSENT = {
     "gluon": "clsym has Symbol and Module; export a Gluon network with net.export() and load its symbol",
     "numpy": "clsym has MXNet's own arrays, mx.nd",

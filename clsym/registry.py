@@ -75,7 +75,7 @@ def get_alias_func(base_class: type, nickname: str) -> Callable[..., Any]:
 
 
 def get_create_func(base_class: type, nickname: str) -> Callable[..., Any]:
-    """A function that makes an object from a name and arguments, from a configuration, as a dict or in JSON; objects are left as they are."""
+    """A function that makes objects from names and arguments, or from configurations, dicts or JSON; objects are left as they are."""
     known = _classes.setdefault(base_class, {})
 
     def create(*args: Any, **kwargs: Any) -> Any:

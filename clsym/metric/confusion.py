@@ -56,7 +56,7 @@ class _BinaryClassificationMetrics:
     def _counts(self, whole: bool) -> tuple[int, int, int, int]:
         start = "global_" if whole else ""
         kinds = ("true_positives", "false_positives", "false_negatives", "true_negatives")
-        return tuple(getattr(self, start + kind) for kind in kinds)  # type: ignore[return-value]
+        return tuple(getattr(self, start + kind) for kind in kinds)
 
     def _precision(self, whole: bool) -> float:
         right, wrong, _, _ = self._counts(whole)

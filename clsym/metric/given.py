@@ -179,7 +179,7 @@ class CompositeEvalMetric(EvalMetric):
         except IndexError:
             return ValueError(f"Metric index {index} is out of range 0 and {len(self.metrics)}")
 
-    def update_dict(self, labels: Mapping[str, nd.NDArray], preds: Mapping[str, nd.NDArray]) -> None:  # type: ignore[override]
+    def update_dict(self, labels: Mapping[str, nd.NDArray], preds: Mapping[str, nd.NDArray]) -> None:
         """Count a batch whose labels and predictions have names; those that are not asked for are left out."""
         if self.label_names is not None:
             labels = {n: a for n, a in labels.items() if n in self.label_names}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...graph.contract.kernel_call import In, KernelCall, LowerContext, Out, Refusal, Scalar, ctype, defines_for, grid
+from ...graph.contract.kernel_call import Arg, In, KernelCall, LowerContext, Out, Refusal, Scalar, ctype, defines_for, grid
 from ...graph.contract.op import Entry, Gradient, Op
 from ...graph.contract.registry import register
 from ...graph.contract.spec import PartialShape, TensorSpec
@@ -51,7 +51,7 @@ class MetricHits(_Metric):
         extents = [Scalar("long", n) for n in (rows.count, rows.n, rows.inner)]
         local = 1 if ctx.traits.is_cpu else min(_ITEMS, ctx.traits.max_work_group_size)
         defines = defines_for(ins[1].dtype, ctx.reqs[0], TL=ctype(ins[0].dtype))
-        args = (In(0), In(1), Out(0), *extents, Scalar("int", p.k))
+        args: tuple[Arg, ...] = (In(0), In(1), Out(0), *extents, Scalar("int", p.k))
         return [KernelCall("reduce/metric.cl", "hits", args, defines, (GROUPS * local,), (local,))]
 
 
@@ -70,6 +70,6 @@ class MetricPick(_Metric):
     def lower(self, p: Params, ins: Sequence[TensorSpec], outs: Sequence[TensorSpec], ctx: LowerContext) -> list[KernelCall]:
         rows, classes = ins[1].shape
         refusal = Refusal("IndexError", "index {value} is out of bounds for axis {axis} with size {extent}: a label is no class")
-        args = (In(0), In(1), Out(0), Scalar("long", rows), Scalar("long", classes), refusal)
+        args: tuple[Arg, ...] = (In(0), In(1), Out(0), Scalar("long", rows), Scalar("long", classes), refusal)
         defines = defines_for(ins[1].dtype, ctx.reqs[0], TL=ctype(ins[0].dtype))
         return [KernelCall("reduce/metric.cl", "pick_label", args, defines, *grid(rows, ctx.traits))]
