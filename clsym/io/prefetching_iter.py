@@ -35,7 +35,7 @@ class PrefetchingIter(DataIter):
     >>> it = mx.io.PrefetchingIter([left, right], rename_data=[{'data': 'left'}, {'data': 'right'}])
     >>> [d.name for d in it.provide_data]
     ['left', 'right']
-    >>> [[x.asnumpy()[0, 0] for x in batch.data] for batch in it]
+    >>> [[float(x.asnumpy()[0, 0]) for x in batch.data] for batch in it]
     [[1.0, 2.0], [1.0, 2.0]]
     """
 

@@ -50,6 +50,7 @@ def test_public_names() -> None:
         "operator",
         "optimizer",
         "random",
+        "recordio",
         "rnd",
         "runtime",
         "set_np_shape",
