@@ -12,9 +12,14 @@
 from . import io, utils  # noqa: F401
 from .batch import DataBatch, DataDesc
 from .data_iter import DataIter
+from .data_set import MXDataIter
+from .mnist import MNISTIter
 from .ndarray_iter import NDArrayIter
 from .prefetching_iter import PrefetchingIter
 from .resize_iter import ResizeIter
+from .text_files import CSVIter, LibSVMIter
 from .utils import _getdata_by_idx, _has_instance, _init_data  # noqa: F401
 
-__all__ = ["DataBatch", "DataDesc", "DataIter", "NDArrayIter", "PrefetchingIter", "ResizeIter"]
+__all__ = [
+    "CSVIter", "DataBatch", "DataDesc", "DataIter", "LibSVMIter", "MNISTIter", "MXDataIter", "NDArrayIter", "PrefetchingIter", "ResizeIter",
+]  # fmt: skip

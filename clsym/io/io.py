@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from .batch import DataBatch, DataDesc
 from .data_iter import DataIter
+from .data_set import MXDataIter
+from .mnist import MNISTIter
 from .ndarray_iter import NDArrayIter
 from .prefetching_iter import PrefetchingIter
 from .resize_iter import ResizeIter
+from .text_files import CSVIter, LibSVMIter
 
-__all__ = ["DataBatch", "DataDesc", "DataIter", "NDArrayIter", "PrefetchingIter", "ResizeIter"]
+__all__ = [
+    "CSVIter", "DataBatch", "DataDesc", "DataIter", "LibSVMIter", "MNISTIter", "MXDataIter", "NDArrayIter", "PrefetchingIter", "ResizeIter",
+]  # fmt: skip

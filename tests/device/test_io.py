@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import gzip
 import importlib.util
 import json
 import pickle
@@ -104,3 +105,44 @@ def test_threads_end_with_their_iterator() -> None:
 def test_renames_are_one_an_iterator() -> None:
     with pytest.raises(mx.MXNetError, match="list of 1 dictionaries"):
         mx.io.PrefetchingIter(mx.io.NDArrayIter(np.zeros((4, 2))), rename_data={"data": "x"})
+
+
+@pytest.mark.parametrize(
+    ("content", "match"),
+    [
+        (b"", "begins with"),
+        (bytes([0, 0, 8, 3, 0, 0, 0, 9, 0, 0, 0, 2, 0, 0, 0, 2]), "needs 36 bytes, and 0 follow"),
+        (bytes([0, 0, 8, 3, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255]), "follow"),
+        (b"\x1f\x8bnot gzip", "cannot read"),
+    ],
+)
+def test_damaged_idx_files(tmp_path: Path, content: bytes, match: str) -> None:
+    (tmp_path / "im").write_bytes(content)
+    (tmp_path / "lb").write_bytes(bytes([0, 0, 8, 1, 0, 0, 0, 0]))
+    with pytest.raises(mx.MXNetError, match=match):
+        mx.io.MNISTIter(image=str(tmp_path / "im"), label=str(tmp_path / "lb"))
+
+
+def test_compressed_idx_files_and_their_order(tmp_path: Path) -> None:
+    (tmp_path / "im.gz").write_bytes(gzip.compress(bytes([0, 0, 8, 3, 0, 0, 0, 8, 0, 0, 0, 1, 0, 0, 0, 1, *range(8)])))
+    (tmp_path / "lb.gz").write_bytes(gzip.compress(bytes([0, 0, 8, 1, 0, 0, 0, 8, *range(8)])))
+
+    def labels(seed: int) -> list[float]:
+        it = mx.io.MNISTIter(image=str(tmp_path / "im"), label=str(tmp_path / "lb"), batch_size=8, seed=seed)
+        batch = it.next()
+        assert (batch.data[0].asnumpy().ravel() * 256).tolist() == batch.label[0].asnumpy().tolist()
+        return batch.label[0].asnumpy().tolist()
+
+    assert labels(1) == labels(1) != labels(2) and sorted(labels(2)) == list(range(8))
+
+
+@pytest.mark.parametrize("line", ["1 0", "x", "1 9:1", "1 -1:1", "1 0:y"])
+def test_damaged_libsvm_files(tmp_path: Path, line: str) -> None:
+    (tmp_path / "a").write_text(f"1 0:1\n{line}\n")
+    with pytest.raises(mx.MXNetError, match="line 2"):
+        mx.io.LibSVMIter(data_libsvm=str(tmp_path / "a"), data_shape=(3,), batch_size=2)
+
+
+def test_names_are_mxnets() -> None:
+    names = {"CSVIter", "DataBatch", "DataDesc", "DataIter", "LibSVMIter", "MNISTIter", "MXDataIter", "NDArrayIter", "PrefetchingIter"}
+    assert names | {"ResizeIter", "io", "utils", "_getdata_by_idx", "_has_instance", "_init_data"} <= set(dir(mx.io))

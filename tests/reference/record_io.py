@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import json
+import struct
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -132,7 +134,63 @@ def prefetched(mx):
     }
 
 
-CASES = {f.__name__: f for f in (ndarray_iter, descriptions, resized, prefetched)}
+def files(mx):
+    """Iterators over files."""
+    io, found = mx.io, {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "x.csv").write_text("1,2,3\n4,5,6\n7,8,9\n10,11,12\n")
+        (folder / "y.csv").write_text("0\n1\n2\n3\n")
+        (folder / "t.svm").write_text("1.0 0:0.5 2:1.2\n-2.0\n-3.0 0:0.6 1:2.4 2:1.2\n4 2:-1.2\n")
+        (folder / "l.svm").write_text("1.0\n-2.0 0:0.125\n-3.0 2:1.2\n4 1:1.0 2:-1.2\n")
+        images = np.arange(40, dtype="uint8") * 6
+        (folder / "im").write_bytes(struct.pack(">IIII", 2051, 10, 2, 2) + images.tobytes())
+        (folder / "lb").write_bytes(struct.pack(">II", 2049, 10) + bytes(range(10)))
+
+        def csv(**given):
+            return io.CSVIter(data_csv=str(folder / "x.csv"), **given)
+
+        def svm(**given):
+            return io.LibSVMIter(data_libsvm=str(folder / "t.svm"), data_shape=(3,), batch_size=3, **given)
+
+        def mnist(**given):
+            given = {"image": str(folder / "im"), "label": str(folder / "lb"), "batch_size": 3, "silent": True, **given}
+            return io.MNISTIter(shuffle=False, **given)
+
+        makers = {
+            "csv": lambda: csv(data_shape=(3, 1), batch_size=2, data_name="q", label_name="l"),
+            "csv text": lambda: csv(data_shape="(3,)", batch_size="2", round_batch="False", dtype="int32"),
+            "csv int64": lambda: csv(data_shape=(3,), batch_size=4, dtype="int64"),
+            "csv rounds": lambda: csv(data_shape=(3,), label_csv=str(folder / "y.csv"), batch_size=3),
+            "csv does not": lambda: csv(data_shape=(3,), label_csv=str(folder / "y.csv"), batch_size=3, round_batch=False),
+            "svm": svm,
+            "svm labels": lambda: svm(label_libsvm=str(folder / "l.svm"), label_shape=(3,)),
+            "mnist": mnist,
+            "mnist flat": lambda: mnist(flat=True),
+            "mnist part": lambda: mnist(num_parts=3, part_index=2),
+        }
+        for case, make in makers.items():
+            it = make()
+            epochs = []
+            for _ in range(3):
+                epochs.append([[*_plain(b), [int(i) for i in b.index]] for b in it])
+                it.reset()
+            found[case] = [_described(it), it.batch_size, epochs]
+        wrong = [
+            lambda: csv(data_shape=(2,), batch_size=2).next(),
+            lambda: csv(batch_size=2),
+            lambda: len(list(csv(data_shape=(3,), batch_size=2, foo=1))),
+            lambda: csv(data_shape=(3,), batch_size=2, dtype="float64"),
+            lambda: list(csv(data_shape=(3,), batch_size=9)),
+            lambda: svm(round_batch=False),
+            lambda: io.CSVIter(data_csv=str(folder / "none"), data_shape=(3,), batch_size=2),
+            lambda: mnist(image=str(folder / "none")),
+        ]
+        found["wrong"] = [_raised(make) for make in wrong]
+    return found
+
+
+CASES = {f.__name__: f for f in (ndarray_iter, descriptions, resized, prefetched, files)}
 
 
 def main() -> None:
