@@ -48,12 +48,12 @@ def same_square(ins: Sequence[PartialShape], outs: Sequence[PartialShape]) -> tu
     return [shape] * len(ins), [shape] * len(outs)
 
 
-def floating(ins: Sequence[str | None], outs: Sequence[str | None]) -> tuple[list[str | None], list[str | None]]:
-    """All of one type, float32 or float64."""
+def floating(ins: Sequence[str | None], outs: Sequence[str | None], answered: bool = True) -> tuple[list[str | None], list[str | None]]:
+    """All of one type, float32 or float64; whether questions about others are `answered` all the same, or refused."""
     found = next((t for t in (*ins, *outs) if t is not None), None)
     if found is not None and found not in ("float32", "float64"):
         text = f"this operation only supports 32-bit and 64-bit floating point, not {found}; cast the data first (mx.sym.cast)"
-        raise UnsupportedType(found, text)
+        raise UnsupportedType(found, text) if answered else ShapeError(text)
     return [found] * len(ins), [found] * len(outs)
 
 

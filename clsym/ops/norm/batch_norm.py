@@ -85,6 +85,7 @@ class BatchNorm(Op, Rewriting, ChannelsLast, Recomputable, Estimated):
     inputs = ("data", "gamma", "beta", "moving_mean", "moving_var")
     aux = ("moving_mean", "moving_var")
     outputs = ("output", "mean", "var")
+    any_type = False  # whether questions about types that it does not compute with are answered
     variable_attrs = {"moving_mean": {"__init__": '["zero", {}]'}, "moving_var": {"__init__": '["one", {}]'}}
 
     def num_visible(self, p: Params) -> int:
@@ -103,7 +104,7 @@ class BatchNorm(Op, Rewriting, ChannelsLast, Recomputable, Estimated):
         return [data, *[vector] * 4], [data, vector, vector]
 
     def infer_type(self, p: Params, ins: list[str | None], outs: list[str | None]) -> tuple[list[str | None], list[str | None]]:
-        (data,), (out,) = one_float_type(self.name, ins[:1], outs[:1])
+        (data,), (out,) = one_float_type(self.name, ins[:1], outs[:1], answered=self.any_type)
         other = statistics_type(data)
         return [data, *(t or other for t in ins[1:])] if other is None else [data, *[other] * 4], [out, other, other]
 
@@ -221,6 +222,7 @@ class BatchNormV1(BatchNorm):
         Of the data's shape.
     """
 
+    any_type = True
     name = "BatchNorm_v1"
     inverse = False
     params = _BATCH_NORM_V1_PARAMS

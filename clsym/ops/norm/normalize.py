@@ -38,11 +38,13 @@ class _Affine(Op, Estimated):
     def output_names(self, p: Params) -> tuple[str, ...]:
         return ("output", "mean", "std") if getattr(p, "output_mean_var", False) else ("output",)
 
+    any_type = True  # whether questions about types that it does not compute with are answered
+
     def json_outputs(self, p: Params) -> int:
         return 3
 
     def infer_type(self, p: Params, ins: list[str | None], outs: list[str | None]) -> tuple[list[str | None], list[str | None]]:
-        return one_float_type(self.name, ins, outs)
+        return one_float_type(self.name, ins, outs, answered=self.any_type)
 
     def rows(self, p: Params, shape: tuple[int, ...]) -> tuple[Rows, int]:
         """The rows that are normalised, and how many gammas there are."""
@@ -139,6 +141,7 @@ class InstanceNorm(_Affine):
     """
 
     name = "InstanceNorm"
+    any_type = False
     params: dict[str, Field] = {"eps": Float(0.00100000005, "Added to the variance.")}
 
     def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...graph.contract.spec import UnsupportedType
+from ...graph.contract.spec import ShapeError, UnsupportedType
 
 __all__ = ["one_float_type", "statistics_type"]
 
 _FLOATS = ("float16", "float32", "float64")
 
 
-def one_float_type(what: str, ins: Sequence[str | None], outs: Sequence[str | None]) -> tuple[list[str | None], list[str | None]]:
+def one_float_type(
+    what: str, ins: Sequence[str | None], outs: Sequence[str | None], answered: bool = True
+) -> tuple[list[str | None], list[str | None]]:
     """All tensors of one floating-point type.
 
     Raises
     ------
-    UnsupportedType
-        The type is none; the message says `what` has it.
+    UnsupportedType or ShapeError
+        The type is none; whether questions about it are `answered` all the same, or refused. The message says `what` has it.
     """
     found = next((t for t in (*ins, *outs) if t is not None), None)
     if found is not None and found not in _FLOATS:
         text = f"{what}: this operation only supports floating-point types, not {found}; cast the data first (mx.sym.cast)"
-        raise UnsupportedType(found, text)
+        raise UnsupportedType(found, text) if answered else ShapeError(text)
     return [found] * len(ins), [found] * len(outs)
 
 
