@@ -104,17 +104,22 @@ class Int(Field):
 
 
 class Float(Field):
-    """A real number; ``inf``, ``-inf`` and ``nan`` are numbers."""
+    """A real number, optionally bounded below by `low` (inclusive); ``inf``, ``-inf`` and ``nan`` are numbers."""
 
     kind = "float"
 
+    def __init__(self, default: Any = REQUIRED, doc: str = "", *, none: bool = False, low: float | None = None) -> None:
+        super().__init__(default, doc, none=none)
+        self.low = low
+
     def convert(self, value: Any) -> float:
-        return float(value)
+        number = float(value)
+        if self.low is not None and number < self.low:
+            raise ValueError(f"should be greater equal to {self.low:g}")
+        return number
 
     def convert_text(self, text: str) -> float:
-        if text in ("True", "False"):
-            return float(text == "True")
-        return float(text)
+        return self.convert(text == "True" if text in ("True", "False") else text)
 
 
 class Bool(Field):

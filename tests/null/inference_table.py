@@ -10,6 +10,9 @@ __all__ = ["TABLE", "cases"]
 
 Shapes = list[tuple[int, ...]]
 
+_COLORS = ("brightness", "contrast", "saturation", "hue")
+_FLIPS = ("flip_left_right", "flip_top_bottom", "random_flip_left_right", "random_flip_top_bottom")
+
 TABLE: dict[str, list[tuple[dict[str, Any], Shapes]]] = {
     "Convolution": [
         ({"kernel": (3, 2), "num_filter": 6, "num_group": 2, "stride": (2, 1), "pad": (1, 0)}, [(2, 4, 7, 8), (6, 2, 3, 2), (6,)]),
@@ -40,6 +43,15 @@ TABLE: dict[str, list[tuple[dict[str, Any], Shapes]]] = {
                 ({"kernel": (2, 3), "layout": "NHWC"}, [(2, 7, 8, 3)])],
     "Pooling_v1": [({"kernel": (2, 3), "stride": (2, 2)}, [(2, 3, 7, 8)])],
     "_contrib_AdaptiveAvgPooling2D": [({"output_size": (3, 2)}, [(2, 3, 7, 8)])],
+    "_image_to_tensor": [({}, [(4, 5, 3)]), ({}, [(2, 4, 5, 3)])],
+    "_image_normalize": [({"mean": (1, 2, 3), "std": (2,)}, [(3, 4, 5)]), ({}, [(2, 3, 4, 5)])],
+    "_image_crop": [({"x": 1, "y": 2, "width": 3, "height": 2}, [(4, 5, 3)]), ({"x": 0, "y": 0, "width": 5, "height": 2}, [(2, 4, 5, 1)])],
+    "_image_resize": [({"size": (7, 3)}, [(4, 5, 3)]), ({"size": (6,), "keep_ratio": True, "interp": 2}, [(2, 4, 5, 3)])],
+    **{f"_image_{op}": [({}, [(4, 5, 3)])] for op in _FLIPS},
+    **{f"_image_random_{k}": [({"min_factor": 0.5, "max_factor": 1.5}, [(4, 5, 3)])] for k in _COLORS},
+    "_image_random_color_jitter": [({"brightness": 0.1, "contrast": 0.2, "saturation": 0.3, "hue": 0.4}, [(4, 5, 3)])],
+    "_image_adjust_lighting": [({"alpha": (1, 2, 3)}, [(4, 5, 3)])],
+    "_image_random_lighting": [({}, [(4, 5, 3)])],
     "_contrib_BilinearResize2D": [
         ({"height": 3, "width": 9}, [(2, 3, 7, 8)]),
         ({"mode": "to_odd_up"}, [(2, 3, 7, 8)]),
