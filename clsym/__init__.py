@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from . import attribute, base, context, engine, error, libinfo, log, lr_scheduler, name, runtime, util
+from . import attribute, base, context, engine, error, libinfo, log, lr_scheduler, name, recordio, runtime, util
 from . import ops as _ops  # registers the operators  # noqa: F401
 from .base import DeviceNotFoundError, MXNetError, OutOfDeviceMemoryError
 from .context import Context, cl, cpu, cpu_pinned, current_context, gpu, gpu_memory_info, num_gpus
@@ -26,6 +26,7 @@ from . import (
     extension,
     initializer,
     io,
+    kvstore,
     library,
     metric,
     model,
@@ -34,13 +35,13 @@ from . import (
     operator,
     optimizer,
     random,
-    recordio,
     registry,
     rnn,
     symbol,
     test_utils,
 )
 from . import initializer as init
+from . import kvstore as kv
 from . import module as mod
 from . import monitor as mon
 from . import ndarray as nd
@@ -82,6 +83,8 @@ __all__ = [
     "io",
     "is_np_array",
     "is_np_shape",
+    "kv",
+    "kvstore",
     "libinfo",
     "library",
     "log",

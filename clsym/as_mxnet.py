@@ -29,7 +29,10 @@ import clsym
 __all__ = ["install", "main"]
 
 # MXNet's second names of packages, and what its submodules are here
-_RENAMED = {"init": "initializer", "mon": "monitor", "nd": "ndarray", "sym": "symbol", "rnd": "random"}
+_RENAMED = {
+    "img": "image", "init": "initializer", "kv": "kvstore", "mod": "module", "mon": "monitor", "nd": "ndarray", "opt": "optimizer",
+    "rnd": "random", "sym": "symbol", "viz": "visualization",
+}  # fmt: skip
 _ABSENT = {
     "gluon": "clsym has Symbol and Module; export a Gluon network with net.export() and load its symbol",
     "numpy": "clsym has MXNet's own arrays, mx.nd",

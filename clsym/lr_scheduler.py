@@ -29,8 +29,8 @@ class LRScheduler:
 
     Examples
     --------
-    >>> LRScheduler(0.5, warmup_steps=4, warmup_begin_lr=0.1).get_warmup_lr(2)
-    0.3
+    >>> LRScheduler(0.5, warmup_steps=4).get_warmup_lr(2)
+    0.25
     """
 
     def __init__(self, base_lr: float = 0.01, warmup_steps: int = 0, warmup_begin_lr: float = 0, warmup_mode: str = "linear") -> None:

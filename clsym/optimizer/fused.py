@@ -63,7 +63,12 @@ class Fused(Optimizer):
         """As `update`; parameters that have a copy in full precision take the step in it."""
         if type(self).update is not Fused.update:  # somebody's own
             for i, w, g, s in zip(*_lists(index, weight, grad, state), strict=True):
-                Optimizer.update_multi_precision(self, i, w, g, s)
+                if self.multi_precision and w.dtype == np.float16:
+                    master = self.parts(s, True)[1]
+                    self.update(i, master, g.astype(np.float32), s[0] if s[1] is master else s[1])
+                    master.copyto(w)  # type: ignore[union-attr]
+                else:
+                    self.update(i, w, g, s)
             return
         self.step(index, weight, grad, state, self.multi_precision)
 

@@ -115,7 +115,8 @@ def plan(
                 continue
             buffers = [In(FIXED + b) for b in slots]
             args: tuple[Arg, ...] = (
-                In(0), In(1), In(2), In(4 if mode == _APPLY or scaled else 3), *(Scalar("int", v) for v in (at, first, count)), *buffers, *[buffers[0]] * (SLOTS - len(buffers)),
+                In(0), In(1), In(2), In(4 if mode == _APPLY or scaled else 3), *(Scalar("int", v) for v in (at, first, count)),
+                *buffers, *[buffers[0]] * (SLOTS - len(buffers)),
             )  # fmt: skip
             defines = defines_for(
                 dtype, RULE=rule.number, STATES=rule.states + master, MASTER=int(master), MODE=mode, SCALED=int(scaled),

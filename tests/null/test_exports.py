@@ -35,6 +35,8 @@ def test_public_names() -> None:
         "io",
         "is_np_array",
         "is_np_shape",
+        "kv",
+        "kvstore",
         "libinfo",
         "library",
         "log",
