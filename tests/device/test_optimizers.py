@@ -1,8 +1,15 @@
 """Optimizers: recorded steps of MXNet, few launches, states that both read, and what was given wrongly."""
 
+import pickle
+import warnings
 from pathlib import Path
 
 import numpy as np
+import pytest
+
+import clsym as mx
+from clsym.base import MXNetError
+from tests.reference import optimizer_cases as cases
 
 REFERENCE = Path(__file__).parents[1] / "reference" / "optimizers.npz"
 RECORDED = np.load(REFERENCE)
