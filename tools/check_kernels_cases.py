@@ -131,7 +131,7 @@ _WIDE: dict[str, list[tuple[dict[str, Any], tuple[Any, ...]]]] = {  # larger, so
     "SoftmaxOutput": [
         ({"use_ignore": True, "ignore_label": 1, "normalization": "valid"}, ((9, 33), (9,))),
         ({"multi_output": True, "normalization": "batch"}, ((2, 5, 40), (2, 40))),
-        ({"smooth_alpha": 0.1, "normalization": "valid"}, ((9, 33), (9,))),
+        ({"smooth_alpha": 0.1, "normalization": "valid"}, ((9, 33), (9,))), ({}, ((9, 33), (9, 33))),
     ],
     "BatchNorm": [
         ({"fix_gamma": False}, ((3, 5, 9, 11), *[(5,)] * 4)), ({"axis": -1, "fix_gamma": False}, ((40, 37), *[(37,)] * 4)),
@@ -147,7 +147,10 @@ _WIDE: dict[str, list[tuple[dict[str, Any], tuple[Any, ...]]]] = {  # larger, so
     "gather_nd": [({}, ((4, 3, 33), (2, 50)))],
     "pick": [({"axis": 1}, ((40, 33), (40,))), ({"axis": 0, "mode": "wrap"}, ((33, 40), (40,)))],
     "_sample_multinomial": [({"shape": (3,), "get_prob": True}, ((2, 40),)), ({"shape": (50,)}, ((700,),))],
-    "_contrib_box_nms": [({"overlap_thresh": 0.3, "topk": 50, "id_index": 0}, ((2, 90, 6),)), ({}, ((1, 200, 6),))],
+    "_contrib_box_nms": [
+        ({"overlap_thresh": 0.3, "topk": 50, "id_index": 0}, ((2, 90, 6),)), ({}, ((1, 200, 6),)),
+        ({"topk": 0}, ((1, 9, 6),)), ({}, ((1, 1100, 6),)),
+    ],
     "_contrib_MultiBoxTarget": [({"negative_mining_ratio": 3.0}, ((1, 60, 4), (2, 3, 5), (2, 4, 60)))],
     "_contrib_MultiBoxDetection": [({"nms_topk": 20}, ((2, 4, 60), (2, 240), (1, 60, 4)))],
     "_contrib_bipartite_matching": [({"threshold": 0.1}, ((1, 30, 40),))],
@@ -173,6 +176,18 @@ _WIDE: dict[str, list[tuple[dict[str, Any], tuple[Any, ...]]]] = {  # larger, so
     "_random_generalized_negative_binomial": [({"shape": (9, 41)}, ())],
     "_random_randint": [({"shape": (9, 41), "low": 1, "high": 9}, ())],
     "_shuffle": [({}, ((90, 3),))],
+    "_sample_unique_zipfian": [({"range_max": 40, "shape": (3, 9)}, ())],
+    "_np_cumsum": [({}, ((3000,),)), ({"axis": 0}, ((2100, 3),))],
+    "_contrib_ROIAlign": [({"pooled_size": (7, 7), "spatial_scale": 0.5}, ((1, 37, 5, 6), (3, 5)))],
+    "UpSampling": [({"scale": 9, "sample_type": "bilinear", "num_filter": 2, "num_args": 2}, ((1, 2, 3, 4), (2, 1, 17, 17)))],
+    "_linalg_inverse": [({}, ((2, 70, 70),))],
+    "_linalg_potrf": [({}, ((2, 70, 70),))],
+    "RNN": [
+        ({"mode": "lstm", "state_size": 5, "num_layers": 2, "bidirectional": True, "projection_size": 3, "p": 0.4, "state_outputs": True,
+          "use_sequence_length": True}, ((4, 3, 2), (780,), (4, 3, 3), (4, 3, 5), (3,))),
+        ({"mode": "gru", "state_size": 5, "num_layers": 2, "bidirectional": True, "p": 0.4, "use_sequence_length": True},
+         ((4, 3, 2), (780,), (4, 3, 5), (3,))),
+    ],
 }  # fmt: skip
 
 

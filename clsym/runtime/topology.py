@@ -130,6 +130,11 @@ class Device:
         return "Portable Computing Language" in self.platform_name
 
     @property
+    def builds_alone(self) -> bool:
+        """Whether the driver builds one program at a time: PoCL waits for a lock, Mesa's rusticl crashes where two threads build (22.3)."""
+        return self.compiles_at_launch or self.platform_name == "rusticl"
+
+    @property
     def root(self) -> Device:
         """The whole device that this one is or is a part of."""
         return self if self.parent is None else self.parent.root

@@ -13,6 +13,7 @@ from clsym.runtime.device import Device
 from clsym.runtime.kernel_object import kernel_object
 from clsym.runtime.launch import Launch
 
+pytestmark = pytest.mark.filterwarnings("ignore::pyopencl.CompilerWarning")  # some compilers remark on every program
 SOURCE = "kernel void twice(global float *x, const float f) { x[get_global_id(0)] *= f; } kernel void none(global float *x) { }"
 
 
