@@ -24,6 +24,8 @@ class Case:
     """Part of the small set."""
     form: str = ""
     """The only form of the kernels that it is for."""
+    optimize: bool = True
+    """Whether inference is rewritten; else it runs as written."""
 
     @property
     def name(self) -> str:
@@ -88,6 +90,10 @@ BLOCKED = [  # layouts, folding, epilogues and fusion, in inference and in train
     ),
     Case((_conv(16, 3, (1, 16, 7, 9), 16, dilate=(2, 2), pad=(2, 2)), _conv(32, 3, 0, 16, num_group=2), _norm(1, 32), ("relu", {}, (2,)))),
 ]
+BLOCKED += [  # images large enough that a block of channels is cut up among the cores
+    Case((_conv(16, 1, (2, 8, 33, 33), 8), ("BatchNorm", {"fix_gamma": False, **given}, (0, *[(16,)] * 4)), ("relu", {}, (1,))))
+    for given in ({}, {"use_global_stats": True})
+]
 NETS = [  # epilogues and fusion
     Case((_conv(4, 3, (1, 3, 5, 6), 3), _norm(0, 4), ("elemwise_add", {}, (1, (1, 4, 5, 6))), ("relu", {}, (2,)))),
     Case(
@@ -100,6 +106,8 @@ NETS = [  # epilogues and fusion
         ),
         small=True,
     ),
+    Case((("Dropout", {"p": 0.3}, ((90, 41),)),), optimize=False),
+    Case((("_contrib_quantize_v2", {}, ((90, 41),)),), dtype="int8"),
     Case(
         (
             ("FullyConnected", {"num_hidden": 40}, ((6, 30), (40, 30), (40,))),
@@ -115,7 +123,8 @@ _WIDE: dict[str, list[tuple[dict[str, Any], tuple[Any, ...]]]] = {  # larger, so
     "Convolution": [({"kernel": (3, 3), "num_filter": 19, "pad": (1, 1)}, ((2, 17, 13, 9), (19, 17, 3, 3), (19,)))],
     "Pooling": [
         ({"kernel": (1, 1), "global_pool": True, "pool_type": kind, "p_value": 2}, ((2, 3, 9, 13),)) for kind in ("max", "avg", "sum", "lp")
-    ] + [({"kernel": (3, 3), "pool_type": kind, "p_value": 2, "pad": (1, 1)}, ((2, 3, 9, 21),)) for kind in ("max", "avg", "lp")],
+    ] + [({"kernel": (3, 3), "pool_type": kind, "p_value": 2, "pad": (1, 1)}, ((2, 3, 9, 21),)) for kind in ("max", "avg", "lp")]
+    + [({"kernel": (3, 3), "pool_type": kind}, ((1, 2, 9, 21),)) for kind in ("max", "avg")],
     "sum": [({"axis": 0}, ((130, 37),)), ({"axis": 1}, ((37, 130),)), ({}, ((3001,),))],
     "max": [({"axis": 0}, ((130, 37),)), ({"axis": 1}, ((3, 1300),))],
     "norm": [({"axis": 0}, ((130, 37),)), ({"ord": 1, "axis": 1}, ((5, 130),))],

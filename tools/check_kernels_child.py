@@ -210,7 +210,7 @@ def run_case(device: Any, case: Any, unwritten: list[str]) -> str:
     last = heads[0].node
     if len(case.steps) == 1 and (aux := len(last.op.aux_names(last.params))):
         floating[-aux:] = ["null"] * aux
-    forms = [(False, nulls, True), (True, floating, True), (True, ["add" if r == "write" else r for r in floating], False)]
+    forms = [(False, nulls, case.optimize), (True, floating, True), (True, ["add" if r == "write" else r for r in floating], False)]
     for train, reqs, optimize in forms[: 1 if floating == nulls else 3]:
         try:
             if "OCLGRIND_UNINITIALIZED" in os.environ:
