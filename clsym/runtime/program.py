@@ -62,8 +62,6 @@ def _text(call: KernelCall, device: Device) -> str:
         kind += f"#define LANES {max(2, device.traits.vector_width // (2 if wide else 1))}\n"
     if device.traits.platform == "Oclgrind":  # a simulator, which stops at intrinsics that it does not know; `restrict` becomes one
         kind += "#define NO_INTRINSICS 1\n#define restrict\n"
-    elif device.traits.platform == "rusticl":  # its translator ends the process at prefetches
-        kind += "#define NO_INTRINSICS 1\n"
     lines = "".join(f"#define {name} {value}\n" for name, value in call.defines)
     return kind + lines + kernel_source(call.source)
 
@@ -125,7 +123,7 @@ def _compiled(device: Device, text: str, options: list[str]) -> cl.Program:
 
 
 def _without_header(device: Device, call: KernelCall) -> cl.Program | None:
-    """A program built without the compiler's header of builtins, if it is one of ours, on PoCL, and calls none but those that ours declares.
+    """A program built without the compiler's header of builtins, if it is one of ours, on PoCL, and calls only what `builtins.h` declares.
 
     The macro is the header's guard. Two thirds of the time that PoCL takes to build a small program went into that header.
     """
@@ -159,13 +157,13 @@ def build_programs(calls: Iterable[tuple[Device, KernelCall]]) -> int:
     """Build the programs of a plan that this process has not built yet, telling how far it is; how many those were.
 
     They are built side by side where the driver can. PoCL's compiler is behind a lock: two threads took 5.9 s for what one builds in 4.8 s.
-    Mesa's rusticl crashes. Intel's gains nothing either (47 and 46 s for 16 programs on two cores), nor does it lose.
+    Intel's gains nothing either (47 and 46 s for 16 programs on two cores), nor does it lose.
     """
     missing = {_key(device, call): (device, call) for device, call in calls if _key(device, call) not in _programs}
     if not missing:
         return 0
-    apart = [w for w in missing.values() if not w[0].builds_alone]
-    together = [w for w in missing.values() if w[0].builds_alone]
+    apart = [w for w in missing.values() if not w[0].compiles_at_launch]
+    together = [w for w in missing.values() if w[0].compiles_at_launch]
     with counted("building kernels, once", len(missing)) as step, _compiler_at_work():
         for device, call in together:
             _built(device, call)
