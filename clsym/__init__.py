@@ -40,6 +40,7 @@ from . import (
     symbol,
     test_utils,
 )
+from . import feed_forward as _feed_forward  # adds itself to mx.model  # noqa: F401
 from . import initializer as init
 from . import kvstore as kv
 from . import module as mod
