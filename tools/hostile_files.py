@@ -3,7 +3,8 @@
     python tools/hostile_files.py                          1,000 mutations of each kind of file
     python tools/hostile_files.py --count 100000 --kind onnx --seed 3
 
-Kinds: json (symbols), params, onnx, archive (model.tar.gz), safetensors. A mutation changes, removes, repeats or swaps a few bytes, or puts
+Kinds: json (symbols), params, onnx, archive (model.tar.gz), safetensors, record and index (RecordIO), csv, libsvm,
+idx. A mutation changes, removes, repeats or swaps a few bytes, or puts
 a number's extremes where four bytes were. Whatever else than MXNetError is raised is printed with the seed that makes the file again.
 """
 
@@ -55,6 +56,52 @@ def _archive(json: bytes, params: bytes) -> bytes:
     return out.getvalue()
 
 
+def _data_sets(folder: Path) -> dict[str, tuple[bytes, Callable[[bytes], object]]]:
+    """Files of data sets."""
+    path = {name: str(folder / f"x.{name}") for name in ("rec", "idx", "csv", "svm", "images", "labels")}
+    out = mx.recordio.MXIndexedRecordIO(path["idx"], path["rec"], "w")
+    magic = (0xCED7230A).to_bytes(4, "little")
+    for i, content in enumerate((b"", b"abc", b"abcd" + magic + b"ef", magic * 2, b"x" * 37)):
+        out.write_idx(i, mx.recordio.pack(mx.recordio.IRHeader(0, [i, 2.0] if i % 2 else i, i, 0), content))
+    out.close()
+    Path(path["labels"]).write_bytes(bytes([0, 0, 8, 1, 0, 0, 0, 3, 1, 2, 3]))
+
+    def record(content: bytes) -> None:
+        Path(path["rec"]).write_bytes(content)
+        file = mx.recordio.MXRecordIO(path["rec"], "r")
+        while (found := file.read()) is not None:
+            mx.recordio.unpack(found)
+
+    def index(content: bytes) -> None:
+        Path(path["idx"]).write_bytes(content)
+        file = mx.recordio.MXIndexedRecordIO(path["idx"], path["rec"], "r")
+        for key in file.keys:
+            file.read_idx(key)
+
+    def batches(name: str, make: Callable[[], mx.io.DataIter]) -> Callable[[bytes], object]:
+        def run(content: bytes) -> object:
+            Path(path[name]).write_bytes(content)
+            return list(make())
+
+        return run
+
+    records, lines = Path(path["rec"]).read_bytes(), Path(path["idx"]).read_bytes()
+    images = bytes([0, 0, 8, 3, 0, 0, 0, 3, 0, 0, 0, 2, 0, 0, 0, 2, *range(12)])
+    return {
+        "record": (records, record),
+        "index": (lines, index),
+        "csv": (b"1,2.5,-3\n4,5e3,6\n", batches("csv", lambda: mx.io.CSVIter(data_csv=path["csv"], data_shape=(3,), batch_size=2))),
+        "libsvm": (
+            b"1 0:2.5 2:1\n-1\n2 1:7\n",
+            batches("svm", lambda: mx.io.LibSVMIter(data_libsvm=path["svm"], data_shape=(3,), batch_size=2)),
+        ),
+        "idx": (
+            images,
+            batches("images", lambda: mx.io.MNISTIter(image=path["images"], label=path["labels"], batch_size=2, silent=True)),
+        ),
+    }
+
+
 def samples(folder: Path) -> dict[str, tuple[bytes, Callable[[bytes], object]]]:
     """A whole file of each kind, and what loads it from bytes."""
     plain = {k[4:]: v for k, v in _params().items()}
@@ -73,6 +120,7 @@ def samples(folder: Path) -> dict[str, tuple[bytes, Callable[[bytes], object]]]:
         "params": (params, by_file("x.params", mx.nd.load)),
         "archive": (_archive(json, params), by_file("x.tar", load_model)),
     }
+    found |= _data_sets(folder)
     try:
         path = mx.onnx.export_model(_network(), plain, [(1, 1, 6, 6)], onnx_file_path=str(folder / "m.onnx"))
         found["onnx"] = (Path(path).read_bytes(), by_file("x.onnx", mx.onnx.import_model))

@@ -21,8 +21,8 @@ REFERENCE = Path(__file__).parents[1] / "reference"
 RECORDED = json.loads((REFERENCE / "io.json").read_text())
 
 
-def _recorder() -> Any:
-    spec = importlib.util.spec_from_file_location("record_io", REFERENCE / "record_io.py")
+def _module(path: Path) -> Any:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -31,7 +31,7 @@ def _recorder() -> Any:
 
 @pytest.mark.parametrize("name", sorted(RECORDED))
 def test_as_mxnet(name: str) -> None:
-    found = json.loads(json.dumps(_recorder().CASES[name](mx)))
+    found = json.loads(json.dumps(_module(REFERENCE / "record_io.py").CASES[name](mx)))
     assert list(found) == list(RECORDED[name])
     for case, values in found.items():
         assert values == RECORDED[name][case], case
@@ -146,3 +146,13 @@ def test_damaged_libsvm_files(tmp_path: Path, line: str) -> None:
 def test_names_are_mxnets() -> None:
     names = {"CSVIter", "DataBatch", "DataDesc", "DataIter", "LibSVMIter", "MNISTIter", "MXDataIter", "NDArrayIter", "PrefetchingIter"}
     assert names | {"ResizeIter", "io", "utils", "_getdata_by_idx", "_has_instance", "_init_data"} <= set(dir(mx.io))
+
+
+def test_files_damaged_at_random(tmp_path: Path) -> None:
+    path = Path(__file__).parents[2] / "tools" / "hostile_files.py"
+    if not path.exists():
+        pytest.skip("needs a checkout")
+    tool = _module(path)
+    for kind, (content, load) in tool._data_sets(tmp_path).items():
+        found, _ = tool.run(kind, content, load, 60, 7)
+        assert found["FAULT"] == found["SLOW"] == 0 and found["loaded"] + found["refused"] == 60, kind
