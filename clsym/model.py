@@ -14,7 +14,7 @@ from .model_files import Model, load_model
 
 __all__ = ["BatchEndParam", "Model", "load_checkpoint", "load_model", "load_params", "save_checkpoint"]
 
-BatchEndParam = namedtuple("BatchEndParams", ["epoch", "nbatch", "eval_metric", "locals"])
+BatchEndParam = namedtuple("BatchEndParams", ["epoch", "nbatch", "eval_metric", "locals"])  # type: ignore[name-match]  # MXNet's name
 """What callbacks at the end of a batch are given."""
 
 
