@@ -24,6 +24,7 @@ from . import (
     dlpack,
     executor,
     extension,
+    image,
     initializer,
     io,
     kvstore,
@@ -41,6 +42,7 @@ from . import (
     test_utils,
 )
 from . import feed_forward as _feed_forward  # adds itself to mx.model  # noqa: F401
+from . import image as img
 from . import initializer as init
 from . import kvstore as kv
 from . import module as mod
@@ -79,6 +81,8 @@ __all__ = [
     "extension",
     "gpu",
     "gpu_memory_info",
+    "image",
+    "img",
     "init",
     "initializer",
     "io",

@@ -34,6 +34,8 @@ def test_public_names() -> None:
         "extension",
         "gpu",
         "gpu_memory_info",
+        "image",
+        "img",
         "init",
         "initializer",
         "io",

@@ -71,8 +71,11 @@ class ImageCrop(Part):
 differs(
     "_image_crop",
     "a rectangle that begins before the image",
-    "print(mx.nd.image.crop(mx.nd.ones((2, 4, 3)), x=-1, y=0, width=2, height=2).shape)",
-    ours="an error: the rectangle reaches beyond the image",
+    "try:\n"
+    "    print(mx.nd.image.crop(mx.nd.ones((2, 4, 3)), x=-1, y=0, width=2, height=2).shape)\n"
+    "except mx.MXNetError:\n"
+    "    print('an error')",
+    ours="an error",
     mxnet="(2, 2, 3), some of it from memory before the array",
     why="MXNet reads before the array.",
 )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ...graph.contract.kernel_call import compute_type
 from ...graph.contract.op import Entry, Gradient, Op
 from ...graph.contract.spec import PartialShape, ShapeError, show_shape
+from ...params import Params
 
 __all__ = ["Augmenting", "check_image", "real_type"]
 
@@ -32,7 +33,7 @@ def real_type(dtype: str) -> str:
 class Augmenting(Op):
     """Base of what changes the pixels of one image (H, W, C) of one or three channels; the gradient passes it unchanged, as in MXNet."""
 
-    def infer_shape(self, p: object, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
+    def infer_shape(self, p: Params, ins: list[PartialShape], outs: list[PartialShape]) -> tuple[list[PartialShape], list[PartialShape]]:
         check_image(ins[0], False, (1, 3))
         return ins, [ins[0] if ins[0] is not None else outs[0]]
 

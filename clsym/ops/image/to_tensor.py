@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from ...differences import differs
-from ...graph.contract.kernel_call import In, KernelCall, LowerContext, Out, Scalar, ctype, defines_for
+from ...graph.contract.kernel_call import Arg, In, KernelCall, LowerContext, Out, Scalar, ctype, defines_for
 from ...graph.contract.op import Entry, Gradient, Op
 from ...graph.contract.registry import register
 from ...graph.contract.spec import PartialShape, ShapeError, TensorSpec, show_shape
@@ -180,7 +180,7 @@ def _affine(mean: Sequence[float], std: Sequence[float], out: TensorSpec, ctx: L
     rows, channels, length = _planes(out.shape)
     numbers = (Scalar("float4", (*(v[k if k < len(v) else 0] for k in range(3)), 0.0)) for v in (mean, std))
     defines = defines_for(out.dtype, ctx.reqs[0], R=real_type(out.dtype))
-    args = (In(0), Out(0), Scalar("long", rows), Scalar("long", channels), Scalar("long", length), *numbers)
+    args: tuple[Arg, ...] = (In(0), Out(0), Scalar("long", rows), Scalar("long", channels), Scalar("long", length), *numbers)
     return KernelCall(_SOURCE, "normalize_image", args, defines, *stretch_grid(rows, length, ctx.traits))
 
 
