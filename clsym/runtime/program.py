@@ -117,6 +117,15 @@ def _built(device: Device, call: KernelCall) -> cl.Program:
         return program
 
 
+def _advice(device: Device, call: KernelCall) -> str:
+    """What to do where a kernel file does not build."""
+    if not device.traits.fp64 and "double" in dict(call.defines).values():
+        return f"{device.name} has no float64: cast to float32 first (mx.nd.cast, mx.sym.cast), or take another device of `clsym devices`."
+    if is_users(call.source):
+        return "Correct the file; beside its own headers it can include those of clsym's kernels/include."
+    return "This is a defect of clsym or of the device's compiler; `clsym doctor` shows the versions to report."
+
+
 def _compiled(device: Device, text: str, options: list[str]) -> cl.Program:
     built: cl.Program = cl.Program(device.cl_context, text).build(options=options, devices=[device.cl_device], cache_dir=None)
     return built
@@ -139,12 +148,8 @@ def _build(device: Device, call: KernelCall) -> cl.Program:
     try:
         built = _without_header(device, call) or _compiled(device, _text(call, device), build_options())
     except cl.Error as exc:
-        advice = (
-            "Correct the file; beside its own headers it can include those of clsym's kernels/include."
-            if is_users(call.source)
-            else "This is a defect of clsym or of the device's compiler; `clsym doctor` shows the versions to report."
-        )
-        raise _BuildError(f"kernel file {call.source} does not build on {device.name} with {dict(call.defines)}: {exc}\n{advice}") from exc
+        what = f"kernel file {call.source} does not build on {device.name} with {dict(call.defines)}"
+        raise _BuildError(f"{what}: {exc}\n{_advice(device, call)}") from exc
     if verbose():
         untyped: Any = built
         log = str(untyped.get_build_info(device.cl_device, cl.program_build_info.LOG)).strip()

@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 import clsym as mx
-from clsym.runtime.device import all_devices
+from clsym.graph.contract.kernel_call import KernelCall
+from clsym.runtime import program
+from clsym.runtime.device import Device, all_devices
 from clsym.runtime.program import program_count
 
 PROGRAM = """
@@ -57,3 +61,11 @@ def test_other_shapes_build_nothing(ctx: mx.Context) -> None:
     for n, h in ((3, 9), (4, 10), (17, 13), (31, 19), (20, 14)):
         run(n, h)
     assert program_count() == before
+
+
+def test_a_device_without_float64_says_so(device: Device) -> None:
+    call = KernelCall("reduce/allclose.cl", "allclose", (), (("T", "double"), ("CT", "double")), (1,), (1,))
+    without = SimpleNamespace(name="Small", traits=replace(device.traits, fp64=False))
+    assert "Small has no float64" in program._advice(without, call)  # type: ignore[arg-type]
+    single = replace(call, defines=(("T", "float"),))
+    assert "float64" not in program._advice(without, single)  # type: ignore[arg-type]
