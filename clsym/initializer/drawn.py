@@ -53,8 +53,7 @@ class Normal(Initializer):
 class Orthogonal(Initializer):
     """Weights are `scale` times a matrix (first extent, all the others) with orthonormal rows or columns.
 
-    The matrix is that of a singular value decomposition of random numbers, after Saxe and others, 2013. They are numpy's, so that
-    ``numpy.random.seed`` makes them repeatable, and the same as MXNet's.
+    The matrix is that of a singular value decomposition, computed on the host, of random numbers, after Saxe and others, 2013.
 
     Parameters
     ----------
@@ -79,9 +78,9 @@ class Orthogonal(Initializer):
     def _init_weight(self, _: str, arr: nd.NDArray) -> None:
         shape = (arr.shape[0], prod(arr.shape[1:]))
         if self.rand_type == "uniform":
-            drawn = np.random.uniform(-1.0, 1.0, shape)
+            drawn = random.uniform(-1.0, 1.0, shape=shape, ctx=arr.context).asnumpy()
         elif self.rand_type == "normal":
-            drawn = np.random.normal(0.0, 1.0, shape)
+            drawn = random.normal(0.0, 1.0, shape=shape, ctx=arr.context).asnumpy()
         else:
             raise ValueError(f"Orthogonal draws 'uniform' or 'normal' numbers, not {self.rand_type!r}")
         left, _values, right = np.linalg.svd(drawn, full_matrices=False)

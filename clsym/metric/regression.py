@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -153,7 +154,7 @@ class PearsonCorrelation(EvalMetric):
         label, pred = [v.ravel().astype(np.float64) for v in values]
         if self.average == "macro":
             with np.errstate(invalid="ignore", divide="ignore"):
-                self._count(float(np.corrcoef(pred, label)[0, 1]), 1)
+                self._count(float(np.corrcoef(pred, label)[0, 1]) if len(label) > 1 else math.nan, 1)
             return
         self._count(0, 1)
         count = self._numbers + len(label)  # Welford's recurrences, a batch at a time
