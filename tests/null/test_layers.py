@@ -13,7 +13,8 @@ import clsym
 ROOT = Path(clsym.__file__).parent
 # a module may import those of lower layers and, within a package, its siblings
 LAYERS = {
-    "base": 0, "params": 1, "context": 1, "naming": 1, "version": 0, "differences": 0, "registry": 0, "util": 2, "error": 1, "engine": 0, "log": 0,
+    "base": 0, "params": 1, "context": 1, "naming": 1, "version": 0, "differences": 0, "registry": 0,
+    "util": 2, "error": 1, "engine": 0, "log": 0,
     "attribute": 2, "name": 2,
     "graph": 2,
     "ops": 3, "runtime": 3, "opfunctions": 3,
