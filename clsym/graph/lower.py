@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from ..base import MXNetError
 from ..params import Params
-from .contract.facets import Assembled, Recomputable
+from .contract.facets import Assembled, Estimated, Recomputable
 from .contract.host import HostCall, OnHost
 from .contract.kernel_call import KernelCall, LowerContext, Rng, Temp
 from .contract.op import Node, Op
@@ -51,6 +51,8 @@ class Step:
         What it does on the host, instead of calls.
     number : int
         Of the node of the user's graph that it stands for.
+    work : (int, int)
+        Floating-point operations and bytes moved, as estimated.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Step:
     in_names: tuple[str, ...] = ()
     host: HostCall | None = None
     number: int = 0
+    work: tuple[int, int] = (0, 0)
 
 
 @dataclass(eq=False)
@@ -232,7 +235,9 @@ def _lower_step(
     to, read = tuple(outs), tuple(ins)
     use = StepUse(node.name, lane, read, to, part.inplace, part.views, part.parts, part.accumulates, frozenset(part.mutated), part.temps)
     copy = op is CROSS_COPY
-    return Step(node.name, part.title, lane, read, to, ctx.reqs, part.calls, copy, part.mutated, part.in_names, part.host, numbers[1]), use
+    return Step(
+        node.name, part.title, lane, read, to, ctx.reqs, part.calls, copy, part.mutated, part.in_names, part.host, numbers[1], part.work
+    ), use
 
 
 class _OperatorPart(NamedTuple):
@@ -249,11 +254,13 @@ class _OperatorPart(NamedTuple):
     accumulates: frozenset[int]
     title: str
     in_names: tuple[str, ...]
+    work: tuple[int, int]
 
 
 # Deep networks repeat their layers, and scripts bind the same small graphs over and over.
 _PARTS_KEPT = 4096
 _parts: dict[tuple[object, ...], _OperatorPart] = {}
+_PLAIN_COST = Estimated()
 
 
 def _operator_part(op: Op, p: Params, ins: tuple[TensorSpec, ...], outs: tuple[TensorSpec, ...], ctx: LowerContext) -> _OperatorPart:
@@ -282,6 +289,7 @@ def _operator_part(op: Op, p: Params, ins: tuple[TensorSpec, ...], outs: tuple[T
     part = _OperatorPart(
         calls, temps, uses_rng, tuple(op.inplace(p, ins, outs)), dict(op.view(p, ins, outs)), parts, mutated, host,
         accumulates=frozenset(i for i, r in enumerate(ctx.reqs) if r == "add"), title=op.title(p), in_names=tuple(op.input_names(p)),
+        work=(facet(op, Estimated) or _PLAIN_COST).cost(p, ins, outs) if calls else (0, 0),
     )  # fmt: skip
     if len(_parts) >= _PARTS_KEPT:
         _parts.clear()

@@ -14,6 +14,7 @@ from ..graph.contract.op import Op
 from ..graph.contract.registry import facet
 from ..graph.contract.spec import ShapeError, TensorSpec, known, show_shape, unify_shape
 from ..params import Params
+from ..runtime import profiling
 from ..runtime.buffer import allocate_pooled
 from ..runtime.device import Device
 from ..runtime.launch import random_state, temp_sizes
@@ -182,6 +183,9 @@ class Prepared:
                 self._copy(place[0], place[1], out._root, out._offset, self.outs[k].nbytes)
 
     def _enqueue(self, pools: list[Any]) -> None:
+        recorder = profiling.active
+        if recorder is not None:
+            recorder.adopt(self.device)
         queue = self.device.queue
         for step in self.plan:
             kernel = step.kernel
@@ -193,7 +197,9 @@ class Prepared:
                     set_value(position, value)
                 for position, memory in step.local:
                     set_buffer(position, memory)
-                enqueue(queue, kernel.kernel, step.global_size, step.local_size)
+                event = enqueue(queue, kernel.kernel, step.global_size, step.local_size)
+            if recorder is not None:
+                recorder.imperative(event, self.device, self.name, self.outs)
 
     def _copy(self, src: Any, src_offset: int, dst: Any, dst_offset: int, nbytes: int) -> None:
         from_device = self.device

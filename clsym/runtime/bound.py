@@ -14,6 +14,7 @@ from ..graph.contract.kernel_call import In, Out, Refusal, Rng, Temp
 from ..graph.contract.spec import TensorSpec
 from ..graph.lower import Step
 from ..graph.plan_data import PlanData
+from . import profiling
 from .arena import Arena
 from .body import BoundBody
 from .buffer import allocate, sub_buffer
@@ -335,7 +336,7 @@ class BoundPlan:
         MXNetError
             The arena does not hold what the forward part left, an argument's memory was given to something else.
         """
-        if len(self.devices) > 1 or self._on_host:
+        if len(self.devices) > 1 or self._on_host or profiling.active is not None:
             self.run_steps(backward)
             return
         self._take_arena(backward)
@@ -371,6 +372,9 @@ class BoundPlan:
         """The same a step at a time: over several lanes, or to look at every step with `before` and `after`, called with (number, step)."""
         self._take_arena(backward)
         launches = self.launches
+        recorder = profiling.active
+        if recorder is not None:
+            recorder.begin("backward" if backward else "forward", self.devices)
         if self._staging:
             self._stage_in(backward)
         if len(self.devices) > 1:
@@ -386,6 +390,8 @@ class BoundPlan:
             last: cl.Event | None = None
             if step.copy and s not in self.plan.memory.aliased:
                 last = self._copy(s, step, waits)
+                if recorder is not None and last is not None:
+                    recorder.step(last, self.devices[step.lane], step, "copy", self.plan.specs, 1)
             elif s in self._on_host:
                 last = self._on_host[s].run(usable_events(waits, self.devices[step.lane]))
             elif launches[s]:
@@ -393,6 +399,8 @@ class BoundPlan:
                 for launch in launches[s]:
                     last = cl.enqueue_nd_range_kernel(queue, launch.kernel, launch.global_size, launch.local_size, wait_for=foreign)
                     foreign = None
+                    if recorder is not None:
+                        recorder.step(last, self.devices[step.lane], step, launch.call.entry, self.plan.specs, len(launches[s]))
                 self._arm(s)
             if s in sources and last is not None:
                 self._events[s] = last
@@ -404,6 +412,8 @@ class BoundPlan:
             meet(self.devices)
         if self._staging:
             self._stage_out()
+        if recorder is not None:
+            recorder.end()
         self._ran(backward)
 
     def _copy(self, s: int, step: Step, waits: list[cl.Event]) -> cl.Event | None:
