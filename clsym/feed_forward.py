@@ -20,7 +20,7 @@ from .base import MXNetError, mx_real_t
 from .callback import LogValidationMetricsCallback
 from .context import Context, cpu
 from .executor_manager import _assign, _check_arguments
-from .initializer import Uniform
+from .initializer import InitDesc, Uniform
 from .module import BucketingModule, Module
 from .module.interrupt import drained, whole_steps
 from .module.names import _as_list
@@ -158,6 +158,7 @@ class FeedForward:
             raise MXNetError(f"the shapes of the parameters do not follow from {described}")
         arg_types, _, aux_types = self.symbol.infer_type(**{d.name: d.dtype for d in described})
         arg_names, aux_names = self.symbol.list_arguments(), self.symbol.list_auxiliary_states()
+        attrs = self.symbol.attr_dict()
         fed = {d.name for d in described}
         param_names = [n for n in arg_names if n not in fed]
 
@@ -170,7 +171,7 @@ class FeedForward:
                 if have and name in have and not overwrite:
                     array[:] = have[name]
                 else:
-                    self.initializer(name, array)
+                    self.initializer(InitDesc(name, attrs.get(name)), array)
             return result
 
         self.arg_params = made(arg_names, arg_shapes, arg_types, self.arg_params)

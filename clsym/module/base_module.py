@@ -221,7 +221,3 @@ class BaseModule(Fitting, Evaluation):
     def install_monitor(self, mon: Any) -> None:
         """Let a monitor look at every value."""
         raise NotImplementedError()
-
-    def _first_nan(self) -> str | None:
-        """What made the first NaN of the last batch, where its outputs have one."""
-        return None

@@ -89,8 +89,8 @@ class BucketingModule(BaseModule):
     def output_names(self) -> list[str]:
         """Names of the present bucket's outputs."""
         if self.binded:
-            return self._curr_module.output_names  # type: ignore[no-any-return]
-        return self._call_sym_gen(self._default_bucket_key)[0].list_outputs()  # type: ignore[no-any-return]
+            return self._curr_module.output_names
+        return self._call_sym_gen(self._default_bucket_key)[0].list_outputs()
 
     @property
     def data_shapes(self) -> Any:
@@ -278,9 +278,6 @@ class BucketingModule(BaseModule):
         for module in self._buckets.values():
             if module.binded:
                 module.install_monitor(mon)
-
-    def _first_nan(self) -> str | None:
-        return self._curr_module._first_nan()  # type: ignore[no-any-return]
 
     # ------------------------------------------------------------------------------------------------------------- files
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import metric
 from .. import ndarray as nd
+from ..differences import differs
 from ..io import DataBatch, DataIter
 from ..model import BatchEndParam
 from ..ndarray import NDArray
@@ -71,7 +72,7 @@ class Evaluation:
             params = BatchEndParam(epoch=epoch, nbatch=actual_num_batch, eval_metric=eval_metric, locals=locals())
             for callback in _as_list(score_end_callback):
                 callback(params)
-        return eval_metric.get_name_value()  # type: ignore[no-any-return]
+        return eval_metric.get_name_value()
 
     def _batches(
         self: Any, eval_data: Any, num_batch: int | None, reset: bool, sparse_row_id_fn: Any, copied: bool
@@ -127,7 +128,7 @@ class Evaluation:
         if isinstance(eval_data, (NDArray, np.ndarray)):
             if isinstance(eval_data, np.ndarray):
                 eval_data = nd.array(eval_data)
-            self.forward(DataBatch([eval_data]))
+            self.forward(DataBatch([eval_data]), is_train=False)
             return self.get_outputs()[0]
         if not isinstance(eval_data, DataIter):
             raise ValueError("eval_data must be of type NDArray or DataIter")
@@ -138,3 +139,15 @@ class Evaluation:
             raise AssertionError("Cannot merge batches, as num of outputs is not the same in mini-batches. Maybe bucketing is used?")
         merged = [nd.concatenate(list(parts)) for parts in zip(*output_list, strict=True)]
         return merged[0] if len(merged) == 1 and not always_output_list else merged
+
+
+differs(
+    "Module.predict",
+    "an array is predicted as for inference",
+    "net = mx.sym.LinearRegressionOutput(mx.sym.Dropout(mx.sym.var('data'), p=0.99), name='l'); "
+    "m = mx.mod.Module(net, label_names=['l_label']); m.bind([('data', (1, 3))], [('l_label', (1, 3))]); m.init_params(); "
+    "print(m.predict(mx.nd.ones((1, 3))).asnumpy().tolist())",
+    ours="[[1.0, 1.0, 1.0]]",
+    mxnet="[[0.0, 0.0, 0.0]]",
+    why="A module that was bound for training runs the forward of training there, and BatchNorm's statistics move.",
+)

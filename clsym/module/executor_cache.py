@@ -44,6 +44,8 @@ class ExecutorCache:
     def hand_over_monitor(self, before: list[Executor], now: list[Executor]) -> None:
         """Let the monitors look at other executors instead."""
         for mon in self.monitors:
+            for executor in before:
+                executor.set_monitor_callback(None)
             mon.exes = [e for e in mon.exes if not any(e is b for b in before)]
             for executor in now:
                 mon.install(executor)

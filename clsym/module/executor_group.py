@@ -203,7 +203,7 @@ class DataParallelExecutorGroup:
             (self.aux_names, self.aux_arrays, aux_params),
         ):
             for name, block in zip(names, blocks, strict=True):
-                mean = block[0]
+                mean: Any = block[0]
                 if len(block) > 1:
                     mean = mean.copyto(cpu())
                     for other in block[1:]:
@@ -279,7 +279,11 @@ class DataParallelExecutorGroup:
     def get_input_grads(self, merge_multi_context: bool = True) -> Any:
         """Gradients of the data."""
         assert self.inputs_need_grad and self.input_grad_arrays is not None, "bind with inputs_need_grad=True to have gradients of the data"
-        return merge(self.input_grad_arrays, self.data_layouts) if merge_multi_context else self.input_grad_arrays
+        return (
+            merge([[g for g in grads if g is not None] for grads in self.input_grad_arrays], self.data_layouts)
+            if merge_multi_context
+            else self.input_grad_arrays
+        )
 
     def get_states(self, merge_multi_context: bool = True) -> Any:
         """The states, of each device."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import warnings
 from typing import Any
 
 from .. import metric
@@ -61,7 +60,7 @@ class Fitting:
         validation_metric : str or EvalMetric
             For `eval_data`; `eval_metric` by default.
         monitor : Monitor, optional
-            While it is there, every batch is looked at for NaN, and a warning names the node that made the first.
+            Where it looks at a batch, a warning names what made the first NaN.
         sparse_row_id_fn : function
             Passed on to `prepare`.
 
@@ -105,8 +104,6 @@ class Fitting:
                         monitor.tic()
                     with whole_steps():
                         self.forward_backward(data_batch)
-                        if monitor is not None:
-                            self._warn_of_nan(epoch, nbatch)
                         self.update()
                     if isinstance(data_batch, list):
                         self.update_metric(eval_metric, [db.label for db in data_batch], pre_sliced=True)
@@ -145,8 +142,3 @@ class Fitting:
                     for name, val in res:
                         self.logger.info("Epoch[%d] Validation-%s=%f", epoch, name, val)
                 train_data.reset()
-
-    def _warn_of_nan(self: Any, epoch: int, nbatch: int) -> None:
-        found = self._first_nan()
-        if found is not None:
-            warnings.warn(f"Epoch[{epoch}] Batch[{nbatch}]: the outputs have NaN; the first is in {found}", RuntimeWarning, stacklevel=3)

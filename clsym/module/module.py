@@ -7,12 +7,9 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from ..base import MXNetError
 from ..context import Context, cpu
 from ..io import DataDesc
-from ..ndarray import NDArray
 from .base_module import BaseModule
 from .executor_group import DataParallelExecutorGroup
 from .names import _check_input_names, _parse_data_desc
@@ -81,15 +78,15 @@ class Module(Training, Parameters, BaseModule):
         self._param_names: list[str] = [n for n in symbol.list_arguments() if n not in inputs]
         self._aux_names: list[str] = symbol.list_auxiliary_states()
         self._output_names: list[str] = symbol.list_outputs()
-        self._arg_params: dict[str, NDArray] | None = None
-        self._aux_params: dict[str, NDArray] | None = None
+        self._arg_params: Any = None
+        self._aux_params: Any = None
         self._params_dirty = False
         self._compression_params = compression_params
         self._optimizer: Any = None
         self._kvstore: Any = None
-        self._update_on_kvstore: bool | None = None
+        self._update_on_kvstore: Any = None
         self._updater: Any = None
-        self._preload_opt_states: str | None = None
+        self._preload_opt_states: Any = None
         self._grad_req: Any = None
         self._exec_group: Any = None
         self._data_shapes: Any = None
@@ -122,19 +119,19 @@ class Module(Training, Parameters, BaseModule):
     def data_shapes(self) -> list[DataDesc]:
         """Names and shapes of the data, as bound."""
         assert self.binded, "call bind first"
-        return self._data_shapes  # type: ignore[no-any-return]
+        return self._data_shapes
 
     @property
     def label_shapes(self) -> list[DataDesc] | None:
         """Names and shapes of the labels, as bound; None where there are none."""
         assert self.binded, "call bind first"
-        return self._label_shapes  # type: ignore[no-any-return]
+        return self._label_shapes
 
     @property
     def output_shapes(self) -> list[tuple[str, tuple[int, ...]]]:
         """Names and shapes of the outputs, of a whole batch."""
         assert self.binded, "call bind first"
-        return self._exec_group.get_output_shapes()  # type: ignore[no-any-return]
+        return self._exec_group.get_output_shapes()
 
     # ------------------------------------------------------------------------------------------------------------- binding
 
@@ -321,13 +318,6 @@ class Module(Training, Parameters, BaseModule):
         """Let a monitor look at every value."""
         assert self.binded, "call bind first"
         self._exec_group.install_monitor(mon)
-
-    def _first_nan(self) -> str | None:
-        for executor in self._exec_group.execs:
-            if any(np.isnan(o.asnumpy()).any() for o in executor.outputs if np.dtype(o.dtype).kind == "f"):
-                found = executor.find_nan(is_train=True)
-                return found if isinstance(found, str) else f"outputs of {executor.output_names}"
-        return None
 
 
 def _shapes_of(data_batch: Any) -> list[tuple[int, ...]]:

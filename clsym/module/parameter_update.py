@@ -62,8 +62,8 @@ def _update_params_on_kvstore(param_arrays: Blocks, grad_arrays: Blocks, kvstore
             names, grads, params = (list(x) for x in zip(*learned, strict=True))
             kvstore.pushpull(names, grads, out=params)
         return
-    for i, (name, grads, params) in enumerate(learned):
-        kvstore.pushpull(name, grads, out=params, priority=-i)
+    for i, (name, grad, param) in enumerate(learned):
+        kvstore.pushpull(name, grad, out=param, priority=-i)
 
 
 def _update_params(

@@ -19,6 +19,9 @@ __all__ = ["Parameters"]
 class Parameters:
     """Initializing, reading, setting, saving and loading."""
 
+    _arg_params: Any
+    _aux_params: Any
+
     def _make_params(self: Any) -> None:
         """Arrays on ``cpu(0)`` for the values."""
         group = self._exec_group

@@ -77,12 +77,12 @@ class SequentialModule(BaseModule):
     @property
     def data_names(self) -> Sequence[str]:
         """Names of the first module's data."""
-        return self._modules[0].data_names if self._modules else []  # type: ignore[no-any-return]
+        return self._modules[0].data_names if self._modules else []
 
     @property
     def output_names(self) -> Sequence[str]:
         """Names of the last module's outputs."""
-        return self._modules[-1].output_names if self._modules else []  # type: ignore[no-any-return]
+        return self._modules[-1].output_names if self._modules else []
 
     @property
     def data_shapes(self) -> Any:
@@ -243,9 +243,6 @@ class SequentialModule(BaseModule):
         assert self.binded, "call bind first"
         for module in self._modules:
             module.install_monitor(mon)
-
-    def _first_nan(self) -> str | None:
-        return next((found for module in self._modules if (found := module._first_nan()) is not None), None)
 
 
 def _renamed(name: str, described: Any) -> DataDesc:

@@ -15,6 +15,9 @@ __all__ = ["Training"]
 class Training:
     """Updating parameters, over a kvstore or beside it."""
 
+    _update_on_kvstore: Any
+    _preload_opt_states: Any
+
     def init_optimizer(
         self: Any, kvstore: Any = "local", optimizer: Any = "sgd", optimizer_params: Any = (("learning_rate", 0.01),),
         force_init: bool = False,
