@@ -63,6 +63,7 @@ def test_public_names() -> None:
         "operator",
         "opt",
         "optimizer",
+        "profiler",
         "random",
         "recordio",
         "registry",
