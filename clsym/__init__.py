@@ -9,8 +9,12 @@
 
 from __future__ import annotations
 
+import sys
+from typing import NoReturn
+
 from . import attribute, base, context, engine, error, libinfo, log, lr_scheduler, name, recordio, runtime, util
 from . import ops as _ops  # registers the operators  # noqa: F401
+from .absent import NOT_THERE
 from .base import DeviceNotFoundError, MXNetError, OutOfDeviceMemoryError
 from .context import Context, cl, cpu, cpu_pinned, current_context, gpu, gpu_memory_info, num_gpus
 from .naming import AttrScope
@@ -128,3 +132,8 @@ __all__ = [
     "util",
     "waitall",
 ]
+
+
+def __getattr__(name: str) -> NoReturn:
+    why = NOT_THERE.get(name)
+    raise AttributeError(f"module 'clsym' has no attribute {name!r}" + (f": {why}" if why else ""), name=name, obj=sys.modules[__name__])

@@ -10,7 +10,20 @@ from importlib import resources
 from . import ops as _ops  # registers the operators  # noqa: F401
 from .graph.contract.registry import all_names, all_ops
 
-__all__ = ["absent", "mxnet_operators", "reason", "run"]
+__all__ = ["NOT_THERE", "absent", "mxnet_operators", "reason", "run"]
+
+# Modules of MXNet, and what to do without them.
+NOT_THERE = {
+    "gluon": "clsym has Symbol and Module; export a Gluon network with net.export() and load its symbol",
+    "numpy": "clsym has MXNet's own arrays, mx.nd",
+    "numpy_extension": "clsym has MXNet's own arrays, mx.nd",
+    "np": "clsym has MXNet's own arrays, mx.nd",
+    "npx": "clsym has MXNet's own arrays, mx.nd",
+    "rtc": "clsym compiles OpenCL C, see clsym.extension",
+    "tvmop": "clsym has no operators of TVM",
+    "torch": "clsym has no operators of Torch",
+    "notebook": "clsym has no charts of its own for notebooks",
+}
 
 # A family by a pattern of names, and why it is not there. The first that fits counts.
 _REASONS: list[tuple[str, str]] = [

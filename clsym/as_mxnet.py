@@ -25,6 +25,7 @@ from types import ModuleType
 from typing import Any
 
 import clsym
+from clsym.absent import NOT_THERE
 
 __all__ = ["install", "main"]
 
@@ -33,17 +34,10 @@ _RENAMED = {
     "img": "image", "init": "initializer", "kv": "kvstore", "mod": "module", "mon": "monitor", "nd": "ndarray", "opt": "optimizer",
     "rnd": "random", "sym": "symbol", "viz": "visualization",
 }  # fmt: skip
-_ABSENT = {
-    "gluon": "clsym has Symbol and Module; export a Gluon network with net.export() and load its symbol",
-    "numpy": "clsym has MXNet's own arrays, mx.nd",
-    "numpy_extension": "clsym has MXNet's own arrays, mx.nd",
-    "np": "clsym has MXNet's own arrays, mx.nd",
-    "npx": "clsym has MXNet's own arrays, mx.nd",
-    "rtc": "clsym compiles OpenCL C, see clsym.extension",
-    "tvmop": "clsym has no operators of TVM",
-    "torch": "clsym has no operators of Torch",
-    "notebook": "clsym has no charts of its own for notebooks",
-}
+_MOVED = {
+    "contrib.ndarray": "ndarray.contrib", "contrib.nd": "ndarray.contrib",
+    "contrib.symbol": "symbol.contrib", "contrib.sym": "symbol.contrib",
+}  # fmt: skip
 
 
 class _Alias(importlib.abc.Loader):
@@ -73,9 +67,9 @@ class _Finder(importlib.abc.MetaPathFinder):
             return None
         if rest:
             rest[0] = _RENAMED.get(rest[0], rest[0])
-            if rest[0] in _ABSENT:
-                raise ModuleNotFoundError(f"No module named {fullname!r}: {_ABSENT[rest[0]]}", name=fullname)
-        name = ".".join(["clsym", *rest])
+            if rest[0] in NOT_THERE:
+                raise ModuleNotFoundError(f"No module named {fullname!r}: {NOT_THERE[rest[0]]}", name=fullname)
+        name = ".".join(["clsym", *_MOVED.get(".".join(rest), ".".join(rest)).split(".")]).rstrip(".")
         try:
             module = importlib.import_module(name)
         except ModuleNotFoundError as exc:

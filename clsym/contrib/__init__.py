@@ -1,5 +1,10 @@
-"""What stands beside the engine: exchange with other formats."""
+"""What stands beside the engine: exchange with other formats, and MXNet's older names."""
 
-from . import onnx
+from ..ndarray import contrib as ndarray
+from ..symbol import contrib as symbol
+from . import autograd, onnx, tensorboard, text
 
-__all__ = ["onnx"]
+nd = ndarray
+sym = symbol
+
+__all__ = ["autograd", "nd", "ndarray", "onnx", "sym", "symbol", "tensorboard", "text"]

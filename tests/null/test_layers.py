@@ -22,7 +22,7 @@ LAYERS = {
     "random": 5, "executor": 5, "dlpack": 5,
     "symbol": 6,
     "autograd": 7, "model_files": 7, "model": 8, "test_utils": 7, "absent": 7, "inspect_model": 8, "run_model": 8,
-    "operator": 7, "extension": 7, "library": 7, "model_arguments": 2, "report": 7, "data": 7, "contrib": 7, "tuner": 7, "warm": 7,
+    "operator": 7, "extension": 7, "library": 7, "model_arguments": 2, "report": 7, "data": 7, "contrib": 11, "tuner": 7, "warm": 7,
     # training
     "recordio": 3, "lr_scheduler": 2, "initializer": 7, "optimizer": 7, "metric": 7, "monitor": 7, "visualization": 7, "profiler": 7,
     "io": 8, "kvstore": 8, "executor_manager": 8, "image": 9, "callback": 9, "module": 10, "rnn": 10, "feed_forward": 11,
