@@ -13,6 +13,13 @@ from . import io, utils  # noqa: F401
 from .batch import DataBatch, DataDesc
 from .data_iter import DataIter
 from .data_set import MXDataIter
+from .image_record_iter import (
+    ImageRecordInt8Iter,
+    ImageRecordIter,
+    ImageRecordIter_v1,
+    ImageRecordUInt8Iter,
+    ImageRecordUInt8Iter_v1,
+)
 from .mnist import MNISTIter
 from .ndarray_iter import NDArrayIter
 from .prefetching_iter import PrefetchingIter
@@ -21,5 +28,6 @@ from .text_files import CSVIter, LibSVMIter
 from .utils import _getdata_by_idx, _has_instance, _init_data  # noqa: F401
 
 __all__ = [
-    "CSVIter", "DataBatch", "DataDesc", "DataIter", "LibSVMIter", "MNISTIter", "MXDataIter", "NDArrayIter", "PrefetchingIter", "ResizeIter",
+    "CSVIter", "DataBatch", "DataDesc", "DataIter", "ImageRecordInt8Iter", "ImageRecordIter", "ImageRecordIter_v1", "ImageRecordUInt8Iter",
+    "ImageRecordUInt8Iter_v1", "LibSVMIter", "MNISTIter", "MXDataIter", "NDArrayIter", "PrefetchingIter", "ResizeIter",
 ]  # fmt: skip

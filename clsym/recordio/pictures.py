@@ -11,7 +11,7 @@ import numpy as np
 from ..base import MXNetError
 from .header import pack, unpack
 
-__all__ = ["decoded", "encoded", "pack_img", "unpack_img"]
+__all__ = ["decoded", "encoded", "pack_img", "pixels", "unpack_img"]
 
 
 def _pillow() -> Any:
@@ -44,6 +44,27 @@ def decoded(content: bytes, iscolor: int = -1) -> np.ndarray[Any, Any]:
             return np.ascontiguousarray(np.asarray(image.convert("RGB"))[:, :, ::-1])
     except Exception as exc:  # Pillow's decoders raise whatever they meet
         raise MXNetError(f"an image of {len(content)} bytes cannot be decoded: {exc}") from exc
+
+
+def pixels(content: bytes, channels: int) -> np.ndarray[Any, Any]:
+    """An image as uint8, (height, width, channels): grey, RGB, or RGBA, which only images with alpha have.
+
+    Raises
+    ------
+    MXNetError
+        It is no image that Pillow knows, or a damaged one, or has no alpha where four channels are asked for.
+    """
+    image_module = _pillow()
+    mode = {1: "L", 3: "RGB", 4: "RGBA"}[channels]
+    try:
+        image = image_module.open(io.BytesIO(content))
+        has = len(image.getbands())
+        found = np.asarray(image if image.mode == mode else image.convert(mode))
+    except Exception as exc:  # Pillow's decoders raise whatever they meet
+        raise MXNetError(f"an image of {len(content)} bytes cannot be decoded: {exc}") from exc
+    if channels == 4 and has != 4:
+        raise MXNetError(f"an image of {has} channels, and 4 are expected")
+    return found.reshape(*found.shape[:2], channels)
 
 
 def encoded(img: Any, quality: int = 95, img_fmt: str = ".jpg") -> bytes:
