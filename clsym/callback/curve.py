@@ -31,9 +31,11 @@ class LiveCurve:
     Examples
     --------
     >>> import clsym as mx
-    >>> curve = mx.callback.LiveCurve('training.svg', frequent=10)
-    >>> curve.points
-    {}
+    >>> try:
+    ...     curve = mx.callback.LiveCurve('training.jpg', frequent=10)
+    ... except mx.MXNetError as error:
+    ...     print(error)
+    LiveCurve writes .png and .svg files, not 'training.jpg'
     """
 
     def __init__(self, path: str, frequent: int = 50) -> None:
