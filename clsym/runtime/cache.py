@@ -96,10 +96,10 @@ def empty(folder: CacheFolder) -> tuple[int, int]:
     MXNetError
         The folder is not one that only a cache would use, or something in it cannot be removed.
     """
-    held = folder.size()
     target = folder.path.resolve()
     if target in (Path.home().resolve(), Path(target.anchor), *Path.home().resolve().parents):
         raise MXNetError(f"{folder.name}: {target} is no cache folder; check {folder.variable}")
+    held = folder.size()
     if not target.is_dir():
         return 0, 0
     for child in target.iterdir():
