@@ -264,9 +264,9 @@ class ColorNormalizeAug(Augmenter):
     """`color_normalize`."""
 
     def __init__(self, mean: Any, std: Any) -> None:
+        super().__init__(mean=mean, std=std)
         self.mean = mean if mean is None or isinstance(mean, NDArray) else array(mean)
         self.std = std if std is None or isinstance(std, NDArray) else array(std)
-        super().__init__(mean=self.mean, std=self.std)
 
     def __call__(self, src: NDArray) -> NDArray:
         return color_normalize(src, self.mean, self.std)

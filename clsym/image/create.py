@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..ndarray import array
 from . import augmenters as a
 from .geometry import Size
 
@@ -74,8 +75,8 @@ def CreateAugmenter(
         found.append(a.LightingAug(pca_noise, np.array(_EIGENVALUES), np.array(_EIGENVECTORS)))
     if rand_gray > 0:
         found.append(a.RandomGrayAug(rand_gray))
-    mean = np.array(_MEAN) if mean is True else mean
-    std = np.array(_STD) if std is True else std
+    mean = array(_MEAN) if mean is True else mean
+    std = array(_STD) if std is True else std
     if mean is not None or std is not None:
         found.append(a.ColorNormalizeAug(mean, std))
     return found
