@@ -122,7 +122,7 @@ class _RandomRectangle(DetAugmenter):
 
     def _heights(self, ratio: float, height: int, width: int) -> tuple[int, int]:
         """The least and the greatest height of a rectangle of this aspect ratio."""
-        least, most = (int(round(sqrt(share * height * width / ratio))) for share in self.area_range)
+        least, most = (round(sqrt(share * height * width / ratio)) for share in self.area_range)
         return least, most
 
 
@@ -216,14 +216,14 @@ class DetRandomCropAug(_RandomRectangle):
             h = min(h, highest)
             if h < highest:
                 h = random.randint(h, highest)
-            w = int(round(h * ratio))
+            w = round(h * ratio)
             # rounding may leave the range
             if w * h < least:
                 h += 1
-                w = int(round(h * ratio))
+                w = round(h * ratio)
             if w * h > most:
                 h -= 1
-                w = int(round(h * ratio))
+                w = round(h * ratio)
             if not (least <= w * h <= most and 0 <= h <= height and 0 <= w <= width):
                 continue
             y = random.randint(0, max(0, height - h))
@@ -291,7 +291,7 @@ class DetRandomPadAug(_RandomRectangle):
             h = min(max(h, height), highest)
             if h < highest:
                 h = random.randint(h, highest)
-            w = int(round(h * ratio))
+            w = round(h * ratio)
             if h - height < 2 or w - width < 2:
                 continue
             y = random.randint(0, max(0, h - height))

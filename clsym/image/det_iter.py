@@ -215,7 +215,7 @@ class ImageDetIter(ImageIter):
                 for row in objects:
                     self._draw(picture, row, np.random.rand(3) * 255 if not color else color[::-1], thickness, id2labels)
                 if waitKey is not None:
-                    import cv2
+                    import cv2  # type: ignore[import-not-found]
 
                     cv2.imshow(window_name, picture)
                     cv2.waitKey(waitKey)

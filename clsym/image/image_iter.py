@@ -171,7 +171,7 @@ class ImageIter(DataIter):
         key = self.seq[self.cur]
         self.cur += 1
         if isinstance(self.imgrec, MXIndexedRecordIO):
-            header, content = unpack(self.imgrec.read_idx(key))
+            header, content = unpack(self.imgrec.read_idx(key))  # type: ignore[arg-type]
             return header.label if self.imglist is None else self.imglist[key][0], content
         label, path = self.imglist[key]  # type: ignore[index]
         return label, self.read_image(path)
