@@ -102,7 +102,7 @@ class RowIter(MXDataIter):
     def __init__(self, **kwargs: Any) -> None:
         names = {k: kwargs.pop(k) for k in ("data_name", "label_name") if k in kwargs}
         if unknown := sorted(kwargs.keys() - self.fields.keys()):  # scripts pass some; MXNet's take them silently
-            logging.warning("%s does not know %s, and ignores it", type(self).__name__, ", ".join(unknown))
+            logging.getLogger(__name__).warning("%s does not know %s, and ignores it", type(self).__name__, ", ".join(unknown))
         p = parse_params(type(self).__name__, self.fields, {k: v for k, v in kwargs.items() if k in self.fields})
         if p.batch_size < 1:
             raise MXNetError(f"{type(self).__name__}: batch_size is {p.batch_size}; it must be 1 or more")

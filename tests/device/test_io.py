@@ -6,6 +6,7 @@ import gc
 import gzip
 import importlib.util
 import json
+import logging
 import pickle
 import threading
 import time
@@ -156,3 +157,14 @@ def test_files_damaged_at_random(tmp_path: Path) -> None:
     for kind, (content, load) in tool._data_sets(tmp_path).items():
         found, _ = tool.run(kind, content, load, 60, 7)
         assert found["FAULT"] == found["SLOW"] == 0 and found["loaded"] + found["refused"] == 60, kind
+
+
+def test_what_an_iterator_says_leaves_the_set_up_of_logging_to_the_script(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    (tmp_path / "im").write_bytes(bytes([0, 0, 8, 3, 0, 0, 0, 4, 0, 0, 0, 1, 0, 0, 0, 1]) + bytes(4))
+    (tmp_path / "lb").write_bytes(bytes([0, 0, 8, 1, 0, 0, 0, 4]) + bytes(4))
+    monkeypatch.setattr(logging.root, "handlers", [])
+    mx.io.MNISTIter(image=str(tmp_path / "im"), label=str(tmp_path / "lb"), batch_size=2, silent=False, data_shape=(1,))
+    assert logging.root.handlers == []
+    assert "data_shape" in capsys.readouterr().err
