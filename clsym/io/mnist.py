@@ -101,7 +101,9 @@ class MNISTIter(RowIter):
             images, labels = images[order], labels[order]
         shape = (-1, images.shape[1] * images.shape[2]) if p.flat else (-1, 1, *images.shape[1:])
         if not p.silent:
-            logging.getLogger(__name__).info("MNISTIter: load %d images, shuffle=%d, shape=%s", len(images), p.shuffle, [p.batch_size, *images.shape[1:]])
+            logging.getLogger(__name__).info(
+                "MNISTIter: load %d images, shuffle=%d, shape=%s", len(images), p.shuffle, [p.batch_size, *images.shape[1:]]
+            )
         # a batch takes as long to convert as to upload: the whole set stays bytes
         return images.reshape(len(images), *shape[1:]), labels.astype(np.float32)
 
