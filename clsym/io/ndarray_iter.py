@@ -90,7 +90,9 @@ class NDArrayIter(DataIter):
                     f"NDArrayIter: {name!r} has {value.shape[0]} rows, and {self.data[0][0]!r} {self.num_data}; each needs a row an example"
                 )
         if self.last_batch_handle not in _ENDS:
-            logging.getLogger(__name__).warning("NDArrayIter: last_batch_handle %r is none of %s; as 'discard'", self.last_batch_handle, ", ".join(_ENDS))
+            logging.getLogger(__name__).warning(
+                "NDArrayIter: last_batch_handle %r is none of %s; as 'discard'", self.last_batch_handle, ", ".join(_ENDS)
+            )
 
     def _described(self, arrays: list[tuple[str, NDArray]]) -> list[DataDesc]:
         return [DataDesc(k, (self.batch_size, *v.shape[1:]), v.dtype, layout=self.layout) for k, v in arrays]

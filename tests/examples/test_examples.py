@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import runpy
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+import clsym as mx
 
 HERE = Path(__file__).parent
 
@@ -30,6 +34,13 @@ def test_lenet_reads_digits(tmp_path):
 def test_lstm_learns_a_poem():
     figures = run("char_lstm", "--buckets", "32", "48")
     assert figures["perplexity"] < 0.3 * figures["of frequencies alone"]
+
+
+def test_perplexity_of_an_lstm_falls_as_mxnets():
+    reference = HERE.parent / "reference"
+    chosen = os.environ.get("CLSYM_TEST", "").split(",")[0].strip()
+    found = runpy.run_path(str(reference / "record_char_lstm.py"))["curve"](mx, **({"context": mx.cl(chosen)} if chosen else {}))
+    np.testing.assert_allclose(found, json.loads((reference / "char_lstm.json").read_text()), rtol=1e-3)
 
 
 def test_factors_explain_ratings():
