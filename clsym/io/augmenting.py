@@ -80,7 +80,7 @@ def shorter_edge(image: Image, size: int, method: int, rng: np.random.Generator 
     if size <= 0:
         return image
     h, w = image.shape[:2]
-    new = (size * h // w, size) if h > w else (size, size * w // h)
+    new: tuple[int, int] = (size * h // w, size) if h > w else (size, size * w // h)
     return resized(image, *new, chosen_method(method, (h, w), new, rng))
 
 

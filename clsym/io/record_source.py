@@ -95,7 +95,7 @@ def _as_they_lie(path: str, begin: int, end: int, skips: bool, content: bool = T
             yield path, at, record
 
 
-def _pass(stream, at: int) -> bool:  # type: ignore[no-untyped-def]
+def _pass(stream, at: int) -> bool:
     """Whether a whole record of one part began here and lies behind now; else stand at its begin again."""
     head = stream.read(_HEAD.size)
     if len(head) == _HEAD.size:
