@@ -13,6 +13,7 @@ from . import io, utils  # noqa: F401
 from .batch import DataBatch, DataDesc
 from .data_iter import DataIter
 from .data_set import MXDataIter
+from .image_det_record_iter import ImageDetRecordIter
 from .image_record_iter import (
     ImageRecordInt8Iter,
     ImageRecordIter,
@@ -28,6 +29,6 @@ from .text_files import CSVIter, LibSVMIter
 from .utils import _getdata_by_idx, _has_instance, _init_data  # noqa: F401
 
 __all__ = [
-    "CSVIter", "DataBatch", "DataDesc", "DataIter", "ImageRecordInt8Iter", "ImageRecordIter", "ImageRecordIter_v1", "ImageRecordUInt8Iter",
-    "ImageRecordUInt8Iter_v1", "LibSVMIter", "MNISTIter", "MXDataIter", "NDArrayIter", "PrefetchingIter", "ResizeIter",
+    "CSVIter", "DataBatch", "DataDesc", "DataIter", "ImageDetRecordIter", "ImageRecordInt8Iter", "ImageRecordIter", "ImageRecordIter_v1",
+    "ImageRecordUInt8Iter", "ImageRecordUInt8Iter_v1", "LibSVMIter", "MNISTIter", "MXDataIter", "NDArrayIter", "PrefetchingIter", "ResizeIter",
 ]  # fmt: skip

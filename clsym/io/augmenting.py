@@ -81,25 +81,29 @@ def shorter_edge(image: Image, size: int, method: int, rng: np.random.Generator 
         return image
     h, w = image.shape[:2]
     new: tuple[int, int] = (size * h // w, size) if h > w else (size, size * w // h)
-    return resized(image, *new, chosen_method(method, (h, w), new, rng))
+    return resized(image, new[0], new[1], chosen_method(method, (h, w), new, rng))
 
 
 def _cropped(image: Image, p: Any, height: int, width: int, rng: np.random.Generator | None) -> Image:
     if p.random_resized_crop and rng is not None:
-        return _resized_crop(image, p, height, width, rng)
+        found = _resized_crop(image, p, height, width, rng)
+        if found is not None:
+            return found
     h, w = image.shape[:2]
     tall, wide = height, width
+    if (h, w) == (height, width):
+        return image
     if rng is not None and (p.max_crop_size > 0 or p.min_crop_size > 0):
         low, high = (v if v > 0 else max(p.min_crop_size, p.max_crop_size) for v in (p.min_crop_size, p.max_crop_size))
         tall = wide = min(int(rng.integers(min(low, high), max(low, high) + 1)), h, w)
     else:
-        if w < width:
-            new = int(width / w * h), width
-            image = resized(image, *new, chosen_method(p.inter_method, (h, w), new, rng))
-            h, w = new
         if h < height:
             new = height, int(height / h * w)
-            image = resized(image, *new, chosen_method(p.inter_method, (h, w), new, rng))
+            image = resized(image, new[0], new[1], chosen_method(p.inter_method, (h, w), new, rng))
+            h, w = new
+        if w < width:
+            new = int(width / w * h), width
+            image = resized(image, new[0], new[1], chosen_method(p.inter_method, (h, w), new, rng))
             h, w = new
     y, x = h - tall, w - wide
     y, x = (int(rng.integers(0, y + 1)), int(rng.integers(0, x + 1))) if p.rand_crop and rng is not None else (y // 2, x // 2)
@@ -111,10 +115,11 @@ def _taken(
 ) -> Image:
     """A part of the image, in another size."""
     (y, x), (tall, wide) = place, size
-    return resized(image[y : y + tall, x : x + wide], *new, chosen_method(method, size, new, rng))
+    return resized(image[y : y + tall, x : x + wide], new[0], new[1], chosen_method(method, size, new, rng))
 
 
-def _resized_crop(image: Image, p: Any, height: int, width: int, rng: np.random.Generator) -> Image:
+def _resized_crop(image: Image, p: Any, height: int, width: int, rng: np.random.Generator) -> Image | None:
+    """A random part of a random shape; None where no such part lies in the image."""
     h, w = image.shape[:2]
     low, high = (1 - p.max_aspect_ratio, 1 + p.max_aspect_ratio) if p.min_aspect_ratio is None else (p.min_aspect_ratio, p.max_aspect_ratio)
     for _ in range(10):
@@ -123,10 +128,8 @@ def _resized_crop(image: Image, p: Any, height: int, width: int, rng: np.random.
         wide, tall = round(math.sqrt(area * ratio)), round(math.sqrt(area / ratio))
         if 0 < wide <= w and 0 < tall <= h:
             break
-    else:  # the largest at the centre
-        wide, tall = min(w, max(1, h * width // height)), min(h, max(1, w * height // width))
-        centre = (h - tall) // 2, (w - wide) // 2
-        return _taken(image, centre, (tall, wide), (height, width), p.inter_method, rng)
+    else:
+        return None
     place = int(rng.integers(0, h - tall + 1)), int(rng.integers(0, w - wide + 1))
     return _taken(image, place, (tall, wide), (height, width), p.inter_method, rng)
 
@@ -145,9 +148,9 @@ def _turned(image: Image, p: Any, rng: np.random.Generator) -> Image:
     wide = ratio * tall
     a, b = math.cos(angle), math.sin(angle)
     matrix = np.array([[tall * a - shear * b * wide, tall * b + shear * a * wide], [-b * wide, a * wide]])
-    new_w, new_h = (int(max(p.min_img_size, min(p.max_img_size, scale * v))) for v in (w, h))
+    new_w, new_h = (max(p.min_img_size, min(p.max_img_size, scale * v)) for v in (w, h))
     shift = (np.array([new_w, new_h]) - matrix @ [w, h]) / 2
-    return _warped(image, matrix, shift, max(1, new_h), max(1, new_w), p.fill_value & 255, p.inter_method)
+    return _warped(image, matrix, shift, max(1, int(new_h)), max(1, int(new_w)), p.fill_value & 255, p.inter_method)
 
 
 def _warped(image: Image, matrix: Image, shift: Image, height: int, width: int, fill: int, method: int) -> Image:

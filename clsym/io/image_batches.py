@@ -17,7 +17,11 @@ from ..recordio.framing import DamagedRecordError
 from .batch import DataBatch
 from .record_source import RecordSource
 
-__all__ = ["Batches", "Writer"]
+__all__ = ["Batches", "DamagedExample", "Writer"]
+
+
+class DamagedExample(MXNetError):
+    """A record without a whole header and image."""
 
 
 class Writer(Protocol):
@@ -99,9 +103,11 @@ class Batches:
         rng = None if self.seeds is None else np.random.Generator(np.random.PCG64([*self.seeds, number, place]))
         try:
             return self.write(content, data, label, rng)
-        except MXNetError as exc:
+        except DamagedExample as exc:
             error = DamagedRecordError(path, offset, str(exc))
             if not self.source.skips:
                 raise error from exc
             logging.warning("%s; it is left out", error)
             return None
+        except MXNetError as exc:
+            raise MXNetError(f"{path}: record at offset {offset}: {exc}") from exc

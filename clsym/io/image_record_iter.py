@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from ..base import MXNetError
-from ..differences import differs
 from ..ndarray import array, load, save
 from ..params import Bool, Enum, Field, Float, Int, Shape, Str, parse_params
 from ..recordio.header import unpack
@@ -22,7 +21,7 @@ from .ahead import Ahead
 from .augmenting import GEOMETRY, augmented, is_random
 from .batch import DataBatch, DataDesc
 from .data_set import COMMON, MXDataIter
-from .image_batches import Batches
+from .image_batches import Batches, DamagedExample
 from .record_source import record_source
 
 __all__ = [
@@ -163,8 +162,17 @@ def labels_in_list(path: str, width: int) -> dict[int, np.ndarray] | None:
     return found
 
 
+def example(content: bytes, channels: int) -> tuple[Any, np.ndarray]:
+    """Header and image of a record."""
+    try:
+        header, coded = unpack(content)
+        return header, pixels(coded, channels)
+    except MXNetError as exc:
+        raise DamagedExample(str(exc)) from exc
+
+
 class Normalisation:
-    """Values of a batch from bytes: ``((x - mean) * contrast + illumination) * scale / std``."""
+    """Values of a batch from bytes: ``((x - mean) * contrast + illumination) * scale / std``, of int8 without the last factor."""
 
     def __init__(self, p: Any, dtype: Any, image: np.ndarray | None = None) -> None:
         channels = p.data_shape[0]
@@ -186,8 +194,9 @@ class Normalisation:
         if changed:
             values *= np.float32(contrast)
             values += np.float32(illumination)
-        values *= self.factor
-        if values is not out:
+        if self.dtype != np.int8:
+            values *= self.factor
+        else:
             out[...] = np.clip(values, -128, 127)
 
 
@@ -203,7 +212,7 @@ class _ImageWriter:
 
     def __call__(self, content: bytes, data: np.ndarray, label: np.ndarray, rng: np.random.Generator | None) -> int:
         p = self._p
-        header, coded = unpack(content)
+        header, image = example(content, p.data_shape[0])
         found = header.label
         if self._labels is not None:
             if header.id not in self._labels:
@@ -212,7 +221,7 @@ class _ImageWriter:
         if np.size(found) != p.label_width:
             raise MXNetError(f"it has {np.size(found)} labels, and label_width is {p.label_width}")
         label[...] = np.reshape(found, label.shape)
-        image = augmented(pixels(coded, p.data_shape[0]), p, (p.data_shape[1], p.data_shape[2]), rng)
+        image = augmented(image, p, (p.data_shape[1], p.data_shape[2]), rng)
         contrast, light, flips = 1.0, 0.0, self._flips
         if rng is not None:
             flips = flips or (getattr(p, "rand_mirror", False) and bool(rng.integers(0, 2)))
@@ -222,7 +231,7 @@ class _ImageWriter:
         return int(header.id)
 
 
-def _mean_image(p: Any, pool: ThreadPoolExecutor, source: Any) -> np.ndarray | None:
+def _computed_mean_image(p: Any, pool: ThreadPoolExecutor, source: Any) -> np.ndarray | None:
     """The image in `mean_img`; computed from all records and written where there is no such file."""
     if not getattr(p, "mean_img", ""):
         return None
@@ -241,7 +250,17 @@ def _mean_image(p: Any, pool: ThreadPoolExecutor, source: Any) -> np.ndarray | N
         beside = f"{p.mean_img}.{os.getpid()}"
         save(beside, {"mean_img": array((total / max(count, 1)).astype(np.float32))})
         os.replace(beside, p.mean_img)
-    found = load(p.mean_img)
+    return mean_image(p)
+
+
+def mean_image(p: Any) -> np.ndarray | None:
+    """The image in `mean_img`."""
+    if not p.mean_img:
+        return None
+    try:
+        found = load(p.mean_img)
+    except OSError as exc:
+        raise MXNetError(f"cannot read {p.mean_img!r}: {exc.strerror or exc}") from exc
     if not isinstance(found, dict) or "mean_img" not in found or found["mean_img"].shape != tuple(p.data_shape):
         raise MXNetError(f"{p.mean_img} has no array mean_img of shape {p.data_shape}")
     image: np.ndarray = found["mean_img"].asnumpy()
@@ -276,7 +295,7 @@ class ImageRecordIter(ImageIterOverRecords):
     mean_img, mean_r, mean_g, mean_b, mean_a, std_r, std_g, std_b, std_a, scale
         Pixels become ``(x - mean) * scale / std``.
     dtype : {'float32', 'uint8', 'int8'}
-        With uint8, pixels stay as they are.
+        With uint8, pixels stay as they are; with int8 the mean is subtracted, and what is above 127 is 127.
     on_damaged : {'raise', 'skip'}
         What happens to damaged records and images; 'skip' leaves them out, with a warning.
     data_name, label_name : str
@@ -311,7 +330,7 @@ class ImageRecordIter(ImageIterOverRecords):
                 raise MXNetError(f"{type(self).__name__}: {name} is {getattr(p, name)}; it must be 0 or more")
         if p.inter_method not in (0, 1, 2, 3, 4, 9, 10):
             raise MXNetError(f"{type(self).__name__}: inter_method {p.inter_method} is none of 0, 1, 2, 3, 4, 9, 10")
-        return _ImageWriter(p, dtype, _mean_image(p, pool, source))
+        return _ImageWriter(p, dtype, _computed_mean_image(p, pool, source))
 
 
 class ImageRecordIter_v1(ImageRecordIter):
@@ -321,7 +340,6 @@ class ImageRecordIter_v1(ImageRecordIter):
 class ImageRecordUInt8Iter(ImageRecordIter):
     """`ImageRecordIter` of type uint8: pixels as they are."""
 
-    fields = {**RECORDS, **GEOMETRY}
     _dtypes = ("uint8",)
     _dtype = "uint8"
 
@@ -333,9 +351,5 @@ class ImageRecordUInt8Iter_v1(ImageRecordUInt8Iter):
 class ImageRecordInt8Iter(ImageRecordIter):
     """`ImageRecordIter` of type int8: pixels up to 127."""
 
-    fields = {**RECORDS, **GEOMETRY}
     _dtypes = ("int8",)
     _dtype = "int8"
-
-
-_ = differs

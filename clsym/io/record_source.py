@@ -8,6 +8,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -95,7 +96,7 @@ def _as_they_lie(path: str, begin: int, end: int, skips: bool, content: bool = T
             yield path, at, record
 
 
-def _pass(stream, at: int) -> bool:
+def _pass(stream: BinaryIO, at: int) -> bool:
     """Whether a whole record of one part began here and lies behind now; else stand at its begin again."""
     head = stream.read(_HEAD.size)
     if len(head) == _HEAD.size:

@@ -59,6 +59,11 @@ def pixels(content: bytes, channels: int) -> np.ndarray[Any, Any]:
     try:
         image = image_module.open(io.BytesIO(content))
         has = len(image.getbands())
+        if channels == 1 and image.format == "JPEG":  # it holds the grey itself
+            image.draft("L", image.size)
+        if channels == 1 and image.format == "PNG" and has > 2:  # cut, not rounded, as libpng has it
+            found = (np.asarray(image.convert("RGB")) @ np.array([9798, 19235, 3735])) >> 15
+            return found[..., None].astype(np.uint8)
         found = np.asarray(image if image.mode == mode else image.convert(mode))
     except Exception as exc:  # Pillow's decoders raise whatever they meet
         raise MXNetError(f"an image of {len(content)} bytes cannot be decoded: {exc}") from exc
