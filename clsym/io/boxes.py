@@ -1,4 +1,4 @@
-"""Boxes of objects in images that are cropped, padded and mirrored. A row is an object: class, left, top, right, bottom (from 0 to 1), ..."""
+"""Boxes of objects in images that are cropped, padded and mirrored. A row: class, left, top, right, bottom (from 0 to 1), ..."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ _CROPS: dict[str, Field] = {
                             "object_coverages": (0.0, 1.0)}.items()
        for end, value in zip(("min", "max"), values, strict=True)},
     "num_crop_sampler": Int(1, "how many samplers there are", low=1),
-    "crop_emit_mode": Enum(("center", "overlap"), "center", "which boxes leave a crop: those with the centre, or so much of the area, outside"),
+    "crop_emit_mode": Enum(("center", "overlap"), "center", "a crop loses boxes with their centre, or so much of their area, outside"),
     "emit_overlap_thresh": Float(0.3, "the share of the area that stays"),
     "max_crop_trials": Shape((25,), "trials of each sampler"),
 }  # fmt: skip
@@ -62,9 +62,9 @@ _HEAD = 4
 class ImageDetRecordIter(ImageIterOverRecords):
     """Batches of the images in a record file, with the boxes of the objects in them.
 
-    The labels in a record are the length of what stands before the objects (2 or more, itself included), the numbers of an object (5 or more), what
-    else stands there, and the objects: class, left, top, right, bottom (from 0 to 1), .... A row of a batch has channels, height and width of the
-    image and the count of its labels, the labels, and `label_pad_value` for the rest.
+    The labels in a record are the length of what stands before the objects (2 or more, itself included), the numbers of an object (5 or
+    more), what else stands there, and the objects: class, left, top, right, bottom (from 0 to 1), .... A row of a batch has channels,
+    height and width of the image and the count of its labels, the labels, and `label_pad_value` for the rest.
 
     Parameters
     ----------
@@ -95,9 +95,8 @@ class ImageDetRecordIter(ImageIterOverRecords):
     [[3.0, 4.0, 4.0, 7.0, 2.0, 5.0, 3.0, 0.0, 0.0, 0.5, 1.0]]
     """
 
-    _without = ("path_imgidx", "device_id", "seed_aug")
     fields = {
-        **{k: v for k, v in RECORDS.items() if k not in _without},
+        **{k: v for k, v in RECORDS.items() if k not in ("path_imgidx", "device_id", "seed_aug")},
         **_LABELS, **_IMAGE, **_CROPS, **_CHANCES, **COLOURS,
     }  # fmt: skip
     _dtypes = (None, "float32")
@@ -151,11 +150,9 @@ class _DetWriter:
         label[:] = p.label_pad_value
         label[:_HEAD] = image.shape[2], *image.shape[:2], len(labels)
         label[_HEAD : _HEAD + len(labels)] = labels
-        height, width = p.data_shape[1:]
-        if image.shape[:2] != (height, width):
-            low = ((0, height - image.shape[0]), (0, width - image.shape[1]), (0, 0))
-            image = np.pad(image, low, constant_values=p.fill_value & 255)
-        self._normal(image, data)
+        h, w = image.shape[:2]
+        data[:, h:], data[:, :, w:] = 0, 0
+        self._normal(image, data[:, :h, :w])
         return int(header.id)
 
 
