@@ -91,8 +91,6 @@ def _cropped(image: Image, p: Any, height: int, width: int, rng: np.random.Gener
             return found
     h, w = image.shape[:2]
     tall, wide = height, width
-    if (h, w) == (height, width):
-        return image
     if rng is not None and (p.max_crop_size > 0 or p.min_crop_size > 0):
         low, high = (v if v > 0 else max(p.min_crop_size, p.max_crop_size) for v in (p.min_crop_size, p.max_crop_size))
         tall = wide = min(int(rng.integers(min(low, high), max(low, high) + 1)), h, w)
