@@ -46,6 +46,20 @@ class NotSupportedForSparseNDArray(MXNetError):
         super().__init__(f"Function {function.__name__}{namely} is not supported for sparse arrays.")
 
 
+class WrongTypeError(MXNetError, TypeError, AttributeError):
+    """A value of another type than is needed; MXNet raises a TypeError or an AttributeError, by where it first touches the value."""
+
+
+class WrongValueError(MXNetError, ValueError):
+    """A value that cannot be; MXNet raises a ValueError where its Python code looks, an MXNetError where its library does."""
+
+
+class UnknownNameError(MXNetError, KeyError):
+    """A name that stands for nothing, where MXNet looks it up in a dictionary."""
+
+    __str__ = Exception.__str__  # KeyError's shows the message quoted
+
+
 class _NullType:
     """The type of `_Null`: a parameter that was not given (None is a value)."""
 
@@ -111,9 +125,9 @@ def dtype_name(dtype: object) -> str:
     try:
         name = np.dtype(dtype).name  # type: ignore[call-overload]
     except TypeError as exc:
-        raise MXNetError(f"{dtype!r} is not an element type; use one of {sorted(DTYPE_FLAGS)}") from exc
+        raise WrongTypeError(f"{dtype!r} is not an element type; use one of {sorted(DTYPE_FLAGS)}") from exc
     if name not in DTYPE_FLAGS:
-        raise MXNetError(f"element type {name!r} is not supported; use one of {sorted(DTYPE_FLAGS)}")
+        raise UnknownNameError(f"element type {name!r} is not supported; use one of {sorted(DTYPE_FLAGS)}")
     return str(name)
 
 

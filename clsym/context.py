@@ -13,7 +13,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import ClassVar, NoReturn, TypeVar
 
-from .base import MXNetError
+from .base import MXNetError, UnknownNameError, WrongTypeError
 
 __all__ = ["Context", "cl", "cpu", "cpu_pinned", "current_context", "gpu", "gpu_memory_info", "num_gpus"]
 
@@ -54,7 +54,7 @@ class Context(metaclass=_ContextType):
     Raises
     ------
     MXNetError
-        If the device type is unknown or the id is not an integer.
+        If the device type is unknown (a KeyError too) or the id is not an integer (a TypeError too).
 
     Examples
     --------
@@ -85,11 +85,11 @@ class Context(metaclass=_ContextType):
             other = device_type
             device_type, device_id, selector = other.device_type, other.device_id, other.selector
         if device_type not in self.devstr2type:
-            raise MXNetError(f"{device_type!r} is not a device type; use one of {sorted(self.devstr2type)}")
+            raise UnknownNameError(f"{device_type!r} is not a device type; use one of {sorted(self.devstr2type)}")
         try:
             device_id = operator.index(device_id)
         except TypeError as exc:
-            raise MXNetError(f"the device id must be an integer, not {device_id!r}") from exc
+            raise WrongTypeError(f"the device id must be an integer, not {device_id!r}") from exc
         if not isinstance(selector, str):
             raise MXNetError(f"a device selector must be a string, not {selector!r}")
         if (device_type == "cl") != bool(selector.strip()):

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, TypeVar
 
-from clsym.base import MXNetError
+from clsym.base import MXNetError, WrongTypeError
 
 __all__ = ["AttrScope", "NameManager", "Prefix"]
 
@@ -97,7 +97,7 @@ class NameManager(_Scope):
         """
         if name:
             if not isinstance(name, str):
-                raise MXNetError(f"the name of a symbol is {name!r}, of type {type(name).__name__}; pass a str")
+                raise WrongTypeError(f"the name of a symbol is {name!r}, of type {type(name).__name__}; pass a str")
             return name
         number = self._counter.get(hint, 0)
         self._counter[hint] = number + 1
@@ -124,7 +124,7 @@ class Prefix(NameManager):
 
     def __init__(self, prefix: str) -> None:
         if not isinstance(prefix, str):
-            raise MXNetError(f"the prefix is {prefix!r}, of type {type(prefix).__name__}; pass a str")
+            raise WrongTypeError(f"the prefix is {prefix!r}, of type {type(prefix).__name__}; pass a str")
         super().__init__()
         self._prefix = prefix
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .base import FLAG_DTYPES, MXNetError, dtype_name
+from .base import FLAG_DTYPES, MXNetError, WrongTypeError, dtype_name
 
 __all__ = ["REQUIRED", "Bool", "Dtype", "Enum", "Field", "Float", "Int", "Params", "Shape", "Str", "parse_params", "to_text"]
 
@@ -128,6 +128,8 @@ class Bool(Field):
     kind = "boolean"
 
     def convert(self, value: Any) -> bool:
+        if value not in (0, 1):
+            raise ValueError("not a boolean")
         return bool(value)
 
     def convert_text(self, text: str) -> bool:
@@ -387,5 +389,6 @@ def _parse(op_name: str, fields: Mapping[str, Field], given: Mapping[str, Any], 
             shown = shown if len(shown) < 200 else shown[:200] + "..."
             if isinstance(field, Enum):
                 raise MXNetError(f"Invalid Input: {shown}, valid values are: {field.kind}, for parameter {name}{where}") from exc
-            raise MXNetError(f"Invalid Parameter format for {name} expect {field.kind} but value={shown}{where}: {exc}") from exc
+            kind = WrongTypeError if isinstance(field, Dtype) else MXNetError
+            raise kind(f"Invalid Parameter format for {name} expect {field.kind} but value={shown}{where}: {exc}") from exc
     return Params(values)

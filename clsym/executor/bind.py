@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..base import MXNetError, dtype_name
+from ..base import MXNetError, WrongTypeError, dtype_name
 from ..context import Context
 from ..graph.contract.op import Entry, Node
 from ..graph.memory.amount import parse_bytes
@@ -23,7 +23,7 @@ __all__ = ["bind", "simple_bind"]
 
 def _by_argument(given: Any, names: Sequence[str], what: str, allow_missing: bool, length_error: str) -> list[Any]:
     """A list or dict of arrays in the order of `names`."""
-    if given is None:
+    if given is None and allow_missing:
         given = {}
     if isinstance(given, Mapping):
         missing = [n for n in names if n not in given]
@@ -89,20 +89,24 @@ def simple_bind(
 ) -> Executor:
     """Infer all shapes and allocate all arrays; see `Symbol.simple_bind`."""
     if not isinstance(ctx, Context):
-        raise TypeError(f"Context type error: {ctx!r} is not a Context; use mx.cpu(), mx.gpu(i) or mx.cl('...')")
+        raise WrongTypeError(f"Context type error: {ctx!r} is not a Context; use mx.cpu(), mx.gpu(i) or mx.cl('...')")
     if any(s not in ("default", None) for s in (stype_dict or {}).values()):
         raise MXNetError("simple_bind: sparse storage types are not supported; leave stype_dict out")
+    if shared_arg_names is not None and not isinstance(shared_arg_names, (list, tuple, set, frozenset)):
+        raise ValueError(f"shared_arg_names in simple_bind must be a list or None, not {shared_arg_names!r}")
+    if shared_buffer is not None and not isinstance(shared_buffer, dict):
+        raise ValueError(f"shared_buffer in simple_bind must be dict or None, not {shared_buffer!r}")
     arg_nodes, aux_nodes = graph_inputs(heads)
     nodes = [*arg_nodes, *aux_nodes]
     specs = dict(zip((n.serial for n in nodes), infer_inputs(heads, nodes, shapes, type_dict, "simple_bind"), strict=True))
-    reqs = store_modes(grad_req, [n.name for n in arg_nodes])
+    reqs = store_modes("null" if grad_req is None else grad_req, [n.name for n in arg_nodes])
     limit = _limit(memory_limit)
-    groups = dict(group2ctx or {})
+    groups = dict((group2ctx or {}).items())
     shared_args = shared_exec.arg_dict if shared_exec is not None else {}
     shared_grads = shared_exec.grad_dict if shared_exec is not None else {}
     shared_aux = shared_exec.aux_dict if shared_exec is not None else {}
 
-    def make(node: Node, pool: Mapping[str, NDArray | None], may_share: bool) -> NDArray:
+    def make(node: Node, pool: Mapping[str, NDArray | None], may_share: bool, buffered: str = "") -> NDArray:
         shape, dtype = specs[node.serial].shape, specs[node.serial].dtype
         where = group_context(node, ctx, groups)
         have = pool.get(node.name)
@@ -114,18 +118,20 @@ def simple_bind(
             and have.context == where
         ):
             return have
-        if shared_buffer is not None and may_share and pool is shared_args:
-            size, stored = int(np.prod(shape)), shared_buffer.get(node.name)
+        if shared_buffer is not None and buffered:
+            size, stored = int(np.prod(shape)), shared_buffer.get(buffered)
             if stored is not None and dtype_name(stored.dtype) == dtype and stored.size >= size and stored.context == where:
                 return stored.reshape((-1,))[:size].reshape(shape)
             fresh = new_array(shape, where, dtype, f"the array {node.name!r}")
-            shared_buffer[node.name] = fresh
+            shared_buffer[buffered] = fresh
             return fresh
         return new_array(shape, where, dtype, f"the array {node.name!r}")
 
     names = set(shared_arg_names) if shared_arg_names is not None else {n.name for n in arg_nodes} if shared_exec is not None else set()
     share_all = shared_buffer is not None
-    args = [make(n, shared_args, share_all or n.name in names) for n in arg_nodes]
-    grads = [make(n, shared_grads, n.name in names) if r != "null" else None for n, r in zip(arg_nodes, reqs, strict=True)]
+    args = [make(n, shared_args, share_all or n.name in names, n.name) for n in arg_nodes]
+    grads = [
+        make(n, shared_grads, n.name in names, f"grad of {n.name}") if r != "null" else None for n, r in zip(arg_nodes, reqs, strict=True)
+    ]
     aux = [make(n, shared_aux, shared_exec is not None) for n in aux_nodes]
     return Executor(heads, ctx, args, grads, reqs, aux, groups, shared_exec, memory_limit=limit)

@@ -193,6 +193,8 @@ class Executor(NamedArrays):
             try:
                 target = self.arg_arrays[self.arg_names.index(name)]
             except ValueError:
+                if not isinstance(value, (NDArray, np.ndarray)):
+                    raise ValueError(f"only accept keyword argument of NDArrays and numpy.ndarray, {name} is {value!r}") from None
                 raise TypeError(f"Unknown argument {name}; the arguments are {self.arg_names}") from None
             if not isinstance(value, NDArray):
                 value = np.asarray(value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from ..base import MXNetError, dtype_name
+from ..base import MXNetError, UnknownNameError, dtype_name
 from ..ndarray import NDArray
 from .arrays import new_array
 
@@ -73,7 +73,7 @@ class HeadGrads:
         if isinstance(out_grads, Mapping):
             unknown = set(out_grads) - set(self._names)
             if unknown:
-                raise MXNetError(f"out_grads names {sorted(unknown)}, which are no outputs; the outputs are {self._names}")
+                raise UnknownNameError(f"out_grads names {sorted(unknown)}, which are no outputs; the outputs are {self._names}")
             return [out_grads.get(name) for name in self._names]
         if isinstance(out_grads, (list, tuple)):
             return list(out_grads)

@@ -11,8 +11,19 @@ from ..ndarray import NDArray
 from ..ndarray import array as nd_array
 from ..runtime.bound import BoundPlan
 from ..runtime.check import read_entry
+from .unnamed_inputs import shown_input_names
 
 __all__ = ["Monitor"]
+
+
+class NodeName(str):
+    """The name of a value. MXNet gives callbacks bytes; scripts written for it decode them."""
+
+    __slots__ = ()
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        """The name itself."""
+        return str(self)
 
 
 class Monitor:
@@ -28,10 +39,10 @@ class Monitor:
         variables = {e for key, e in plan.externals.items() if key.startswith("var:")}
 
         def report(name: str, entry: int) -> None:
-            self.callback(name, nd_array(read_entry(bound, entry), ctx=ctx, dtype=plan.specs[entry].dtype))
+            self.callback(NodeName(name), nd_array(read_entry(bound, entry), ctx=ctx, dtype=plan.specs[entry].dtype))
 
         def before(s: int, step: Step) -> None:
-            for name, e in zip(step.in_names, step.ins, strict=True):
+            for name, e in zip(shown_input_names(step.op, step.in_names), step.ins, strict=True):
                 if plan.memory.entry[e] is not None:
                     if e in variables:
                         report(plan.names[e], e)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..base import MXNetError, dtype_name
+from ..base import MXNetError, WrongValueError, dtype_name
 from ..graph.contract.ir import Entry, Node, topological
 from ..graph.contract.spec import known
 from ..graph.infer import infer_shapes
@@ -23,7 +23,10 @@ def new_shapes(heads: Sequence[Entry], nodes: Sequence[Node], given: Mapping[str
     shapes: dict[tuple[int, int], Any] = {}
     for node in nodes:
         if node.name in given:
-            shapes[(node.serial, 0)] = tuple(int(d) for d in given[node.name])
+            try:
+                shapes[(node.serial, 0)] = tuple(int(d) for d in given[node.name])
+            except (TypeError, ValueError) as exc:
+                raise WrongValueError(f"reshape: {node.name}={given[node.name]!r} is no shape; pass a tuple of integers") from exc
     apply_declared_shapes(nodes, shapes)
     infer_shapes(topological(heads), shapes)
     return shapes

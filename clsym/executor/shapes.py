@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..base import MXNetError, dtype_name
+from ..base import MXNetError, WrongValueError, dtype_name
 from ..graph.contract.ir import topological
 from ..graph.contract.op import Entry, Node
 from ..graph.contract.spec import TensorSpec, known, show_shape
@@ -43,10 +43,11 @@ def infer_inputs(
     """
     found: dict[tuple[int, int], Any] = {}
     types: dict[tuple[int, int], str | None] = {}
-    given = "".join(f"\n{n}: {tuple(s)}" for n, s in shapes.items())
+    shapes = {name: _extents(name, shape, caller) for name, shape in shapes.items()}
+    given = "".join(f"\n{n}: {s}" for n, s in shapes.items())
     for node in nodes:
         if node.name in shapes:
-            found[(node.serial, 0)] = partial_shape([int(d) for d in shapes[node.name]])
+            found[(node.serial, 0)] = partial_shape(shapes[node.name])
         if type_dict and node.name in type_dict:
             types[(node.serial, 0)] = dtype_name(type_dict[node.name])
         elif node.attrs.get("__dtype__"):
@@ -68,6 +69,13 @@ def infer_inputs(
     return [TensorSpec(found[(n.serial, 0)], types.get((n.serial, 0)) or "float32") for n in nodes]
 
 
+def _extents(name: str, shape: Any, caller: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(d) for d in shape)
+    except (TypeError, ValueError) as exc:
+        raise WrongValueError(f"{caller} error: {name}={shape!r} is no shape; pass a tuple of integers") from exc
+
+
 class GradReqError(MXNetError, ValueError):
     """No such way of storing a gradient; MXNet raises either kind."""
 
@@ -79,7 +87,7 @@ def store_modes(grad_req: Any, names: Sequence[str]) -> list[str]:
     elif isinstance(grad_req, (list, tuple)):
         reqs = list(grad_req)
         if len(reqs) != len(names):
-            raise ValueError(f"grad_req has {len(reqs)} items, there are {len(names)} arguments: {list(names)}")
+            raise GradReqError(f"grad_req has {len(reqs)} items, there are {len(names)} arguments: {list(names)}")
     elif isinstance(grad_req, Mapping):
         reqs = [grad_req.get(n, "null") for n in names]
     else:

@@ -17,6 +17,10 @@ __all__ = ["BINARY", "Arithmetic", "binary"]
 Number = (int, float, np.generic)
 
 
+class OperandError(TypeError, AssertionError):
+    """An operand that is neither array nor number; MXNet raises a TypeError, or an AssertionError where the other is a number."""
+
+
 class Binary:
     """One function of two operands: the operators behind it, by what the operands are."""
 
@@ -73,8 +77,8 @@ def binary(rule: Binary, lhs: Any, rhs: Any, out: Any = None) -> Any:
             return invoke(rule.left, (rhs,), {"scalar": float(lhs)}, out)
         if isinstance(rhs, Number):
             return rule.numbers(lhs, rhs)
-        raise TypeError(f"type {type(rhs)} not supported; make it an array with mx.nd.array")
-    raise TypeError(f"type {type(lhs)} not supported; make it an array with mx.nd.array")
+        raise OperandError(f"type {type(rhs)} not supported; make it an array with mx.nd.array")
+    raise OperandError(f"type {type(lhs)} not supported; make it an array with mx.nd.array")
 
 
 _ADD, _SUB, _MUL, _DIV, _MOD, _POW = (BINARY[n] for n in ("add", "subtract", "multiply", "divide", "modulo", "power"))
@@ -186,16 +190,21 @@ class Arithmetic(ArrayBase):
     __nonzero__ = __bool__
 
     def __float__(self) -> float:
-        return float(self.asscalar())
+        return float(self._only_value())
 
     def __int__(self) -> int:
-        return int(self.asscalar())
+        return int(self._only_value())
 
     def __index__(self) -> int:
         value = self.asscalar()
         if isinstance(value, np.integer):
             return int(value)
         raise TypeError(f"only an integer array of one element is an index; this one holds {self._dtype}")
+
+    def _only_value(self) -> Any:
+        if self.size != 1:
+            raise TypeError(f"only an array of one element is a number; this one has shape {self._shape}")
+        return self.asscalar()
 
     def asscalar(self) -> Any:
         """The value of an array of one element, as a numpy scalar; waits for it.

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..base import MXNetError
+from ..base import MXNetError, WrongTypeError, WrongValueError
 from ..context import Context, cpu, current_context
 from . import params_file, safetensors_file
 from .dlpack_import import from_numpy_array
@@ -24,7 +24,7 @@ def _context(ctx: Context | None) -> Context:
     if ctx is None:
         return current_context()
     if not isinstance(ctx, Context):
-        raise MXNetError(f"Invalid context {ctx!r}; pass a Context such as mx.cpu() or mx.gpu(0)")
+        raise WrongTypeError(f"Invalid context {ctx!r}; pass a Context such as mx.cpu() or mx.gpu(0)")
     return ctx
 
 
@@ -130,13 +130,13 @@ def ones(shape: Any, ctx: Context | None = None, dtype: Any = None, **kwargs: An
 def _extras(what: str, kwargs: dict[str, Any]) -> dict[str, Any]:
     kwargs.pop("name", None)
     if unknown := [k for k in kwargs if k != "out"]:
-        raise TypeError(f"{what}() got an unexpected keyword argument {unknown[0]!r}")
+        raise WrongTypeError(f"{what}() got an unexpected keyword argument {unknown[0]!r}")
     return kwargs
 
 
 def _dense(stype: str | None) -> None:
     if stype not in (None, "default"):
-        raise MXNetError(f"storage type {stype!r} is not supported; arrays are dense, 'default'")
+        raise WrongValueError(f"storage type {stype!r} is not supported; arrays are dense, 'default'")
 
 
 def arange(
@@ -161,7 +161,11 @@ def linspace(start: float, stop: float, num: int, endpoint: bool = True, ctx: Co
     >>> mx.nd.linspace(0, 1, 5).asnumpy().tolist()
     [0.0, 0.25, 0.5, 0.75, 1.0]
     """
-    return array(np.linspace(start, stop, num, endpoint=endpoint), ctx, dtype)
+    try:
+        values = np.linspace(start, stop, num, endpoint=endpoint)
+    except (TypeError, ValueError) as exc:
+        raise WrongValueError(f"linspace({start!r}, {stop!r}, {num!r}): {exc}") from exc
+    return array(values, ctx, dtype)
 
 
 def eye(N: int, M: int = 0, k: int = 0, ctx: Context | None = None, dtype: Any = None, **kwargs: Any) -> NDArray:

@@ -34,6 +34,10 @@ class _Consumed:
             self._call(self._deleter)(self._address)
 
 
+class NoTensorError(TypeError, AssertionError):
+    """Something that is no tensor of another library; MXNet asserts that it is."""
+
+
 def from_tensor(tensor: Any) -> Any:
     """An array over a tensor: a DLPack capsule, or an object with ``__dlpack__``.
 
@@ -47,7 +51,7 @@ def from_tensor(tensor: Any) -> Any:
     if type(tensor).__name__ == "PyCapsule":
         return from_capsule(tensor)
     if not hasattr(tensor, "__dlpack__"):
-        raise TypeError(f"from_dlpack takes a DLPack capsule or an object with __dlpack__, got {type(tensor).__name__}")
+        raise NoTensorError(f"from_dlpack takes a DLPack capsule or an object with __dlpack__, got {type(tensor).__name__}")
     if hasattr(tensor, "__dlpack_device__") and int(tensor.__dlpack_device__()[0]) != CPU:
         raise MXNetError(_elsewhere(int(tensor.__dlpack_device__()[0])))
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..base import MXNetError
+from ..base import MXNetError, WrongTypeError, WrongValueError
 from .register import operator
 from .storage import ArrayBase, as_shape
 from .tape import record_view
@@ -58,17 +58,26 @@ class Fluent(ArrayBase):
 
     def broadcast_to(self, shape: Any, **kwargs: Any) -> Any:
         """``mx.nd.broadcast_to`` of this array, which may have fewer dimensions: they count from the right."""
-        wanted = as_shape(shape) if isinstance(shape, (tuple, list)) else (shape,)
+        if not isinstance(shape, (tuple, list)):
+            raise WrongTypeError(f"broadcast_to takes a tuple of integers, not {shape!r}")
+        wanted = as_shape(shape)
         source = self._with_dims(len(wanted))
+        source._need_broadcast(wanted)
         return operator("broadcast_to")(source, shape=wanted, **kwargs)
 
     def broadcast_like(self, other: Any, lhs_axes: Any = None, rhs_axes: Any = None, **kwargs: Any) -> Any:
         """``mx.nd.broadcast_like`` of this array, which may have fewer dimensions than `other` where no axes are named."""
         if lhs_axes is None and rhs_axes is None and isinstance(other, ArrayBase):
-            return operator("broadcast_like")(self._with_dims(len(other._shape)), other, **kwargs)
+            source = self._with_dims(len(other._shape))
+            source._need_broadcast(other._shape)
+            return operator("broadcast_like")(source, other, **kwargs)
         return operator("broadcast_like")(self, other, lhs_axes=lhs_axes, rhs_axes=rhs_axes, **kwargs)
 
-    def _with_dims(self, ndim: int) -> ArrayBase:
+    def _need_broadcast(self, shape: tuple[int, ...]) -> None:
+        if len(shape) != len(self._shape) or any(have not in (1, want) for have, want in zip(self._shape, shape, strict=True)):
+            raise WrongValueError(f"the shape {self._shape} cannot be broadcast to {shape}: extents must be equal, or 1")
+
+    def _with_dims(self, ndim: int) -> Any:
         """A view with as many dimensions at least, extents of 1 in front."""
         missing = ndim - len(self._shape)
         return self._reshaped((1,) * missing + self._shape) if missing > 0 else self

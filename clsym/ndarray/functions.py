@@ -80,6 +80,8 @@ def concatenate(arrays: Sequence[NDArray], axis: int = 0, always_copy: bool = Tr
     >>> mx.nd.concatenate([mx.nd.zeros((1, 2)), mx.nd.ones((2, 2))]).shape
     (3, 2)
     """
+    if not isinstance(arrays, (list, tuple)):
+        raise AssertionError(f"concatenate takes a list of arrays, not {type(arrays).__name__}")
     found = require_arrays(arrays, "concatenate")
     if not found:
         raise Unfit("concatenate needs at least one array")
@@ -145,6 +147,8 @@ def histogram(a: NDArray, bins: Any = 10, range: tuple[float, float] | None = No
         return operator("_histogram")(data=a, bins=bins)
     if not isinstance(bins, int):
         raise ValueError("bins argument should be either an integer or an NDArray")
+    if bins <= 0:
+        raise ValueError(f"bins must be positive, not {bins}")
     if range is None:  # MXNet leaves this to numpy, so that counts and edges are float32
         range = (float(operator("min")(a).asscalar()), float(operator("max")(a).asscalar()))
         exact = a if dtype_name(a.dtype) in ("float32", "float64") else a.astype("float64")

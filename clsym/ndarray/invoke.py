@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..base import MXNetError
+from ..base import MXNetError, WrongTypeError
 from ..context import Context, current_context
 from ..graph.contract.op import Op
 from ..graph.contract.registry import find_op
@@ -55,6 +55,8 @@ def invoke(
     given = params if params is not None else {}
     if op.variadic and op.variadic not in given:
         given = {**given, op.variadic: len(inputs)}
+    if out is not None:
+        _check_targets(op, out)
     p = parse(op, given)
     train, recording = modes.training, modes.recording
     ins = [(a._shape, a._dtype) for a in inputs]
@@ -79,9 +81,8 @@ def invoke(
             outputs[k] = outputs[k][: int(outputs[count].asnumpy()[0])]
         return outputs[0] if prepared.visible == 1 else outputs[: prepared.visible]
     targets = list(out) if isinstance(out, (list, tuple)) else [out]
-    for target in targets:
-        if not isinstance(target, ArrayBase):
-            raise MXNetError(f"operator {op.name}: out= must be an NDArray or a list of them, got {type(target).__name__}")
+    if len(targets) > (most := len(op.output_names(p))):
+        raise MXNetError(f"operator {op.name} has {most} outputs, out= gives {len(targets)} arrays")
     if recording:
         check_outputs(inputs, targets)
     prepared = prepare(op, p, ins, [(a._shape, a._dtype) for a in targets], device, train)
@@ -99,6 +100,12 @@ def invoke(
             target._copy_from(result)
             target._entry = result._entry
     return out
+
+
+def _check_targets(op: Op, out: Any) -> None:
+    for target in out if isinstance(out, (list, tuple)) else [out]:
+        if not isinstance(target, ArrayBase):
+            raise WrongTypeError(f"operator {op.name}: out= must be an NDArray or a list of them, got {type(target).__name__}")
 
 
 def _context(ctx: Context | str | None) -> Context:

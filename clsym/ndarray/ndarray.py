@@ -29,6 +29,10 @@ __all__ = ["NDArray"]
 Host = np.ndarray[Any, Any]
 
 
+class UnsizedError(TypeError, IndexError):
+    """The length of an array without dimensions; numpy raises a TypeError, MXNet an IndexError."""
+
+
 class NDArray(Arithmetic, Fluent, Exchanged, Differentiable):
     """A multi-dimensional array on a device, with asynchronous operations: a call returns at once, asking for a value waits.
 
@@ -56,7 +60,7 @@ class NDArray(Arithmetic, Fluent, Exchanged, Differentiable):
 
     def __len__(self) -> int:
         if not self._shape:
-            raise TypeError("len() of an array without dimensions")
+            raise UnsizedError("len() of an array without dimensions")
         return self._shape[0]
 
     def __iter__(self) -> Iterator[NDArray]:

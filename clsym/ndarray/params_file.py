@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from clsym.base import DTYPE_FLAGS, MXNetError, dtype_name
+from clsym.base import DTYPE_FLAGS, MXNetError, WrongTypeError, dtype_name
 from clsym.ndarray.params_reader import DEFAULT_STORAGE, LIST_MAGIC, MAX_NAME_BYTES, V2_MAGIC, V3_MAGIC, Arrays, ParamsReader
 
 __all__ = ["Arrays", "dump_array", "load_array", "load_buffer", "read", "write"]
@@ -162,7 +162,7 @@ def _split(data: Arrays | np.ndarray) -> tuple[list[bytes], list[np.ndarray]]:
 
 def _encode_name(name: object) -> bytes:
     if not isinstance(name, str):
-        raise MXNetError(f"cannot save under the name {name!r}: names must be str")
+        raise WrongTypeError(f"cannot save under the name {name!r}: names must be str")
     try:
         encoded = name.encode()
     except UnicodeEncodeError as exc:

@@ -25,6 +25,10 @@ __getattr__, __dir__ = _array_namespace("random", __name__)
 _Number = (int, float, np.generic)
 
 
+class DistributionParameterError(MXNetError, ValueError, AssertionError):
+    """Parameters that are neither all arrays nor all numbers; MXNet raises a ValueError, or an AssertionError where they are mixed."""
+
+
 def _draw(kind: str, parameters: dict[str, Any], shape: Any, dtype: Any, ctx: Any, out: Any, kwargs: dict[str, Any]) -> NDArray:
     """``_sample_<kind>`` for arrays, ``_random_<kind>`` for numbers."""
     values = list(parameters.values())
@@ -32,7 +36,7 @@ def _draw(kind: str, parameters: dict[str, Any], shape: Any, dtype: Any, ctx: An
         return operator(f"_sample_{kind}")(*values, shape=shape, dtype=dtype, out=out, **kwargs)
     if not all(isinstance(v, _Number) for v in values):
         given = ", ".join(f"{n}: {type(v).__name__}" for n, v in parameters.items())
-        raise MXNetError(f"Distribution parameters must all be NDArrays or all be numbers, but got {given}")
+        raise DistributionParameterError(f"Distribution parameters must all be NDArrays or all be numbers, but got {given}")
     if shape is _Null and out is None:
         shape = 1
     if ctx is None and out is None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 import math
+import operator
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
-from ..base import DTYPE_FLAGS, MXNetError, dtype_name
+from ..base import DTYPE_FLAGS, MXNetError, WrongTypeError, dtype_name
 from ..context import Context, current_context
 from ..runtime.buffer import allocate, allocate_pooled, sub_buffer
 from ..runtime.device import Device, resolve
@@ -47,13 +48,13 @@ def as_shape(shape: Any) -> tuple[int, ...]:
     """
     try:
         if isinstance(shape, (tuple, list)):
-            out = tuple([int(d) for d in shape])
+            out = tuple([d if type(d) is int else operator.index(d) for d in shape])
         elif isinstance(shape, (str, float)):
             raise TypeError
         else:
             out = (int(shape),) if not hasattr(shape, "__iter__") else tuple([int(d) for d in shape])
     except (TypeError, ValueError) as exc:
-        raise MXNetError(f"{shape!r} is not a shape; pass an integer or a tuple of integers") from exc
+        raise WrongTypeError(f"{shape!r} is not a shape; pass an integer or a tuple of integers") from exc
     if any(d < 0 for d in out):
         raise MXNetError(f"the shape {out} has a negative extent; every extent of an array must be known")
     return out
@@ -219,7 +220,7 @@ def _scalar(value: Any, dtype: str) -> np.ndarray[Any, Any]:
         try:
             return np.array([value]).astype(dtype)
         except (TypeError, ValueError, OverflowError) as exc:
-            raise MXNetError(f"{value!r} is not a number that an array of type {dtype} can hold") from exc
+            raise WrongTypeError(f"{value!r} is not a number that an array of type {dtype} can hold") from exc
 
 
 _cached_scalar = functools.lru_cache(1024, typed=True)(_scalar)

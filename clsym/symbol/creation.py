@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from ..base import DTYPE_FLAGS, dtype_name
+from ..base import DTYPE_FLAGS, UnknownNameError, dtype_name
 from ..graph.build import hide_keys, is_hidden
 from ..graph.contract.op import Node
 from ..naming import AttrScope
@@ -17,6 +17,10 @@ from .text import read_text
 __all__ = ["Group", "Variable", "fromjson", "load", "load_json", "var"]
 
 _STORAGE = {"default": 0, "row_sparse": 1, "csr": 2}
+
+
+class StorageTypeError(UnknownNameError, ValueError):
+    """No storage type of MXNet's."""
 
 
 def var(
@@ -85,7 +89,7 @@ def var(
         attrs["__init__"] = init if isinstance(init, str) else init.dumps()
     if stype is not None:
         if stype not in _STORAGE:
-            raise ValueError(f"stype is {stype!r}; use one of {sorted(_STORAGE)}")
+            raise StorageTypeError(f"stype is {stype!r}; use one of {sorted(_STORAGE)}")
         attrs["__storage_type__"] = str(_STORAGE[stype])
     if profiler_scope is not None:
         attrs["__profiler_scope__"] = profiler_scope

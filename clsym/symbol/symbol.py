@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from .. import executor
-from ..base import MXNetError
+from ..base import MXNetError, WrongTypeError
 from ..context import Context, current_context
 from ..graph.build import HIDDEN_KEYS, hide_keys
 from ..graph.contract.ir import aux_variables, topological
@@ -89,6 +89,8 @@ class Symbol(Arithmetic):
         """
         if isinstance(index, slice):
             chosen = self._entries[index]
+            if index.stop is not None and index.stop > len(self._entries):
+                raise IndexError(f"output {index.stop - 1} of {len(self._entries)}")
             if not chosen:
                 raise IndexError(f"{index} selects none of the {len(self._entries)} outputs")
             return type(self)(*chosen)
@@ -160,9 +162,11 @@ class Symbol(Arithmetic):
     def attr(self, key: str) -> str | None:
         """The text of an attribute or parameter of the node, or None; ``lr_mult`` finds ``__lr_mult__``."""
         if not isinstance(key, str):
-            raise TypeError(f"the name of an attribute is a str, not {key!r}")
+            raise WrongTypeError(f"the name of an attribute is a str, not {key!r}")
         if self.name is None:
             return None
+        if key == "name":
+            return self.name
         attrs = self._entries[0].node.attrs
         return attrs.get(f"__{key}__" if key in HIDDEN_KEYS else key, attrs.get(key))
 

@@ -199,7 +199,7 @@ def test_monitor_names_and_values(ctx: mx.Context) -> None:
         seen["act1_output"], np.tanh(seen["fc1_output"]), atol=1e-6
     )
     assert list(seen)[:4] == ["data", "fc1_data", "fc1_weight", "fc1_bias"]
-    assert np.array_equal(seen["act1_data"], seen["fc1_output"])
+    assert np.array_equal(seen["act1_input0"], seen["fc1_output"])
 
 
 def test_plan_and_debug_text(ctx: mx.Context) -> None:
