@@ -19,12 +19,11 @@ from clsym.runtime.program import program_count
 
 PROGRAM = """
 import clsym as mx, numpy as np
-net = mx.sym.Convolution(mx.sym.Variable('data'), num_filter=4, kernel=(3, 3), name='c')
-net = mx.sym.SoftmaxOutput(mx.sym.FullyConnected(mx.sym.Activation(net, act_type='tanh'), num_hidden=3, name='f'), name='s')
-e = net.simple_bind(mx.cpu(), data=(2, 3, 9, 9))
+net = mx.sym.SoftmaxOutput(mx.sym.FullyConnected(mx.sym.Activation(mx.sym.Variable('data'), act_type='tanh'), num_hidden=3, name='f'))
+e = net.simple_bind(mx.cpu(), data=(2, 9))
 e.forward(is_train=True)
 e.backward()
-print(e.grad_dict['c_weight'].asnumpy().sum())
+print(e.grad_dict['f_weight'].asnumpy().sum())
 """
 
 
