@@ -7,6 +7,7 @@ comma-separated selectors as `mx.cl` takes them; empty: both of PoCL's, or every
 
 from __future__ import annotations
 
+import gc
 import os
 import random
 import sys
@@ -54,6 +55,23 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         if problems and exitstatus == 0:
             print("\n".join(["", "operators that the tests leave out:", *problems]), file=sys.stderr)
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+LONGEST = (
+    "null/test_style", "device/test_packaging", "device/test_check_kernels", "device/test_tuner", "device/test_memory_limit",
+    "device/test_warm", "device/test_terminal", "device/test_program_cache", "device/test_bench_tools",
+)  # fmt: skip
+"""Files of tests of many seconds, most in processes of their own: they begin, so that no process of a parallel run ends with one."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not item.nodeid.removeprefix("tests/").startswith(LONGEST))  # stable
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """What was imported and collected stays: no collection of garbage walks through it again."""
+    gc.collect()
+    gc.freeze()
 
 
 def _contexts() -> list[str]:
