@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..differences import differs
 from ..ndarray import NDArray
 from ..ndarray import flip as reversed_axis
 from .augmenters import Augmenter, _plain
@@ -256,9 +257,6 @@ class DetRandomPadAug(_RandomRectangle):
         max_attempts: int = 50,
         pad_val: Any = (128, 128, 128),
     ) -> None:
-        if not isinstance(pad_val, (list, tuple)):
-            assert isinstance(pad_val, Number)
-            pad_val = (pad_val,)
         super().__init__(aspect_ratio_range, area_range, max_attempts, pad_val=pad_val)
         self.pad_val = pad_val
 
@@ -268,7 +266,9 @@ class DetRandomPadAug(_RandomRectangle):
         if not found:
             return src, label
         x, y, w, h, label = found
-        return copyMakeBorder(src, y, h - y - height, x, w - x - width, values=self.pad_val), label
+        colour = self.pad_val if isinstance(self.pad_val, (list, tuple)) else (self.pad_val,)
+        colour = colour * src.shape[2] if len(colour) == 1 else colour
+        return copyMakeBorder(src, y, h - y - height, x, w - x - width, values=colour), label
 
     def _update_labels(self, label: Any, pad_box: tuple[int, int, int, int], height: int, width: int) -> Any:
         """The objects on the larger image's scale."""
@@ -298,3 +298,21 @@ class DetRandomPadAug(_RandomRectangle):
             x = random.randint(0, max(0, w - width))
             return x, y, w, h, self._update_labels(label, (x, y, w, h), height, width)
         return ()
+
+
+differs(
+    "DetRandomCropAug",
+    "ranges in which nothing lies",
+    "import warnings; warnings.simplefilter('ignore'); print(mx.image.DetRandomCropAug(area_range=(0.9, 0.1)).enabled)",
+    ours="False",
+    mxnet="TypeError: category must be a Warning subclass, not 'tuple'",
+    why="MXNet means to warn and to leave images as they are, and calls the warning wrongly; so do its DetRandomPadAug and draw_next.",
+)
+differs(
+    "DetRandomPadAug",
+    "one number as the colour",
+    "import random; random.seed(1); box = mx.nd.array([[0, 0.1, 0.1, 0.5, 0.5]]).asnumpy()\n"
+    "print(mx.image.DetRandomPadAug(pad_val=3)(mx.nd.ones((6, 7, 3)), box)[0][0, 0].asnumpy())",
+    ours="[3. 3. 3.]",
+    mxnet="3 in the first channel, what lies in memory in the others",
+)
