@@ -24,6 +24,18 @@ def _pillow() -> Any:
     return Image
 
 
+def _grey(image: Any) -> Any:
+    """Grey as OpenCV's readers have it: a JPEG's own luma, a PNG's sum of colours rounded down."""
+    if image.format == "JPEG":
+        image.draft("L", image.size)
+    if image.format != "PNG" or image.mode in ("1", "L", "LA", "I;16", "I"):
+        return np.asarray(image.convert("L"))
+    colours = np.asarray(image.convert("RGB"))
+    equal = (colours == colours[:, :, :1]).all(axis=2)
+    grey = (colours.astype(np.int64) @ (9797, 19234, 3737)) >> 15
+    return np.where(equal, colours[:, :, 0], grey).astype(np.uint8)
+
+
 def _decode(content: bytes, flag: int, to_rgb: Any, what: str) -> NDArray:
     if flag not in (0, 1):
         raise MXNetError(f"flag={flag} must be 0 (one grey channel) or 1 (three of colour)")
@@ -33,7 +45,8 @@ def _decode(content: bytes, flag: int, to_rgb: Any, what: str) -> NDArray:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            pixels = np.asarray(pillow.open(io.BytesIO(content)).convert("RGB" if flag else "L"))
+            image = pillow.open(io.BytesIO(content))
+            pixels = np.asarray(image.convert("RGB")) if flag else _grey(image)
     except Exception as exc:  # Pillow's decoders raise whatever they meet
         raise MXNetError(f"Decoding failed. Invalid image file ({what}): {exc}") from exc
     if not flag:

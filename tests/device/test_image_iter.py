@@ -59,13 +59,25 @@ def test_objects_are_drawn(tmp_path):
             RuntimeError,
             "Broken image filename: broken",
         ),
-        (lambda i, p: i.ImageDetIter(2, (3, 8, 8), imglist=[[[2, 5, 0, 0.1, 0.1, 0.5], "a"]]), RuntimeError, r"invalid: \(6,\)"),
-        (lambda i, p: i.ImageDetIter(2, (3, 8, 8), imglist=[[[2, 5, 0, 0, 0, 1, 1, 3], "a"]]), RuntimeError, "annotation width 5"),
-        (lambda i, p: i.ImageDetIter(2, (3, 8, 8), imglist=[[[2, 5, 0, 1, 0, 0, 1], "a"]]), RuntimeError, "no valid label"),
-        (lambda i, p: boxes(i).reshape(label_shape=(0, 5)), ValueError, "reduce label count from 1 to 0"),
-        (lambda i, p: boxes(i).reshape(label_shape=(1, 6)), ValueError, "width inconsistent: 5 vs 6"),
-        (lambda i, p: boxes(i).reshape(label_shape=(1,)), ValueError, "length 2"),
-        (lambda i, p: boxes(i).sync_label_shape(3), AssertionError, "invalid iterator"),
+        (
+            lambda i, p: i.ImageDetIter(2, (3, 8, 8), imglist=[[[2, 5, 0, 0.1, 0.1, 0.5], "broken"]], path_root=p),
+            RuntimeError,
+            r"invalid: \(6,\)",
+        ),
+        (
+            lambda i, p: i.ImageDetIter(2, (3, 8, 8), imglist=[[[2, 5, 0, 0, 0, 1, 1, 3], "broken"]], path_root=p),
+            RuntimeError,
+            "annotation width 5",
+        ),
+        (
+            lambda i, p: i.ImageDetIter(2, (3, 8, 8), imglist=[[[2, 5, 0, 1, 0, 0, 1], "broken"]], path_root=p),
+            RuntimeError,
+            "no valid label",
+        ),
+        (lambda i, p: boxes(i, p).reshape(label_shape=(0, 5)), ValueError, "reduce label count from 1 to 0"),
+        (lambda i, p: boxes(i, p).reshape(label_shape=(1, 6)), ValueError, "width inconsistent: 5 vs 6"),
+        (lambda i, p: boxes(i, p).reshape(label_shape=(1,)), ValueError, "length 2"),
+        (lambda i, p: boxes(i, p).sync_label_shape(3), AssertionError, "invalid iterator"),
         (lambda i, p: i.DetBorrowAug(3), TypeError, "Borrowing from invalid Augmenter"),
         (lambda i, p: i.DetRandomSelectAug([3]), ValueError, "DetAugmenter in list only"),
         (lambda i, p: i.CreateMultiRandCropAugmenter([0.1, 0.2], [(1, 2)] * 3), AssertionError, "of one length: 2 and 3"),
@@ -82,6 +94,6 @@ def test_bad_input_is_named(call, error, message, tmp_path):
         call(mx.image, str(tmp_path))
 
 
-def boxes(image):
+def boxes(image, folder):
     """An iterator over one image that holds one object."""
-    return image.ImageDetIter(1, (3, 8, 8), imglist=[[[2, 5, 0, 0.1, 0.1, 0.5, 0.5], "a"]])
+    return image.ImageDetIter(1, (3, 8, 8), imglist=[[[2, 5, 0, 0.1, 0.1, 0.5, 0.5], "broken"]], path_root=folder)
