@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..base import MXNetError, WrongValueError, dtype_name
-from ..graph.contract.ir import Entry, Node, topological
+from ..graph.contract.ir import topological
+from ..graph.contract.op import Entry, Node
 from ..graph.contract.spec import known
 from ..graph.infer import infer_shapes
 from ..ndarray import NDArray
