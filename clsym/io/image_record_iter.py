@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..base import MXNetError
+from ..differences import differs
 from ..ndarray import array, load, save
 from ..params import Bool, Enum, Field, Float, Int, Shape, Str, parse_params
 from ..recordio.header import unpack
@@ -353,3 +354,30 @@ class ImageRecordInt8Iter(ImageRecordIter):
 
     _dtypes = ("int8",)
     _dtype = "int8"
+
+
+differs(
+    "ImageRecordIter",
+    "numbers of images, and the pad without round_batch",
+    "import base64, tempfile; p = tempfile.mkdtemp() + '/a'; r = mx.recordio.MXRecordIO(p, 'w'); "
+    "png = base64.b64decode('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGNgYGAAAAAEAAH2FzhVAAAAAElFTkSuQmCC'); "
+    "[r.write(mx.recordio.pack(mx.recordio.IRHeader(0, float(i), i + 7, 0), png)) for i in range(5)]; r.close(); "
+    "it = mx.io.ImageRecordIter(path_imgrec=p, data_shape=(3, 1, 1), batch_size=3, verbose=False, round_batch=False); "
+    "print([(b.pad, b.index.tolist()) for b in it])",
+    ours="[(0, [7, 8, 9]), (1, [10, 11, 0])]",
+    mxnet="[(0, [0, 0, 0]), (0, [0, 0, 0])]",
+    why="MXNet leaves the places that no image fills as they were in memory, and does not tell.",
+)
+
+differs(
+    "ImageRecordIter",
+    "shuffled order, and what else is drawn",
+    "import base64, tempfile; p = tempfile.mkdtemp() + '/a'; r = mx.recordio.MXRecordIO(p, 'w'); "
+    "png = base64.b64decode('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGNgYGAAAAAEAAH2FzhVAAAAAElFTkSuQmCC'); "
+    "[r.write(mx.recordio.pack(mx.recordio.IRHeader(0, float(i), i + 7, 0), png)) for i in range(5)]; r.close(); "
+    "it = mx.io.ImageRecordIter(path_imgrec=p, data_shape=(3, 1, 1), batch_size=3, verbose=False, shuffle=True); "
+    "print([v for b in it for v in b.label[0].asnumpy().tolist()])",
+    ours="[2.0, 4.0, 3.0, 0.0, 1.0, 1.0]",
+    mxnet="[3.0, 4.0, 0.0, 2.0, 1.0, 1.0]",
+    why="Another generator; what is drawn depends on the seed alone, not on the count of threads.",
+)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..base import MXNetError
+from ..differences import differs
 from ..params import Bool, Int, Str
 from .data_set import COMMON, RowIter
 
@@ -110,3 +111,16 @@ class MNISTIter(RowIter):
     @staticmethod
     def _converted(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         return values * np.float32(1 / 256) if values.dtype == np.uint8 else values
+
+
+differs(
+    "MNISTIter",
+    "shuffled order",
+    "import struct, tempfile; d = tempfile.mkdtemp(); "
+    "_ = open(d + '/i', 'wb').write(struct.pack('>4i', 2051, 6, 1, 1) + bytes(range(6))); "
+    "_ = open(d + '/l', 'wb').write(struct.pack('>2i', 2049, 6) + bytes(range(6))); "
+    "print(mx.io.MNISTIter(image=d + '/i', label=d + '/l', batch_size=6, silent=True).next().label[0].asnumpy().tolist())",
+    ours="[5.0, 2.0, 1.0, 3.0, 0.0, 4.0]",
+    mxnet="[0.0, 2.0, 3.0, 5.0, 4.0, 1.0]",
+    why="Another generator.",
+)

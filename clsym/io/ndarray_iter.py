@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..base import MXNetError
+from ..differences import differs
 from ..ndarray import NDArray, concat, slice_axis
 from .batch import DataBatch, DataDesc
 from .data_iter import DataIter
@@ -186,3 +187,14 @@ class NDArrayIter(DataIter):
         np.random.shuffle(self.idx)
         self.data = _getdata_by_idx(self.data, self.idx)
         self.label = _getdata_by_idx(self.label, self.idx)
+
+
+differs(
+    "NDArrayIter",
+    "a batch size below 1",
+    "from concurrent.futures import ThreadPoolExecutor as Pool; "
+    "print(type(Pool(1).submit(mx.io.NDArrayIter, mx.nd.ones((4, 1)), None, 0).exception()).__name__)",
+    ours="MXNetError",
+    mxnet="NoneType",
+    why="MXNet's iterator then never ends.",
+)

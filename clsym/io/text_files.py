@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..base import MXNetError
+from ..differences import differs
 from ..params import Bool, Field, Int, Shape, Str
 from .data_set import COMMON, RowIter
 
@@ -189,3 +190,14 @@ class LibSVMIter(RowIter):
                 raise MXNetError(f"{p.label_libsvm} has {len(label)} labels for the {len(data)} examples of {p.data_libsvm}")
         begin, end = (len(data) * i // p.num_parts for i in (p.part_index, p.part_index + 1))
         return data[begin:end], label[begin:end]
+
+
+differs(
+    "CSVIter",
+    "a batch larger than the file, without round_batch",
+    "import tempfile; p = tempfile.mkdtemp() + '/a'; _ = open(p, 'w').write('5\\n6\\n'); "
+    "print(mx.io.CSVIter(data_csv=p, data_shape=(1,), batch_size=3, round_batch=False).next().data[0].asnumpy().ravel().tolist())",
+    ours="[5.0, 6.0, 5.0]",
+    mxnet="[5.0, 6.0, 0.0]",
+    why="MXNet leaves the places that no row fills as they were in memory.",
+)

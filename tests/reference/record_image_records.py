@@ -30,7 +30,6 @@ CASES = {
     "padded": ("ImageRecordIter", {**SMALL, "data_shape": (3, 26, 27), "pad": 3, "fill_value": 9}),
     "turned": ("ImageRecordIter", {**SMALL, "rotate": 30}),
     "scaled": ("ImageRecordIter", {**SMALL, "min_random_scale": 1.3, "max_random_scale": 1.3}),
-    "squares": ("ImageRecordIter", {**SMALL, "min_crop_size": 12, "max_crop_size": 12}),
     "mirrored": ("ImageRecordUInt8Iter", {**{k: v for k, v in SMALL.items() if k != "dtype"}, "mirror": True}),
     "int8": ("ImageRecordIter", {**SMALL, "dtype": "int8", "mean_g": 50, "scale": 0.5}),
     "grey": ("ImageRecordIter", {**SMALL, "data_shape": (1, 16, 14)}),
