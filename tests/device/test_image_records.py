@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import io
 import itertools
 import logging
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 import clsym as mx
+from clsym.recordio.framing import read_record
 
 pytest.importorskip("PIL")
 REFERENCE = Path(__file__).parents[1] / "reference"
@@ -78,16 +80,20 @@ def test_random_resized_crops_lie_in_the_image(folder):
     assert any((a[0] != b[0]).any() for a, b in zip(first, plain, strict=True))
 
 
+def _places():
+    """Where the records begin."""
+    stream, found = io.BytesIO(RECORDED["images"].tobytes()), []
+    for _ in range(8):
+        found.append(stream.tell())
+        read_record(stream, "images")
+    return found
+
+
 @pytest.mark.parametrize("where", ["record", "image", "end"])
 @pytest.mark.parametrize("shuffle", [False, True])
 def test_damage_is_named_or_left_out(where, shuffle, folder, caplog):
     content = bytearray(RECORDED["images"].tobytes())
-    reader = mx.recordio.MXRecordIO(str(folder / "images"), "r")
-    places = []
-    for _ in range(8):
-        places.append(reader.tell())
-        reader.read()
-    reader.close()
+    places = _places()
     number = 7 if where == "end" else 2
     if where == "record":
         content[places[2] : places[2] + 4] = b"junk"
@@ -109,10 +115,7 @@ def test_damage_is_named_or_left_out(where, shuffle, folder, caplog):
 
 def test_lists_indices_and_means(folder, tmp_path):
     (tmp_path / "l").write_text("".join(f"{i}\t{10 * i}\t{i}\tx.png\n" for i in range(8)))
-    offsets, reader = [], mx.recordio.MXRecordIO(str(folder / "images"), "r")
-    for i in range(8):
-        offsets.append(f"{i}\t{reader.tell()}\n")
-        reader.read()
+    offsets = [f"{i}\t{at}\n" for i, at in enumerate(_places())]
     (tmp_path / "i").write_text("".join(offsets))
     given = {"path_imglist": str(tmp_path / "l"), "label_width": 2, "path_imgidx": str(tmp_path / "i"), "num_parts": 3, "part_index": 1}
     assert [b[1] for b in _read(folder, epochs=1, **given)[0]] == [[[30, 3], [40, 4], [50, 5]]]
