@@ -150,9 +150,10 @@ class _DetWriter:
         label[:] = p.label_pad_value
         label[:_HEAD] = image.shape[2], *image.shape[:2], len(labels)
         label[_HEAD : _HEAD + len(labels)] = labels
-        h, w = image.shape[:2]
-        data[:, h:], data[:, :, w:] = 0, 0
-        self._normal(image, data[:, :h, :w])
+        height, width = p.data_shape[1:]
+        if image.shape[:2] != (height, width):  # the rest is black
+            image = np.pad(image, ((0, height - image.shape[0]), (0, width - image.shape[1]), (0, 0)))
+        self._normal(image, data)
         return int(header.id)
 
 
