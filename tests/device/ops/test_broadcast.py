@@ -38,7 +38,15 @@ def test_operators(device, row):
         a, b = np.floor(a) * 2 + 0.7, np.full_like(b, 1.9)
     wide = np.broadcast_arrays(a, b)
     want = run_op(device, row.same, [np.ascontiguousarray(w) for w in wide])[0]
-    check_op(device, f"broadcast_{row.stem}", [a, b], {}, [want], grad=bool(row.slopes[0]))
+    check_op(
+        device,
+        f"broadcast_{row.stem}",
+        [a, b],
+        {},
+        [want],
+        grad=bool(row.slopes[0]),
+        add=None if row.stem in ("add", "mul", "hypot") else (),
+    )
 
 
 def test_eight_dimensions(device):

@@ -23,10 +23,13 @@ def reference(f, x, axis, keepdims=False):
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_small(device, name):
+    """In float16 what begins and ends differently there; gradients over inner and outer axes where those are kernels of their own."""
     x = RNG.uniform(0.7, 1.4, (2, 3, 5)).astype(np.float32)
+    kinds = ("float32", "float16") if name in ("sum", "mean", "max", "min") else ("float32",)
     for axis in (None, 1, (0, 2), -1):
         params = {} if axis is None else {"axis": axis}
-        check_op(device, name, [x], params, [reference(FUNCTIONS[name], x, axis)], dtypes=("float32", "float16"), grad=axis in (1, (0, 2)))
+        grad = axis == (0, 2) or (axis == 1 and name in ("sum", "max"))
+        check_op(device, name, [x], params, [reference(FUNCTIONS[name], x, axis)], dtypes=kinds, grad=grad)
 
 
 def test_keepdims_and_exclude(device):
@@ -120,7 +123,7 @@ def test_norm(device):
     for axis in (None, 1, (0, 2)):
         params = {} if axis is None else {"axis": axis}
         check_op(device, "norm", [x], params, [np.sqrt(reference(np.sum, x**2, axis))], dtypes=("float32", "float16"))
-        check_op(device, "norm", [x], {"ord": 1, **params}, [reference(np.sum, abs(x), axis)])
+        check_op(device, "norm", [x], {"ord": 1, **params}, [reference(np.sum, abs(x), axis)], grad=axis != 1)
     check_op(device, "norm", [x], {"keepdims": True}, [np.sqrt((x**2).sum(keepdims=True))], grad=False)
     got = run_op(device, "norm", [x.astype(np.float16)], {"out_dtype": "float32", "axis": 2})[0]
     assert got.dtype == np.float32
