@@ -47,10 +47,11 @@ SHAPES = [
 ]
 
 
-@pytest.mark.parametrize("kind", ["max", "avg", "sum", "lp"])
-def test_windows(device, kind):
+# every stride and window with a maximum, which has loops of its own for them, and with one of the sums
+@pytest.mark.parametrize(("kind", "cases"), [("max", (0, 1, 2, 3)), ("avg", (0, 2, 3)), ("sum", (1, 3)), ("lp", (0, 2, 3))])
+def test_windows(device, kind, cases):
     rng = np.random.RandomState(1)
-    for shape, kernel, stride, pad in SHAPES:
+    for shape, kernel, stride, pad in (SHAPES[c] for c in cases):
         # distinct values, so that no numeric gradient crosses a tie
         x = (rng.permutation(int(np.prod(shape))).reshape(shape) / 50 + 0.5).astype(np.float32)
         for convention in ("valid", "full", "same"):
@@ -108,7 +109,7 @@ def test_numbers_of_items():
 def test_types(device, dtype):
     shape, kernel, stride, pad = SHAPES[0]
     x = (np.random.RandomState(2).permutation(int(np.prod(shape))).reshape(shape) / 64).astype(np.float32)
-    for kind in ("max", "avg"):
+    for kind in ("max", "avg") if dtype == "float16" else ("max",):  # gradients in float64 are compared for every kind
         params = {"kernel": kernel, "stride": stride, "pad": pad, "pool_type": kind}
         check_op(
             device,
@@ -178,15 +179,20 @@ def test_long_rows(device, kernel, stride):
 
 def first_maximum(x, g, k, s, q, y):
     """The gradient of a maximum over windows of k x k: all of it to the first pixel that equals it."""
-    dx = np.zeros_like(x)
-    for plane, i, j in np.ndindex(x.shape[0] * x.shape[1], *y.shape[2:]):
-        n, c = divmod(plane, x.shape[1])
-        h, w = i * s - q, j * s - q
-        window = x[n, c, max(h, 0) : h + k, max(w, 0) : w + k]
-        m = y[n, c, i, j]
-        a, b = np.argwhere(np.isnan(window) if np.isnan(m) else window == m)[0]
-        dx[n, c, max(h, 0) + a, max(w, 0) + b] += g[n, c, i, j]
-    return dx
+    high, wide = x.shape[2:]
+    out_high, out_wide = y.shape[2:]
+    padded = np.zeros((*x.shape[:2], (out_high - 1) * s + q + k + high, (out_wide - 1) * s + q + k + wide), x.dtype)
+    inside = (..., slice(q, q + high), slice(q, q + wide))
+    padded[inside] = x
+    real, dx, given = np.zeros(padded.shape, bool), np.zeros_like(padded), np.zeros(y.shape, bool)
+    real[inside] = True
+    for a, b in np.ndindex(k, k):
+        at = (..., slice(a, a + (out_high - 1) * s + 1, s), slice(b, b + (out_wide - 1) * s + 1, s))
+        here = real[at] & ~given & np.where(np.isnan(y), np.isnan(padded[at]), padded[at] == y)
+        dx[at] += np.where(here, g, 0)
+        given |= here
+    assert given.all()
+    return dx[inside]
 
 
 @pytest.mark.parametrize(("k", "s", "q"), [(3, 2, 1), (2, 2, 0), (3, 1, 1), (2, 1, 0)])
@@ -202,6 +208,6 @@ def test_gradient_in_tiles(device, k, s, q):
             data = x.astype(dtype)
             y = run_op(device, "Pooling", [data], params)[0]
             g = rng.randint(1, 9, y.shape).astype(dtype)
-            for req in ("write", "add"):
+            for req in ("write", "add") if dtype == "float32" else ("write",):
                 dx = run_op(device, "_backward_Pooling", [g, data, y], {**params, "data_shape": shape}, reqs=[req])[0]
                 assert np.array_equal(dx, first_maximum(data, g, k, s, q, y)), (shape, dtype, req)
