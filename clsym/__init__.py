@@ -45,6 +45,7 @@ from . import (
     rnn,
     symbol,
     test_utils,
+    visualization,
 )
 from . import feed_forward as _feed_forward  # adds itself to mx.model  # noqa: F401
 from . import image as img
@@ -56,6 +57,7 @@ from . import ndarray as nd
 from . import optimizer as opt
 from . import random as rnd
 from . import symbol as sym
+from . import visualization as viz
 from .contrib import onnx
 from .monitor import Monitor
 from .ndarray import waitall
@@ -130,6 +132,8 @@ __all__ = [
     "use_np_array",
     "use_np_shape",
     "util",
+    "visualization",
+    "viz",
     "waitall",
 ]
 

@@ -18,7 +18,7 @@ from .exchanged import Exchanged
 from .fluent import Fluent
 from .item_access import get_items, set_items
 from .modes import modes
-from .printing import format_array
+from .printing import format_array, html_array
 from .reshaping import infer_reshape
 from .storage import ITEMSIZE, ArrayBase, type_name
 from .strided import convert
@@ -57,6 +57,9 @@ class NDArray(Arithmetic, Fluent, Exchanged, Differentiable):
 
     def __repr__(self) -> str:
         return format_array(self._download(), str(self._ctx))
+
+    def _repr_html_(self) -> str:
+        return html_array(self._download(), str(self._ctx))
 
     def __len__(self) -> int:
         if not self._shape:

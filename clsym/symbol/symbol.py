@@ -21,6 +21,7 @@ from ..graph.plan import Plan
 from .arithmetic import Arithmetic
 from .compose import clone, replace_variables
 from .inference import infer_shape, infer_type
+from .layers import html_table
 from .text import debug_text, without_amp_casts, write_whole
 from .training_head import strip_training_head
 
@@ -70,6 +71,9 @@ class Symbol(Arithmetic):
         if name is None:
             return f"<{type(self).__name__} group [{', '.join(e.node.name for e in self._entries)}]>"
         return f"<{type(self).__name__} {name}>"
+
+    def _repr_html_(self) -> str:
+        return html_table(self._entries, repr(self))
 
     def __len__(self) -> int:
         return len(self._entries)

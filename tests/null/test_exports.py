@@ -78,6 +78,8 @@ def test_public_names() -> None:
         "use_np_array",
         "use_np_shape",
         "util",
+        "visualization",
+        "viz",
         "waitall",
     ]
     assert all(hasattr(clsym, name) for name in clsym.__all__)
@@ -88,7 +90,7 @@ def test_import_opens_no_device() -> None:
         "import clsym, pyopencl\n"
         "from clsym.runtime import topology, device, program\n"
         "assert topology._found is None and not device._resolved and not program._programs\n"
-        "for name in ('mako', 'matplotlib', 'onnx', 'torch', 'mxnet'):\n"
+        "for name in ('graphviz', 'mako', 'matplotlib', 'onnx', 'torch', 'mxnet'):\n"
         "    import sys; assert name not in sys.modules, name\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

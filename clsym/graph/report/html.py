@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import html
 import json
 
 from . import text
 from .figures import MemoryFigures
 from .picture import COLOURS, stack
 
-__all__ = ["render"]
+__all__ = ["frame", "render"]
 
 
 def render(report: MemoryFigures) -> str:
@@ -32,6 +33,12 @@ def render(report: MemoryFigures) -> str:
     # inside a script element only "<" could end it or open a comment; "\u003c" is the same to a JSON parser
     payload = json.dumps(data).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
     return _PAGE.replace("@DATA@", payload)
+
+
+def frame(report: MemoryFigures) -> str:
+    """The page inside a frame of its own, for notebooks: neither its styles nor its script reach what is around it."""
+    page = html.escape(render(report))
+    return f'<iframe sandbox="allow-scripts" style="width: 100%; height: 40em; border: 0" srcdoc="{page}"></iframe>'
 
 
 _PAGE = """<!DOCTYPE html>

@@ -64,6 +64,9 @@ class MemoryReport(MemoryFigures):
     def __repr__(self) -> str:
         return f"<MemoryReport arena {self.arena_bytes} bytes, bound {self.bound_bytes}, total {self.total_bytes}>"
 
+    def _repr_html_(self) -> str:
+        return html.frame(self)
+
     def to_json(self, indent: int | None = None) -> str:
         """The report as JSON text."""
         return json.dumps(self.to_dict(), indent=indent)
