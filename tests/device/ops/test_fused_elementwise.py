@@ -71,7 +71,7 @@ def check(net: Any, ctx: Any, shapes: dict[str, tuple[int, ...]], dtypes: tuple[
     for dtype in dtypes:
         if dtype == "float64" and not resolve(ctx).traits.fp64:
             continue
-        for req in reqs.split():
+        for req in reqs.split() if dtype == dtypes[0] else reqs.split()[:1]:  # one type shows how both modes store
             plain, _ = run(net, ctx, shapes, dtype, "0", req)
             found, e = run(net, ctx, shapes, dtype, "1", req)
             checked, _ = run(net, ctx, shapes, dtype, "1", req, CLSYM_CHECK="1")

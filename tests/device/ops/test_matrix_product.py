@@ -13,6 +13,8 @@ from clsym.graph.contract.registry import find_op
 from clsym.runtime.launch import run_op
 
 BOTH = list(itertools.product((False, True), repeat=2))
+ONE = [(False, True), (True, False)]
+"""Each way to store each factor once."""
 
 
 def uniform(*shape):
@@ -33,7 +35,7 @@ SHAPES = [(1, 1, 1), (1, 7, 5), (3, 150, 17), (11, 40, 33), (150, 2, 70), (29, 5
 
 @pytest.mark.parametrize("dtype", ["float32", "float16", "int32"])
 def test_every_path_and_transposition(device, dtype):
-    for (m, n, k), (ta, tb) in itertools.product(SHAPES, BOTH):
+    for (m, n, k), (ta, tb) in itertools.product(SHAPES, BOTH if dtype == "float32" else ONE):
         a, b = stored(m, k, ta), stored(k, n, tb)
         a, b = ((8 * a).astype(dtype), (8 * b).astype(dtype)) if dtype.startswith("int") else (a.astype(dtype), b.astype(dtype))
         wide = np.int64 if dtype.startswith("int") else np.float64
@@ -162,7 +164,9 @@ def test_register_tiles_of_other_cpus(device, monkeypatch, width, units):
 @pytest.mark.parametrize("dtype", ["float32", "float64", "float16"])
 def test_product_added_to_a_total(device, dtype):
     """As the gradient of a weight that is used several times: the sum takes the memory of the total, in any store mode."""
-    for (m, n, k), (ta, tb) in itertools.product([(3, 150, 17), (29, 50, 40), (60, 70, 650), (9, 33, 7)], BOTH):
+    for (m, n, k), (ta, tb) in itertools.product(
+        [(3, 150, 17), (29, 50, 40), (60, 70, 650), (9, 33, 7)], BOTH if dtype == "float32" else ONE
+    ):
         a, b, total = (x.astype(dtype) for x in (stored(m, k, ta), stored(k, n, tb), uniform(m, n)))
         params = {"shape": (m, n), "m": m, "n": n, "k": k, "transpose_a": ta, "transpose_b": tb, "with_total": True}
         want = turn(a.astype(np.float64), ta) @ turn(b.astype(np.float64), tb) + total
