@@ -5,6 +5,7 @@ It stands above ``mx.model``, which the modules read, and adds itself there.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import time
 import warnings
@@ -308,11 +309,25 @@ class FeedForward:
             executor_manager.init_optimizer(store, optimizer)
         if monitor:
             executor_manager.install_monitor(monitor)
-        _train(
-            self.symbol, self.ctx, self.arg_params, self.aux_params, self.begin_epoch, self.num_epoch, self.epoch_size, optimizer, store,
-            on_store, data, eval_data, eval_metric, epoch_end_callback, batch_end_callback, logger, monitor, eval_end_callback,
-            eval_batch_end_callback, executor_manager,
+        loop = _Loop(
+            executor_manager, store, on_store, data, eval_data, eval_metric, symbol=self.symbol, ctx=self.ctx, optimizer=optimizer,
+            logger=logger, monitor=monitor, epoch_size=self.epoch_size, arg_params=self.arg_params, aux_params=self.aux_params,
         )  # fmt: skip
+        assert self.num_epoch is not None, "give num_epoch"
+        data.reset()
+        with drained():
+            for epoch in range(self.begin_epoch, self.num_epoch):
+                since = time.time()
+                eval_metric.reset()
+                loop.train(epoch, self.epoch_size, monitor, batch_end_callback, logger)
+                logger.info("Epoch[%d] Time cost=%.3f", epoch, time.time() - since)
+                if epoch_end_callback or epoch + 1 == self.num_epoch:
+                    for own, values in zip((self.arg_params, self.aux_params), executor_manager.get_params(), strict=True):
+                        for name, value in values.items():
+                            value.copyto(own[name])
+                _multiple_callbacks(epoch_end_callback, epoch, self.symbol, self.arg_params, self.aux_params)
+                if eval_data:
+                    loop.evaluate(epoch, eval_batch_end_callback, eval_end_callback)
         self._pred_exec = None  # it has the parameters of before
 
     def _module(self, data: Any, logger: Any, work_load_list: Sequence[float] | None) -> Any:
@@ -369,62 +384,53 @@ def _multiple_callbacks(callbacks: Any, *args: Any, **kwargs: Any) -> None:
         callback(*args, **kwargs)
 
 
-def _train(
-    symbol: Any, ctx: Any, arg_params: Any, aux_params: Any, begin_epoch: int, end_epoch: Any, epoch_size: int | None, optimizer: Any,
-    kvstore: Any, update_on_kvstore: bool, train_data: Any, eval_data: Any, eval_metric: Any, epoch_end_callback: Any,
-    batch_end_callback: Any, logger: Any, monitor: Any, eval_end_callback: Any, eval_batch_end_callback: Any, executor_manager: Any,
-) -> None:  # fmt: skip
-    """The loop of `FeedForward.fit`; its variables are what callbacks read in ``locals``."""
-    train_data.reset()
-    with drained():
-        for epoch in range(begin_epoch, end_epoch):
-            tic = time.time()
-            eval_metric.reset()
-            nbatch = 0
-            while True:
-                do_reset = True
-                for data_batch in train_data:
-                    if monitor is not None:
-                        monitor.tic()
-                    with whole_steps():
-                        executor_manager.forward_backward(data_batch)
-                        executor_manager.update()
-                    if monitor is not None:
-                        monitor.toc_print()
-                    executor_manager.update_metric(eval_metric, data_batch.label)
-                    nbatch += 1
-                    if batch_end_callback is not None:
-                        batch_end_params = BatchEndParam(epoch=epoch, nbatch=nbatch, eval_metric=eval_metric, locals=locals())
-                        _multiple_callbacks(batch_end_callback, batch_end_params)
-                    if epoch_size is not None and nbatch >= epoch_size:
-                        do_reset = False
-                        break
-                if do_reset:
-                    logger.info("Epoch[%d] Resetting Data Iterator", epoch)
-                    train_data.reset()
-                if epoch_size is None or nbatch >= epoch_size:
-                    break
-            toc = time.time()
-            logger.info("Epoch[%d] Time cost=%.3f", epoch, (toc - tic))
-            if epoch_end_callback or epoch + 1 == end_epoch:
-                for own, values in zip((arg_params, aux_params), executor_manager.get_params(), strict=True):
-                    for name, value in values.items():
-                        value.copyto(own[name])
-            _multiple_callbacks(epoch_end_callback, epoch, symbol, arg_params, aux_params)
-            if eval_data:
-                eval_metric.reset()
-                eval_data.reset()
-                total_num_batch = 0
-                for i, eval_batch in enumerate(eval_data):
-                    executor_manager.forward(eval_batch, is_train=False)
-                    executor_manager.update_metric(eval_metric, eval_batch.label)
-                    if eval_batch_end_callback is not None:
-                        batch_end_params = BatchEndParam(epoch=epoch, nbatch=i, eval_metric=eval_metric, locals=locals())
-                        _multiple_callbacks(eval_batch_end_callback, batch_end_params)
-                    total_num_batch += 1
-                if eval_end_callback is not None:
-                    eval_end_params = BatchEndParam(epoch=epoch, nbatch=total_num_batch, eval_metric=eval_metric, locals=locals())
-                    _multiple_callbacks(eval_end_callback, eval_end_params)
+class _Loop:
+    """The epochs of `FeedForward.fit`. What callbacks find in ``locals`` are this object's attributes."""
+
+    def __init__(self, module: Any, store: Any, on_store: bool, train_data: Any, eval_data: Any, eval_metric: Any, **own: Any) -> None:
+        self.executor_manager, self.kvstore, self.update_on_kvstore = module, store, on_store
+        self.train_data, self.eval_data, self.eval_metric = train_data, eval_data, eval_metric
+        self.__dict__.update(own)
+
+    def _tell(self, callbacks: Any, nbatch: int, epoch: int, **now: Any) -> None:
+        told = {**self.__dict__, "epoch": epoch, "nbatch": nbatch, **now}
+        _multiple_callbacks(callbacks, BatchEndParam(epoch=epoch, nbatch=nbatch, eval_metric=self.eval_metric, locals=told))
+
+    def train(self, epoch: int, epoch_size: int | None, monitor: Any, callbacks: Any, logger: Any) -> None:
+        """One epoch: `epoch_size` batches, for which the iterator may begin anew, or all that it has."""
+        module, data = self.executor_manager, self.train_data
+        nbatch = 0
+        while nbatch == 0 or (epoch_size is not None and nbatch < epoch_size):
+            most = None if epoch_size is None else epoch_size - nbatch
+            before = nbatch
+            for batch in itertools.islice(data, most):
+                if monitor is not None:
+                    monitor.tic()
+                with whole_steps():
+                    module.forward_backward(batch)
+                    module.update()
+                if monitor is not None:
+                    monitor.toc_print()
+                module.update_metric(self.eval_metric, batch.label)
+                nbatch += 1
+                self._tell(callbacks, nbatch, epoch, data_batch=batch)
+            if most is None or nbatch - before < most:
+                logger.info("Epoch[%d] Resetting Data Iterator", epoch)
+                data.reset()
+            if nbatch == before:
+                break
+
+    def evaluate(self, epoch: int, batch_callbacks: Any, end_callbacks: Any) -> None:
+        """The metric over the data for evaluation."""
+        module = self.executor_manager
+        self.eval_metric.reset()
+        self.eval_data.reset()
+        count = 0
+        for count, batch in enumerate(self.eval_data, 1):
+            module.forward(batch, is_train=False)
+            module.update_metric(self.eval_metric, batch.label)
+            self._tell(batch_callbacks, count - 1, epoch, eval_batch=batch)
+        self._tell(end_callbacks, count, epoch, total_num_batch=count)
 
 
 # MXNet has all of them in mx.model; scripts that train by a loop of their own import the private ones

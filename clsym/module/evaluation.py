@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -53,25 +54,23 @@ class Evaluation:
         if not isinstance(eval_metric, metric.EvalMetric):
             eval_metric = metric.create(eval_metric)
         eval_metric.reset()
-        actual_num_batch = 0
-        for nbatch, eval_batch in enumerate(eval_data):
-            if num_batch is not None and nbatch == num_batch:
-                break
-            self.prepare(eval_batch, sparse_row_id_fn=sparse_row_id_fn)
-            self.forward(eval_batch, is_train=False)
-            if isinstance(eval_batch, list):
-                self.update_metric(eval_metric, [eb.label for eb in eval_batch], pre_sliced=True)
+        told = {**locals(), "actual_num_batch": 0}
+
+        def tell(callbacks: Any, nbatch: int) -> None:
+            for callback in _as_list(callbacks) if callbacks is not None else ():
+                callback(BatchEndParam(epoch=epoch, nbatch=nbatch, eval_metric=eval_metric, locals=dict(told)))
+
+        for nbatch, batch in enumerate(itertools.islice(eval_data, num_batch)):
+            self.prepare(batch, sparse_row_id_fn=sparse_row_id_fn)
+            self.forward(batch, is_train=False)
+            if isinstance(batch, list):
+                self.update_metric(eval_metric, [part.label for part in batch], pre_sliced=True)
             else:
-                self.update_metric(eval_metric, eval_batch.label)
-            if batch_end_callback is not None:
-                batch_end_params = BatchEndParam(epoch=epoch, nbatch=nbatch, eval_metric=eval_metric, locals=locals())
-                for callback in _as_list(batch_end_callback):
-                    callback(batch_end_params)
-            actual_num_batch += 1
-        if score_end_callback:
-            params = BatchEndParam(epoch=epoch, nbatch=actual_num_batch, eval_metric=eval_metric, locals=locals())
-            for callback in _as_list(score_end_callback):
-                callback(params)
+                self.update_metric(eval_metric, batch.label)
+            told |= {"eval_batch": batch, "nbatch": nbatch}
+            tell(batch_end_callback, nbatch)
+            told["actual_num_batch"] = nbatch + 1
+        tell(score_end_callback, told["actual_num_batch"])
         return eval_metric.get_name_value()
 
     def _batches(
@@ -80,9 +79,7 @@ class Evaluation:
         """Outputs without the padding, number and batch, one after the other."""
         if reset:
             eval_data.reset()
-        for nbatch, eval_batch in enumerate(eval_data):
-            if num_batch is not None and nbatch == num_batch:
-                return
+        for nbatch, eval_batch in enumerate(itertools.islice(eval_data, num_batch)):
             self.prepare(eval_batch, sparse_row_id_fn=sparse_row_id_fn)
             self.forward(eval_batch, is_train=False)
             pad = eval_batch.pad or 0

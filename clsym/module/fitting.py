@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from .. import metric
@@ -78,6 +79,7 @@ class Fitting:
         [[2.0]]
         """
         assert num_epoch is not None, "please specify number of epochs"
+        told = {k: v for k, v in locals().items() if k != "told"}
         self.bind(data_shapes=train_data.provide_data, label_shapes=train_data.provide_label, for_training=True, force_rebind=force_rebind)
         if monitor is not None:
             self.install_monitor(monitor)
@@ -85,60 +87,76 @@ class Fitting:
             initializer=initializer, arg_params=arg_params, aux_params=aux_params, allow_missing=allow_missing, force_init=force_init
         )
         self.init_optimizer(kvstore=kvstore, optimizer=optimizer, optimizer_params=optimizer_params)
-        if validation_metric is None:
-            validation_metric = eval_metric
+        judge = eval_metric if validation_metric is None else validation_metric
         if not isinstance(eval_metric, metric.EvalMetric):
             eval_metric = metric.create(eval_metric)
+        told |= {"eval_metric": eval_metric, "validation_metric": judge}
         with drained():
-            # the names of variables from here on are part of the interface: callbacks read them in `locals`
             for epoch in range(begin_epoch, num_epoch):
-                tic = time.time()
+                told |= {"epoch": epoch, "tic": time.time()}
                 eval_metric.reset()
-                nbatch = 0
-                data_iter = iter(train_data)
-                end_of_batch = False
-                next_data_batch = next(data_iter)
-                while not end_of_batch:
-                    data_batch = next_data_batch
-                    if monitor is not None:
-                        monitor.tic()
-                    with whole_steps():
-                        self.forward_backward(data_batch)
-                        self.update()
-                    if isinstance(data_batch, list):
-                        self.update_metric(eval_metric, [db.label for db in data_batch], pre_sliced=True)
-                    else:
-                        self.update_metric(eval_metric, data_batch.label)
-                    try:
-                        # fetched while the devices work
-                        next_data_batch = next(data_iter)
-                        self.prepare(next_data_batch, sparse_row_id_fn=sparse_row_id_fn)
-                    except StopIteration:
-                        end_of_batch = True
-                    if monitor is not None:
-                        monitor.toc_print()
-                    if end_of_batch:
-                        eval_name_vals = eval_metric.get_global_name_value()
-                    if batch_end_callback is not None:
-                        batch_end_params = BatchEndParam(epoch=epoch, nbatch=nbatch, eval_metric=eval_metric, locals=locals())
-                        for callback in _as_list(batch_end_callback):
-                            callback(batch_end_params)
-                    nbatch += 1
-                for name, val in eval_name_vals:
-                    self.logger.info("Epoch[%d] Train-%s=%f", epoch, name, val)
-                toc = time.time()
-                self.logger.info("Epoch[%d] Time cost=%.3f", epoch, (toc - tic))
+                for name, value in self._fit_epoch(told):
+                    self.logger.info("Epoch[%d] Train-%s=%f", epoch, name, value)
+                self.logger.info("Epoch[%d] Time cost=%.3f", epoch, time.time() - told["tic"])
 
-                arg_params, aux_params = self.get_params()
-                self.set_params(arg_params, aux_params)
-                if epoch_end_callback is not None:
-                    for callback in _as_list(epoch_end_callback):
-                        callback(epoch, self.symbol, arg_params, aux_params)
+                parameters = self.get_params()
+                self.set_params(*parameters)
+                told["arg_params"], told["aux_params"] = parameters
+                for callback in _as_list(epoch_end_callback) if epoch_end_callback is not None else ():
+                    callback(epoch, self.symbol, *parameters)
                 if eval_data is not None:
-                    res = self.score(
-                        eval_data, validation_metric, score_end_callback=eval_end_callback, batch_end_callback=eval_batch_end_callback,
-                        epoch=epoch,
-                    )  # fmt: skip
-                    for name, val in res:
-                        self.logger.info("Epoch[%d] Validation-%s=%f", epoch, name, val)
+                    scores = self.score(
+                        eval_data, judge, score_end_callback=eval_end_callback, batch_end_callback=eval_batch_end_callback, epoch=epoch
+                    )
+                    for name, value in scores:
+                        self.logger.info("Epoch[%d] Validation-%s=%f", epoch, name, value)
                 train_data.reset()
+
+    def _fit_epoch(self: Any, told: dict[str, Any]) -> list[tuple[str, float]]:
+        """One epoch; names and values of the metric at its end. `told` is what callbacks find in ``locals``, by MXNet's names."""
+        monitor, eval_metric, callbacks = told["monitor"], told["eval_metric"], told["batch_end_callback"]
+        found: list[tuple[str, float]] = []
+        feed = _Feed(told["train_data"])
+        for nbatch, batch in enumerate(feed):
+            if monitor is not None:
+                monitor.tic()
+            with whole_steps():
+                self.forward_backward(batch)
+                self.update()
+            parts = batch if isinstance(batch, list) else None
+            if parts is None:
+                self.update_metric(eval_metric, batch.label)
+            else:
+                self.update_metric(eval_metric, [part.label for part in parts], pre_sliced=True)
+            feed.fetch()
+            if not feed.ended:
+                self.prepare(feed.following, sparse_row_id_fn=told["sparse_row_id_fn"])
+            if monitor is not None:
+                monitor.toc_print()
+            if feed.ended:  # before the callbacks, which may reset it
+                found = eval_metric.get_global_name_value()
+            told |= {"data_iter": feed, "data_batch": batch, "nbatch": nbatch}
+            told |= {"next_data_batch": feed.following, "end_of_batch": feed.ended}
+            for callback in _as_list(callbacks) if callbacks is not None else ():
+                callback(BatchEndParam(epoch=told["epoch"], nbatch=nbatch, eval_metric=eval_metric, locals=dict(told)))
+        return found
+
+
+class _Feed:
+    """The batches of an iterator, each of which is asked for while the devices work on the one before."""
+
+    def __init__(self, batches: Any) -> None:
+        self._rest = iter(batches)
+        self.following = next(self._rest)
+        self.ended = False
+
+    def __iter__(self) -> Iterator[Any]:
+        while not self.ended:
+            yield self.following
+
+    def fetch(self) -> None:
+        """Ask for the next one."""
+        try:
+            self.following = next(self._rest)
+        except StopIteration:
+            self.ended = True
