@@ -2,9 +2,9 @@
 
 from ..ndarray import contrib as ndarray
 from ..symbol import contrib as symbol
-from . import autograd, onnx, tensorboard, text
+from . import amp, autograd, onnx, tensorboard, text
 
 nd = ndarray
 sym = symbol
 
-__all__ = ["autograd", "nd", "ndarray", "onnx", "sym", "symbol", "tensorboard", "text"]
+__all__ = ["amp", "autograd", "nd", "ndarray", "onnx", "sym", "symbol", "tensorboard", "text"]
