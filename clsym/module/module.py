@@ -12,6 +12,7 @@ from ..context import Context, cpu
 from ..io import DataDesc
 from .base_module import BaseModule
 from .executor_group import DataParallelExecutorGroup
+from .loss_scaling import LossScaling
 from .names import _check_input_names, _parse_data_desc
 from .parameters import Parameters
 from .training import Training
@@ -19,7 +20,7 @@ from .training import Training
 __all__ = ["Module"]
 
 
-class Module(Training, Parameters, BaseModule):
+class Module(Training, LossScaling, Parameters, BaseModule):
     """A symbol with parameters, bound to one device, or to several that share every batch out among them.
 
     Parameters
@@ -177,11 +178,12 @@ class Module(Training, Parameters, BaseModule):
             shared_group = shared_module._exec_group
             assert len(shared_group.execs) >= len(self._context), "shared_module has fewer contexts"
         self._exec_group = DataParallelExecutorGroup(
-            self._symbol, self._context, self._work_load_list, self._data_shapes, self._label_shapes, self._param_names, for_training,
-            inputs_need_grad, shared_group, logger=self.logger, fixed_param_names=self._fixed_param_names, grad_req=grad_req,
+            self._bound_symbol(), self._context, self._work_load_list, self._data_shapes, self._label_shapes, self._param_names,
+            for_training, inputs_need_grad, shared_group, logger=self.logger, fixed_param_names=self._fixed_param_names, grad_req=grad_req,
             state_names=self._state_names, group2ctxs=self._group2ctxs,
         )  # fmt: skip
         self.binded = True
+        self._set_scale()
         if shared_module is not None:
             self.params_initialized = True
             self._arg_params = shared_module._arg_params

@@ -95,6 +95,12 @@ class Training:
         """Change the parameters by the gradients of the last backward; returns at once."""
         assert self.binded and self.params_initialized and self.optimizer_initialized, "call bind, init_params and init_optimizer first"
         self._params_dirty = True
+        if self._amp_loss_scaler is not None:
+            self._update_scaled(self._take_step)
+        else:
+            self._take_step()
+
+    def _take_step(self: Any) -> None:
         group = self._exec_group
         if self._update_on_kvstore:
             _update_params_on_kvstore(group.param_arrays, group.grad_arrays, self._kvstore, group.param_names)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 from ..base import MXNetError, _Null
@@ -13,7 +13,7 @@ from ..graph.contract.subgraph import Subgraph
 from ..naming import AttrScope, NameManager
 from ..params import to_text
 
-__all__ = ["clone", "create_node", "replace_variables"]
+__all__ = ["change_new_nodes", "clone", "create_node", "replace_variables"]
 
 
 def _attributes(op: Op, params: Mapping[str, Any], attr: Mapping[str, str] | None) -> dict[str, str]:
@@ -97,7 +97,16 @@ def create_node(
             given[names.index(key)] = entry
     node = Node(op, node_name, typed, attrs, fill_inputs(op, names, node_name, attrs, given))
     check_aux(node)
-    return node
+    return node if _changes is None else _changes(node)
+
+
+_changes: Callable[[Node], Node] | None = None
+
+
+def change_new_nodes(change: Callable[[Node], Node] | None) -> None:
+    """Let a function have every node that users make from now on, and give what stands for it; None ends that."""
+    global _changes
+    _changes = change
 
 
 def clone(heads: Sequence[Entry], replacements: Mapping[int, Entry] | None = None) -> tuple[Entry, ...]:

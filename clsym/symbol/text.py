@@ -59,17 +59,21 @@ def without_amp_casts(heads: tuple[Entry, ...]) -> tuple[Entry, ...]:
     if not any(n.op is not None and n.op.name in casts for n in order):
         return heads
     made: dict[tuple[int, int], Entry] = {}
+    last: dict[int, Node] = {}
+    outputs = {h.node.serial for h in heads}
     for node in order:
         inputs = [made[(e.node.serial, e.index)] for e in node.inputs]
         if node.op is not None and node.op.name in casts:
             made.update({(node.serial, i): e for i, e in enumerate(inputs)})
+            if node.serial in outputs:
+                last[node.serial] = Node(node.op, node.name, node.params, node.attrs, inputs)
             continue
         copy = node
         if any(a != b for a, b in zip(inputs, node.inputs, strict=True)):
             copy = Node(node.op, node.name, node.params, node.attrs, inputs)
             copy.versions = node.versions
         made.update({(node.serial, i): copy.out(i) for i in range(node.num_outputs)})
-    return tuple(h if h.node.op is not None and h.node.op.name in casts else made[(h.node.serial, h.index)] for h in heads)
+    return tuple(last[h.node.serial].out(h.index) if h.node.serial in last else made[(h.node.serial, h.index)] for h in heads)
 
 
 def debug_text(heads: tuple[Entry, ...]) -> str:

@@ -108,8 +108,18 @@ def cases(mx: Any) -> dict[str, tuple[Callable[[], Any], dict[str, Any]]]:
     }
 
 
-def graph(symbol: Any) -> list[Any]:
+def saved(mx: Any, convert: Callable[[Any], Any]) -> dict[str, list[Any]]:
+    """Graphs as files without casts have them: casts stay where they are outputs."""
+    both = mx.sym.amp_multicast(
+        mx.sym.Variable("data"), mx.sym.amp_cast(mx.sym.Variable("b"), dtype="float16", name="b16"), num_outputs=2, name="mc"
+    )
+    made = {name: convert(cases(mx)[name][0]()) for name in ("lenet", "residual", "shared", "neutral")}
+    made |= {"both": both, "second": both[1], "read": mx.sym.Group([mx.sym.exp(both[1], name="z"), both[0]])}
+    return {name: graph(symbol, True) for name, symbol in made.items()}
+
+
+def graph(symbol: Any, remove_amp_cast: bool = False) -> list[Any]:
     """A converted symbol as a file has it: operator, name, attributes and inputs of every node, and the outputs."""
-    found = json.loads(symbol.tojson(remove_amp_cast=False))
+    found = json.loads(symbol.tojson(remove_amp_cast=remove_amp_cast))
     nodes = [[n["op"], n["name"], n.get("attrs", {}), [x[:2] for x in n["inputs"]]] for n in found["nodes"]]
     return [nodes, [h[:2] for h in found["heads"]]]

@@ -16,6 +16,7 @@ def main() -> None:
     found = {"graphs": {}, "lists": {}}
     for name, (make, arguments) in amp_cases.cases(mx).items():
         found["graphs"][name] = amp_cases.graph(amp.convert_symbol(make(), **arguments))
+    found["saved"] = amp_cases.saved(mx, amp.convert_symbol)
     lists = amp.lists.symbol_fp16
     for name in ("FP16_FUNCS", "FP16_FP32_FUNCS", "FP32_FUNCS", "WIDEST_TYPE_CASTS", "LOSS_OUTPUT_FUNCTIONS", "CONDITIONAL_FP32_FUNCS"):
         found["lists"][name] = hashlib.sha256(json.dumps(getattr(lists, name)).encode()).hexdigest()

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from .lists import symbol_fp16
 
 __all__ = [
-    "check_target", "chosen", "list_conditional_fp32_ops", "list_fp32_ops", "list_loss_output_functions", "list_lp16_fp32_ops", "list_lp16_ops",
-    "list_lp16_use_fp32_params", "list_widest_type_cast",
+    "check_target", "chosen", "list_conditional_fp32_ops", "list_fp32_ops", "list_loss_output_functions", "list_lp16_fp32_ops",
+    "list_lp16_ops", "list_lp16_use_fp32_params", "list_widest_type_cast",
 ]  # fmt: skip
 
 Condition = tuple[str, str, list[str]]

@@ -7,26 +7,27 @@ from dataclasses import dataclass, field
 
 from ...base import MXNetError
 from ...graph.contract.ir import topological
-from ...graph.contract.op import Entry, Node
+from ...graph.contract.op import Entry, Node, Op
 from ...graph.contract.registry import find_op
+from ...params import Params
 
-__all__ = ["Rules", "reduce_precision"]
+__all__ = ["Rules", "applied", "reduce_precision"]
 
 WIDE = "float32"
 
-_NAMED = frozenset(
-    """
-Activation BatchNorm BatchNorm_v1 BilinearSampler Concat Convolution Convolution_v1 Correlation Crop Deconvolution Dropout FullyConnected
-GridGenerator GroupNorm IdentityAttachKLSparseReg InstanceNorm L2Normalization LRN LayerNorm LeakyReLU Pad Pooling Pooling_v1 RNN ROIPooling
-SVMOutput SequenceLast SequenceMask SequenceReverse SliceChannel SoftmaxActivation SoftmaxOutput SpatialTransformer SwapAxis UpSampling
-_contrib_BatchNormWithReLU _contrib_DeformableConvolution _contrib_DeformablePSROIPooling _contrib_ModulatedDeformableConvolution
-_contrib_MultiBoxDetection _contrib_MultiBoxPrior _contrib_MultiBoxTarget _contrib_MultiProposal _contrib_PSROIPooling _contrib_Proposal
-_contrib_ROIAlign _contrib_RROIAlign _contrib_SyncBatchNorm _contrib_fft _contrib_ifft _contrib_index_array
-_contrib_interleaved_matmul_encdec_qk _contrib_interleaved_matmul_encdec_valatt _contrib_interleaved_matmul_selfatt_qk
-_contrib_interleaved_matmul_selfatt_valatt _contrib_quantize_asym _rnn_param_concat col2im elemwise_add im2col softmax softmin
-MakeLoss make_loss _CrossDeviceCopy
-""".split()
-)
+_NAMED = frozenset([
+    "Activation", "BatchNorm", "BatchNorm_v1", "BilinearSampler", "Concat", "Convolution", "Convolution_v1", "Correlation", "Crop",
+    "Deconvolution", "Dropout", "FullyConnected", "GridGenerator", "GroupNorm", "IdentityAttachKLSparseReg", "InstanceNorm",
+    "L2Normalization", "LRN", "LayerNorm", "LeakyReLU", "Pad", "Pooling", "Pooling_v1", "RNN", "ROIPooling", "SVMOutput", "SequenceLast",
+    "SequenceMask", "SequenceReverse", "SliceChannel", "SoftmaxActivation", "SoftmaxOutput", "SpatialTransformer", "SwapAxis", "UpSampling",
+    "_contrib_BatchNormWithReLU", "_contrib_DeformableConvolution", "_contrib_DeformablePSROIPooling",
+    "_contrib_ModulatedDeformableConvolution", "_contrib_MultiBoxDetection", "_contrib_MultiBoxPrior", "_contrib_MultiBoxTarget",
+    "_contrib_MultiProposal", "_contrib_PSROIPooling", "_contrib_Proposal", "_contrib_ROIAlign", "_contrib_RROIAlign",
+    "_contrib_SyncBatchNorm", "_contrib_fft", "_contrib_ifft", "_contrib_index_array", "_contrib_interleaved_matmul_encdec_qk",
+    "_contrib_interleaved_matmul_encdec_valatt", "_contrib_interleaved_matmul_selfatt_qk", "_contrib_interleaved_matmul_selfatt_valatt",
+    "_contrib_quantize_asym", "_rnn_param_concat", "col2im", "elemwise_add", "im2col", "softmax", "softmin", "MakeLoss", "make_loss",
+    "_CrossDeviceCopy",
+])  # fmt: skip
 """Operators whose outputs MXNet has names for: a cast of ``conv`` is ``conv_output_amp_cast_float16``; one of others is ``exp0_0_...``."""
 
 _LIKE = frozenset(("broadcast_like", "reshape_like", "slice_like"))
@@ -59,12 +60,12 @@ class Rules:
     excluded: Collection[str] = ()
     optional: Collection[str] = ()
 
-    def is_wide(self, node: Node) -> bool:
-        """Whether a node is computed in float32."""
-        if node.op is None or node.name in self.excluded:
-            return node.op is not None
-        conditions = self.conditional.get(node.op.name, {})
-        return node.op.name in self.wide or any(str(getattr(node.params, k, None)) in values for k, values in conditions.items())
+    def type_of(self, op: Op, params: Params, name: str = "") -> str | None:
+        """What an operator's inputs are cast to; None where that depends on them."""
+        conditions = self.conditional.get(op.name, {})
+        if name in self.excluded or op.name in self.wide or any(str(getattr(params, k, None)) in v for k, v in conditions.items()):
+            return WIDE
+        return self.target if op.name in self.narrow else None
 
 
 class _Pass:
@@ -87,10 +88,11 @@ class _Pass:
         aux = set(node.aux_positions())
         inputs = list(node.inputs)
         known: list[str | None]
-        if rules.is_wide(node):
+        dtype = rules.type_of(node.op, node.params, node.name)
+        if dtype == WIDE:
             new = [self.made[e] if i in aux else self.wide(e) for i, e in enumerate(inputs)]
             known = [WIDE] * len(inputs)
-        elif node.op.name in rules.narrow:
+        elif dtype is not None:
             new = [self.made[e] if i in aux else self.narrow(e) for i, e in enumerate(inputs)]
             known = [None if i in aux else rules.target for i in range(len(inputs))]
         elif node.op.name in rules.widest and inputs:
@@ -102,8 +104,8 @@ class _Pass:
         found = self.outputs(node, known)
         for k in range(node.num_outputs):
             self.made[node.out(k)] = copy.out(k)
-            if (dtype := found[k]) is not None:
-                self.types[node.out(k)] = dtype
+            if (output := found[k]) is not None:
+                self.types[node.out(k)] = output
 
     def outputs(self, node: Node, known: list[str | None]) -> Sequence[str | None]:
         """The types of a node's outputs, which are known only where that of its first input is."""
@@ -137,7 +139,7 @@ class _Pass:
         if self.types.get(entry) == dtype:
             return self.made[entry]
         if (entry, dtype) not in self.casts:
-            self.casts[entry, dtype] = _applied("amp_cast", f"{_label(entry)}_amp_cast_{dtype}", [self.made[entry]], dtype=dtype).out()
+            self.casts[entry, dtype] = applied("amp_cast", f"{_label(entry)}_amp_cast_{dtype}", [self.made[entry]], dtype=dtype).out()
         return self.casts[entry, dtype]
 
     def widest(self, inputs: Sequence[Entry]) -> tuple[list[Entry], list[str | None]]:
@@ -151,7 +153,7 @@ class _Pass:
             return [self.as_type(e, WIDE) for e in inputs], [WIDE] * len(inputs)
         if not any(wide) and not any(narrow):
             self.narrowed.update(e.node.name for e in inputs if e.node.is_variable and e.node.name in self.rules.optional)
-        each = _applied("amp_multicast", f"{_label(inputs[0])}_amp_multicast", [self.made[e] for e in inputs], num_outputs=len(inputs))
+        each = applied("amp_multicast", f"{_label(inputs[0])}_amp_multicast", [self.made[e] for e in inputs], num_outputs=len(inputs))
         return [each.out(k) for k in range(len(inputs))], [None] * len(inputs)
 
 
@@ -164,7 +166,8 @@ def _label(entry: Entry) -> str:
     return f"{node.name}_{output}"
 
 
-def _applied(op_name: str, name: str, inputs: Sequence[Entry], **params: object) -> Node:
+def applied(op_name: str, name: str, inputs: Sequence[Entry], **params: object) -> Node:
+    """A new node."""
     op = find_op(op_name)
     attrs = {k: str(v) for k, v in params.items()}
     return Node(op, name, op.parse(attrs, name), attrs, inputs)
