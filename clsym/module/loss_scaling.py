@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ..base import MXNetError
-from ..contrib.amp.scaled_losses import SCALE, scaled_losses
+from .scaled_losses import SCALE, scaled_losses
 
 __all__ = ["LossScaling"]
 
@@ -41,7 +43,7 @@ class LossScaling:
             array = executor.arg_dict.get(SCALE)
             if array is None:
                 continue
-            if array.dtype == "float16":
+            if np.dtype(array.dtype) == np.float16:
                 raise MXNetError(
                     "loss scaling: a loss has data of float16, which cannot hold the scale; give it float32, as amp.convert_symbol does"
                 )

@@ -13,7 +13,7 @@ import pytest
 import clsym as mx
 from clsym.contrib import amp
 from clsym.contrib.amp.insertion import _Insertion
-from clsym.contrib.amp.scaled_losses import SCALE, scaled_losses
+from clsym.module.scaled_losses import SCALE, scaled_losses
 from tests.reference import amp_cases
 
 RECORDED = json.loads((Path(__file__).parents[1] / "reference" / "amp.json").read_text())

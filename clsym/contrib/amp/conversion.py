@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...base import DTYPE_FLAGS, FLAG_DTYPES
+from ...differences import differs
 from ...graph.contract.ir import topological
 from ...ndarray import NDArray
 from ...symbol import Symbol
@@ -115,3 +116,25 @@ def convert_model(
         return {n: a if (dtype := wanted[n]) is None else a.astype(dtype, copy=False) for n, a in given.items()}
 
     return converted, fitting(arg_params), fitting(aux_params)
+
+
+differs(
+    "contrib.amp.convert_symbol",
+    "an input that one layer reads in float16 and another as it is",
+    "d = mx.sym.var('data'); f = mx.sym.FullyConnected(d, num_hidden=2, name='f'); from importlib import import_module; "
+    "amp = import_module(mx.__name__ + '.contrib.amp'); "
+    "print(amp.convert_symbol(mx.sym.elemwise_add(f, mx.sym.Flatten(d, name='l'), name='a')).list_outputs())",
+    ours="['a_output_amp_cast_float32_output']",
+    mxnet="MXNetError",
+    why="MXNet takes the input to be of float16 everywhere, leaves the cast behind the other layer out, and refuses the graph that it made.",
+)
+differs(
+    "contrib.amp.convert_symbol",
+    "bfloat16 is refused",
+    "from importlib import import_module; amp = import_module(mx.__name__ + '.contrib.amp')\n"
+    "try: print(len(amp.convert_symbol(mx.sym.exp(mx.sym.var('x'), name='e'), 'bfloat16').list_outputs()))\n"
+    "except NotImplementedError: print('NotImplementedError')",
+    ours="NotImplementedError",
+    mxnet="1",
+    why="clsym has no bfloat16.",
+)

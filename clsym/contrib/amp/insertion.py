@@ -89,8 +89,8 @@ class _Insertion:
         dtype = self.rules.type_of(op, params)
         aux = len(inputs) - len(op.aux)
         if dtype is not None:
-            return [a if k >= aux or a.dtype == dtype else run("amp_cast", [a], {"dtype": dtype}) for k, a in enumerate(inputs)]
-        if op.name in self.rules.widest and len({a.dtype for a in inputs}) > 1:
+            return [a if k >= aux or a._dtype == dtype else run("amp_cast", [a], {"dtype": dtype}) for k, a in enumerate(inputs)]
+        if op.name in self.rules.widest and len({a._dtype for a in inputs}) > 1:
             cast: list[Any] = run("amp_multicast", inputs, {"num_outputs": len(inputs)})
             return cast
         return inputs

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from .lists import symbol_fp16
 
@@ -125,7 +125,7 @@ def chosen(
     return narrow, wide, conditional
 
 
-def _refuse_common(named: dict[str, Sequence[str]]) -> None:
+def _refuse_common(named: Mapping[str, Sequence[str]]) -> None:
     names = list(named)
     for i, a in enumerate(names):
         for b in names[i + 1 :]:

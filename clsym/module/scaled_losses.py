@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from ...graph.contract.ir import topological
-from ...graph.contract.op import Entry, Node
-from ...symbol import Symbol
-from ...symbol.creation import var
-from .precision_pass import applied
+from typing import Any
+
+from ..graph.contract.ir import topological
+from ..graph.contract.op import Entry, Node
+from ..graph.contract.registry import find_op
+from ..symbol import Symbol
+from ..symbol.creation import var
 
 __all__ = ["SCALE", "scaled_losses"]
 
@@ -40,10 +42,16 @@ def scaled_losses(sym: Symbol) -> Symbol:
     return type(sym)(*(made[h] for h in sym._entries))
 
 
+def _applied(op_name: str, name: str, inputs: list[Entry], **params: Any) -> Entry:
+    op = find_op(op_name)
+    attrs = {k: str(v) for k, v in params.items()}
+    return Node(op, name, op.parse(attrs, name), attrs, inputs).out()
+
+
 def _scaled(x: Entry, scale: Entry, name: str) -> Entry:
-    fixed = applied("BlockGrad", f"{name}_amp_fixed", [x]).out()
-    nothing = applied("elemwise_sub", f"{name}_amp_nothing", [x, fixed]).out()
-    row = applied("Reshape", f"{name}_amp_row", [nothing], shape=(1, -1)).out()
-    product = applied("broadcast_mul", f"{name}_amp_product", [row, scale]).out()
-    shaped = applied("reshape_like", f"{name}_amp_shaped", [product, nothing]).out()
-    return applied("elemwise_add", f"{name}_amp_scaled", [fixed, shaped]).out()
+    fixed = _applied("BlockGrad", f"{name}_amp_fixed", [x])
+    nothing = _applied("elemwise_sub", f"{name}_amp_nothing", [x, fixed])
+    row = _applied("Reshape", f"{name}_amp_row", [nothing], shape=(1, -1))
+    product = _applied("broadcast_mul", f"{name}_amp_product", [row, scale])
+    shaped = _applied("reshape_like", f"{name}_amp_shaped", [product, nothing])
+    return _applied("elemwise_add", f"{name}_amp_scaled", [fixed, shaped])
