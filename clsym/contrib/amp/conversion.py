@@ -126,7 +126,7 @@ differs(
     "print(amp.convert_symbol(mx.sym.elemwise_add(f, mx.sym.Flatten(d, name='l'), name='a')).list_outputs())",
     ours="['a_output_amp_cast_float32_output']",
     mxnet="MXNetError",
-    why="MXNet takes the input to be of float16 everywhere, leaves the cast behind the other layer out, and refuses the graph that it made.",
+    why="MXNet takes the input to be of float16 everywhere, leaves the cast behind the other layer out, and refuses the graph.",
 )
 differs(
     "contrib.amp.convert_symbol",
