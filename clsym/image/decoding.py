@@ -12,28 +12,9 @@ import numpy as np
 from ..base import MXNetError
 from ..context import cpu
 from ..ndarray import NDArray, array
+from ..recordio.pictures import grey, pillow
 
 __all__ = ["imdecode", "imread"]
-
-
-def _pillow() -> Any:
-    try:
-        from PIL import Image
-    except ImportError as exc:
-        raise MXNetError("images are read by Pillow; pip install 'clsym[image]'") from exc
-    return Image
-
-
-def _grey(image: Any) -> Any:
-    """Grey as OpenCV's readers have it: a JPEG's own luma, a PNG's sum of colours rounded down."""
-    if image.format == "JPEG":
-        image.draft("L", image.size)
-    if image.format != "PNG" or image.mode in ("1", "L", "LA", "I;16", "I"):
-        return np.asarray(image.convert("L"))
-    colours = np.asarray(image.convert("RGB"))
-    equal = (colours == colours[:, :, :1]).all(axis=2)
-    grey = (colours.astype(np.int64) @ (9797, 19234, 3737)) >> 15
-    return np.where(equal, colours[:, :, 0], grey).astype(np.uint8)
 
 
 def _decode(content: bytes, flag: int, to_rgb: Any, what: str) -> NDArray:
@@ -41,12 +22,12 @@ def _decode(content: bytes, flag: int, to_rgb: Any, what: str) -> NDArray:
         raise MXNetError(f"flag={flag} must be 0 (one grey channel) or 1 (three of colour)")
     if not content:
         raise MXNetError("Input cannot be an empty buffer")
-    pillow = _pillow()
+    image_library = pillow()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            image = pillow.open(io.BytesIO(content))
-            pixels = np.asarray(image.convert("RGB")) if flag else _grey(image)
+            image = image_library.open(io.BytesIO(content))
+            pixels = np.asarray(image.convert("RGB")) if flag else grey(image)
     except Exception as exc:  # Pillow's decoders raise whatever they meet
         raise MXNetError(f"Decoding failed. Invalid image file ({what}): {exc}") from exc
     if not flag:

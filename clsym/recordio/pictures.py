@@ -11,15 +11,28 @@ import numpy as np
 from ..base import MXNetError
 from .header import pack, unpack
 
-__all__ = ["decoded", "encoded", "pack_img", "pixels", "unpack_img"]
+__all__ = ["decoded", "encoded", "grey", "pack_img", "pillow", "pixels", "unpack_img"]
 
 
-def _pillow() -> Any:
+def pillow() -> Any:
+    """Pillow's module, or an error that says how to install it."""
     try:
         from PIL import Image
     except ImportError as exc:
         raise MXNetError("images are read and written by Pillow; pip install 'clsym[image]'") from exc
     return Image
+
+
+def grey(image: Any) -> Any:
+    """Grey as OpenCV's readers have it: a JPEG's own luma, a PNG's sum of colours rounded down."""
+    if image.format == "JPEG":
+        image.draft("L", image.size)
+    if image.format != "PNG" or image.mode in ("1", "L", "LA", "I;16", "I"):
+        return np.asarray(image.convert("L"))
+    colours = np.asarray(image.convert("RGB"))
+    equal = (colours == colours[:, :, :1]).all(axis=2)
+    rounded = (colours.astype(np.int64) @ (9797, 19234, 3737)) >> 15
+    return np.where(equal, colours[:, :, 0], rounded).astype(np.uint8)
 
 
 def decoded(content: bytes, iscolor: int = -1) -> np.ndarray[Any, Any]:
@@ -30,13 +43,13 @@ def decoded(content: bytes, iscolor: int = -1) -> np.ndarray[Any, Any]:
     MXNetError
         It is no image that Pillow knows, or a damaged one.
     """
-    image_module = _pillow()
+    image_module = pillow()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             image = image_module.open(io.BytesIO(content))
             if iscolor == 0:
-                return np.array(image.convert("L"))
+                return np.array(grey(image))
             if iscolor < 0 and image.mode in ("L", "1"):
                 return np.array(image.convert("L"))
             if iscolor < 0 and image.mode in ("RGBA", "LA", "PA"):
@@ -54,17 +67,15 @@ def pixels(content: bytes, channels: int) -> np.ndarray[Any, Any]:
     MXNetError
         It is no image that Pillow knows, or a damaged one, or has no alpha where four channels are asked for.
     """
-    image_module = _pillow()
-    mode = {1: "L", 3: "RGB", 4: "RGBA"}[channels]
+    image_module = pillow()
+    mode = {1: "", 3: "RGB", 4: "RGBA"}[channels]
     try:
         image = image_module.open(io.BytesIO(content))
         has = len(image.getbands())
-        if channels == 1 and image.format == "JPEG":  # it holds the grey itself
-            image.draft("L", image.size)
-        if channels == 1 and image.format == "PNG" and has > 2:  # cut, not rounded, as libpng has it
-            found = (np.asarray(image.convert("RGB")) @ np.array([9798, 19235, 3735])) >> 15
-            return found[..., None].astype(np.uint8)
-        found = np.asarray(image if image.mode == mode else image.convert(mode))
+        if channels == 1:
+            found = grey(image)
+        else:
+            found = np.asarray(image if image.mode == mode else image.convert(mode))
     except Exception as exc:  # Pillow's decoders raise whatever they meet
         raise MXNetError(f"an image of {len(content)} bytes cannot be decoded: {exc}") from exc
     if channels == 4 and has != 4:
@@ -79,7 +90,7 @@ def encoded(img: Any, quality: int = 95, img_fmt: str = ".jpg") -> bytes:
         raise MXNetError(f"an image is uint8, (height, width) or (height, width, 1, 3 or 4), not {array.dtype} {array.shape}")
     if array.ndim == 3:
         array = array[:, :, 0] if array.shape[2] == 1 else array[:, :, [2, 1, 0, 3][: array.shape[2]]]
-    image = _pillow().fromarray(np.ascontiguousarray(array))
+    image = pillow().fromarray(np.ascontiguousarray(array))
     out = io.BytesIO()
     kind = img_fmt.lower()
     if kind in (".jpg", ".jpeg"):
